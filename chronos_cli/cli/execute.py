@@ -1,0 +1,101 @@
+"""Carrying executions out under the eyes of a user: signals, progress, the report."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from chronos_cli.cli.exit_codes import ExitCode, exit_code
+from chronos_cli.cli.loading import Workspace
+from chronos_cli.cli.options import OutputFormat
+from chronos_cli.cli.output import Output, redactor
+from chronos_cli.cli.progress import Progress
+from chronos_cli.clock import SystemClock
+from chronos_cli.dispatch.batch import Batch, BatchOptions
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.outcome import Outcome
+from chronos_cli.dispatch.runner import Runner
+from chronos_cli.report.outcomes import failure_line, plain_lines, run_document
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How executions are carried out and reported."""
+
+    output: OutputFormat
+    quiet: bool
+    concurrency: int
+    fail_fast: bool
+
+
+async def execute(
+    workspace: Workspace, executions: Sequence[Execution], options: RunOptions
+) -> ExitCode:
+    """Run all executions once and report; return the exit code."""
+    return await _Run(workspace, executions, options).exit_code()
+
+
+class _Run:
+    """Runs a batch, listens to signals, and reports."""
+
+    def __init__(
+        self, workspace: Workspace, executions: Sequence[Execution], options: RunOptions
+    ) -> None:
+        self._workspace = workspace
+        self._executions = executions
+        self._options = options
+        self._output = Output()
+        self._stopped_by: int | None = None
+
+    async def exit_code(self) -> ExitCode:
+        """Run everything; return the exit code after the report is written."""
+        dispatchers = self._workspace.dispatchers()
+        shown = sys.stderr.isatty() and not self._options.quiet and len(self._executions) > 1
+        with Progress(len(self._executions), shown=shown) as progress:
+
+            def on_outcome(outcome: Outcome) -> None:
+                progress.advance()
+                if self._options.output is OutputFormat.JSONL and not self._options.quiet:
+                    self._output.json(msgspec.to_builtins(outcome), indent=None)
+
+            options = BatchOptions(self._options.concurrency, self._options.fail_fast, on_outcome)
+            batch = Batch(Runner(SystemClock()), dispatchers, options)
+            self._listen(batch)
+            outcomes = await batch.run(self._executions)
+        code = exit_code({outcome.status for outcome in outcomes}, self._stopped_by)
+        self._report([_masked(outcome) for outcome in outcomes], code)
+        await dispatchers.close()
+        return code
+
+    def _listen(self, batch: Batch) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self._on_signal, number, batch)
+
+    def _on_signal(self, number: int, batch: Batch) -> None:
+        if self._stopped_by is not None:
+            os._exit(128 + number)  # the second signal: out at once
+        self._stopped_by = number
+        batch.stop()
+
+    def _report(self, outcomes: list[Outcome], code: ExitCode) -> None:
+        if self._options.quiet:
+            failed = [outcome for outcome in outcomes if outcome.status.is_failure]
+            if failed:
+                self._output.note(failure_line(failed[0]))
+        elif self._options.output is OutputFormat.JSON:
+            self._output.json(run_document(outcomes, code))
+        elif self._options.output is OutputFormat.TABLE and sys.stdout.isatty():
+            from chronos_cli.report.table import outcome_table  # imports Rich
+
+            self._output.table(outcome_table(outcomes))
+        elif self._options.output is OutputFormat.TABLE:
+            self._output.result(plain_lines(outcomes))
+
+
+def _masked(outcome: Outcome) -> Outcome:
+    return msgspec.convert(redactor.data(msgspec.to_builtins(outcome)), Outcome)

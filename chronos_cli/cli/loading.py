@@ -1,0 +1,76 @@
+"""From paths on the command line to jobs, for every command that reads job files."""
+
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from chronos_cli.cli.output import redactor
+from chronos_cli.dispatch.registry import Dispatchers, Registry
+from chronos_cli.errors import InvalidInputError, UsageError
+from chronos_cli.jobs.config import Config, find_config, read_config
+from chronos_cli.jobs.files import SourceFile, find_files, read_file
+from chronos_cli.jobs.interpolate import Sources
+from chronos_cli.jobs.load import load_jobs
+from chronos_cli.jobs.model import Job
+from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """The jobs of a command with what is needed to run them."""
+
+    jobs: list[Job]
+    config: Config
+    registry: Registry
+
+    def dispatchers(self) -> Dispatchers:
+        """Return the dispatchers for these jobs, none of them opened yet."""
+        settings = {name: one.settings for name, one in self.config.dispatchers.items()}
+        return Dispatchers(self.registry, settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of reading: the workspace of the good jobs, and all problems."""
+
+    workspace: Workspace
+    problems: list[Problem]
+
+
+def load_workspace(paths: list[str], config_path: str | None) -> Workspace:
+    """Read chronos.yaml and all jobs; InvalidInputError when anything is wrong in them."""
+    checked = check_workspace(paths, config_path)
+    if checked.problems:
+        raise InvalidInputError(checked.problems)
+    return checked.workspace
+
+
+def check_workspace(paths: list[str], config_path: str | None) -> Checked:
+    """Read chronos.yaml and all jobs, collecting what is wrong.
+
+    Raises UsageError for paths that cannot be read.
+    """
+    registry = Registry()
+    sources = Sources(os.environ, redactor)
+    config, problems = _config(config_path, registry, sources)
+    if problems:
+        # Wrong defaults would be told again as problems of every job.
+        config = Config()
+    loaded = load_jobs(_files(paths), config, registry, sources)
+    return Checked(Workspace(loaded.jobs, config, registry), [*problems.sorted(), *loaded.problems])
+
+
+def _config(path: str | None, registry: Registry, sources: Sources) -> tuple[Config, ProblemList]:
+    found = find_config(path, os.environ)
+    if found is None:
+        return Config(), ProblemList()
+    return read_config(read_file(found, sys.stdin.buffer), registry, sources)
+
+
+def _files(paths: list[str]) -> Iterator[SourceFile]:
+    if not paths:
+        raise UsageError("name at least one job file or directory, or - for stdin")
+    for path in find_files(paths):
+        yield read_file(path, sys.stdin.buffer)

@@ -1,0 +1,64 @@
+"""Writing to the two streams: results to stdout, everything else to stderr, secrets to neither."""
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+from chronos_cli.problems import Problem
+from chronos_cli.redact import Redactor
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+# One process, one set of secrets: also what ends in an exception is masked with it.
+redactor = Redactor()
+
+
+class Output:
+    """The streams of a command. A closed pipe is not an error: the rest is dropped."""
+
+    def result(self, text: str) -> None:
+        """Write to stdout."""
+        _write(sys.stdout, redactor.text(text))
+
+    def note(self, text: str) -> None:
+        """Write a line to stderr."""
+        _write(sys.stderr, redactor.text(text) + "\n")
+
+    def json(self, data: Any, *, indent: int | None = 2) -> None:
+        """Write data as JSON to stdout; strings are masked before they are escaped."""
+        text = json.dumps(redactor.data(data), ensure_ascii=False, indent=indent)
+        _write(sys.stdout, text + "\n")
+
+    def table(self, renderable: "RenderableType") -> None:
+        """Write a table to a terminal; what is in it must be masked already."""
+        from rich.console import Console  # only where a table is really drawn
+
+        try:
+            Console(file=sys.stdout, highlight=False).print(renderable)
+        except BrokenPipeError:
+            _drop(sys.stdout)
+
+    def problems(self, problems: Sequence[Problem]) -> None:
+        """Write problems to stderr, with the source lines when it is a terminal."""
+        from chronos_cli.report.problems import problem_lines  # only on failure
+
+        lines = problem_lines(problems, show_source=sys.stderr.isatty())
+        _write(sys.stderr, redactor.text(lines))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text)
+        stream.flush()
+    except BrokenPipeError:
+        _drop(stream)
+
+
+def _drop(stream: TextIO) -> None:
+    """Send what is still to come, and Python's own flush at exit, nowhere."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, stream.fileno())
+    os.close(null)

@@ -1,0 +1,18 @@
+"""`chronos protocols`: which protocols are installed."""
+
+from chronos_cli.cli.output import Output
+from chronos_cli.dispatch.registry import Registry
+
+
+def command() -> None:
+    """List the installed protocols: the key of the target block, the protocol, the package."""
+    registry = Registry()
+    rows = []
+    for key in registry.target_keys():
+        try:
+            protocol = registry.kind(key).protocol
+        except ImportError as error:
+            protocol = f"broken: {error}"
+        rows.append((key, protocol, registry.distribution(key)))
+    for key, protocol, distribution in rows:
+        Output().result(f"{key:<12} {protocol:<12} {distribution}\n")

@@ -1,0 +1,79 @@
+"""Many executions side by side, bounded, with their outcomes in order."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.outcome import Outcome, Status
+from chronos_cli.dispatch.registry import Dispatchers
+from chronos_cli.dispatch.runner import Runner, ended
+
+
+@dataclass(frozen=True, slots=True)
+class BatchOptions:
+    """How a batch is run; `on_outcome` is called as each execution ends."""
+
+    concurrency: int
+    fail_fast: bool
+    on_outcome: Callable[[Outcome], None]
+
+
+class Batch:
+    """Runs executions once each; `stop` ends those that are still on their way."""
+
+    def __init__(self, runner: Runner, dispatchers: Dispatchers, options: BatchOptions) -> None:
+        self._runner = runner
+        self._dispatchers = dispatchers
+        self._options = options
+        self._slots = asyncio.Semaphore(options.concurrency)
+        self._tasks: list[asyncio.Task[Outcome]] = []
+        self._failed = False
+
+    async def run(self, executions: Sequence[Execution]) -> list[Outcome]:
+        """Return one outcome for each execution, in the order given."""
+        self._tasks = [asyncio.create_task(self._one(execution)) for execution in executions]
+        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        outcomes: list[Outcome] = []
+        for execution, result in zip(executions, results, strict=True):
+            if isinstance(result, asyncio.CancelledError):
+                # Cancelled before its task had even begun.
+                result = self._told(_not_started(execution))  # noqa: PLW2901
+            if isinstance(result, BaseException):
+                raise result
+            outcomes.append(result)
+        return outcomes
+
+    def stop(self) -> None:
+        """Interrupt everything that has not ended."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _one(self, execution: Execution) -> Outcome:
+        return self._told(await self._outcome(execution))
+
+    async def _outcome(self, execution: Execution) -> Outcome:
+        if not execution.job.spec.enabled:
+            return ended(execution, Status.SKIPPED, "disabled: 'enabled: false' in the job file")
+        try:
+            await self._slots.acquire()
+        except asyncio.CancelledError:
+            return _not_started(execution)
+        try:
+            if self._failed and self._options.fail_fast:
+                message = "not started: an earlier job failed (--fail-fast)"
+                return ended(execution, Status.SKIPPED, message)
+            dispatcher = self._dispatchers.get(execution.job.key)
+            outcome = await self._runner.run(execution, dispatcher)
+        finally:
+            self._slots.release()
+        self._failed = self._failed or outcome.status.is_failure
+        return outcome
+
+    def _told(self, outcome: Outcome) -> Outcome:
+        self._options.on_outcome(outcome)
+        return outcome
+
+
+def _not_started(execution: Execution) -> Outcome:
+    return ended(execution, Status.INTERRUPTED, "stopped before the first attempt")

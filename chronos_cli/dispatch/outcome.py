@@ -1,0 +1,50 @@
+"""What came of an execution, in the shape that the JSON report has."""
+
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+
+class Status(StrEnum):
+    """How an attempt or an execution ended."""
+
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether the job was due and did not get through."""
+        return self not in {Status.SUCCEEDED, Status.SKIPPED}
+
+
+class Attempt(Struct, frozen=True, kw_only=True):
+    """One try: `started_at` is RFC 3339 in UTC, `duration_ms` milliseconds."""
+
+    number: int
+    started_at: str
+    duration_ms: float
+    status: Status
+    code: str | None = None
+    message: str = ""
+
+
+class Outcome(Struct, frozen=True, kw_only=True):
+    """An execution that has ended. `receipt` is what the far side gave back."""
+
+    job_id: str
+    job_name: str
+    execution_id: str
+    protocol: str
+    target: str
+    scheduled_time: str
+    status: Status
+    code: str | None = None
+    message: str = ""
+    duration_ms: float = 0.0
+    receipt: dict[str, Any] = {}
+    attempts: list[Attempt] = []

@@ -1,0 +1,173 @@
+"""One execution: attempts until one succeeds, or policy or deadline say that it is over."""
+
+import asyncio
+import random as randomness
+from dataclasses import dataclass, field
+from typing import Any
+
+from chronos_cli.clock import Clock
+from chronos_cli.dispatch.delivery import prepare
+from chronos_cli.dispatch.dispatcher import Dispatcher, Receipt
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.retry import is_retryable, wait_after
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+from chronos_cli.jobs.model import Target
+from chronos_cli.units import format_duration
+
+_STATUSES: tuple[tuple[type[DispatchError], Status], ...] = (
+    (RejectedError, Status.REJECTED),
+    (UnreachableError, Status.UNREACHABLE),
+    (TimedOutError, Status.TIMED_OUT),
+)
+
+
+@dataclass(slots=True)
+class Runner:
+    """Carries executions out. The clock and the randomness are handed in."""
+
+    clock: Clock
+    random: randomness.Random = field(default_factory=randomness.SystemRandom)
+
+    async def run(self, execution: Execution, dispatcher: Dispatcher) -> Outcome:
+        """Dispatch until there is an outcome. Cancelling it gives the outcome `interrupted`."""
+        run = _Run(self, execution, dispatcher)
+        return await run.outcome()
+
+
+def status_of(error: DispatchError) -> Status:
+    """Return the status that a failure stands for."""
+    return next(status for kind, status in _STATUSES if isinstance(error, kind))
+
+
+def ended(
+    execution: Execution,
+    status: Status,
+    message: str,
+    *,
+    target: Target | None = None,
+    **details: Any,
+) -> Outcome:
+    """Return the outcome of an execution; `target` is its target as it was last rendered."""
+    job = execution.job
+    return Outcome(
+        job_id=job.id,
+        job_name=job.spec.name,
+        execution_id=execution.id,
+        protocol=job.protocol,
+        target=(target or job.target).describe(),
+        scheduled_time=execution.scheduled_time.isoformat(),
+        status=status,
+        message=message,
+        **details,
+    )
+
+
+class _Run:
+    """The attempts of one execution."""
+
+    def __init__(self, runner: Runner, execution: Execution, dispatcher: Dispatcher) -> None:
+        self._clock = runner.clock
+        self._random = runner.random
+        self._execution = execution
+        self._dispatcher = dispatcher
+        self._attempts: list[Attempt] = []
+        self._began = runner.clock.monotonic()
+        self._end = self._began + execution.job.deadline
+        self._target = execution.job.target
+
+    async def outcome(self) -> Outcome:
+        try:
+            receipt = await self._until_decided()
+        except DispatchError as error:
+            last = self._attempts[-1]
+            return self._ended(last.status, error.message, error.code, error.receipt)
+        except asyncio.CancelledError:
+            return self._ended(Status.INTERRUPTED, self._interrupted_message(), None, {})
+        return self._ended(Status.SUCCEEDED, receipt.message, receipt.code, dict(receipt.data))
+
+    async def _until_decided(self) -> Receipt:
+        """Attempt until one succeeds; raise the failure that decides otherwise."""
+        policy = self._execution.job.spec.retry_policy
+        number = 1
+        while True:
+            try:
+                return await self._attempt(number)
+            except DispatchError as error:
+                status = self._attempts[-1].status
+                if number >= policy.max_attempts or not is_retryable(policy, status, error):
+                    raise
+                wait = wait_after(policy, number, error, self._random)
+                if self._clock.monotonic() + wait >= self._end:
+                    error.message += f"; no time for another attempt ({self._deadline_words()})"
+                    raise
+            await self._clock.sleep(wait)
+            number += 1
+
+    async def _attempt(self, number: int) -> Receipt:
+        started_at = self._clock.now().isoformat(timespec="milliseconds")
+        began = self._clock.monotonic()
+        status, code, message = Status.INTERRUPTED, None, "cut off"
+        try:
+            receipt = await self._send(number)
+            status, code, message = Status.SUCCEEDED, receipt.code, receipt.message
+        except DispatchError as error:
+            status, code, message = status_of(error), error.code, error.message
+            raise
+        finally:
+            attempt = Attempt(
+                number=number,
+                started_at=started_at,
+                duration_ms=self._since(began),
+                status=status,
+                code=code,
+                message=message,
+            )
+            self._attempts.append(attempt)
+        return receipt
+
+    async def _send(self, number: int) -> Receipt:
+        delivery = prepare(self._execution, number)
+        self._target = delivery.target
+        for flaw in delivery.target.flaws():
+            raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
+        timeout = self._execution.job.spec.timeout
+        limit = min(timeout, self._end - self._clock.monotonic())
+        try:
+            async with asyncio.timeout(limit) as scope:
+                return await self._dispatcher.send(delivery)
+        except TimeoutError as error:
+            if not scope.expired():
+                raise
+            words = f"within {format_duration(limit)}"
+            if limit < timeout:
+                words += f", all that was left ({self._deadline_words()})"
+            raise TimedOutError(f"no answer {words}") from error
+
+    def _deadline_words(self) -> str:
+        return f"deadline {format_duration(self._execution.job.deadline)}"
+
+    def _interrupted_message(self) -> str:
+        if not self._attempts:
+            return "stopped before the first attempt"
+        last = self._attempts[-1]
+        if last.status is Status.INTERRUPTED:
+            return f"stopped during attempt {last.number}; it may have arrived"
+        return f"stopped after attempt {last.number}: {last.message}"
+
+    def _since(self, began: float) -> float:
+        return round((self._clock.monotonic() - began) * 1000, 3)
+
+    def _ended(
+        self, status: Status, message: str, code: str | None, receipt: dict[str, Any]
+    ) -> Outcome:
+        return ended(
+            self._execution,
+            status,
+            message,
+            target=self._target,
+            code=code,
+            receipt=receipt,
+            duration_ms=self._since(self._began),
+            attempts=self._attempts,
+        )

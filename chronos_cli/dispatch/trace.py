@@ -1,0 +1,46 @@
+"""Trace context (W3C Trace Context, level 1): one trace an execution, one parent ID an attempt."""
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+_TRACESTATE = re.compile(r"[ -~]{1,512}")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """The part of a trace context that all attempts of an execution share."""
+
+    trace_id: str
+    flags: str = "01"
+    state: str | None = None
+
+    @classmethod
+    def start(cls) -> "Trace":
+        """Begin a trace of our own."""
+        return cls(secrets.token_hex(16))
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> "Trace":
+        """Continue the trace in TRACEPARENT and TRACESTATE when it is valid, else begin one."""
+        match = _TRACEPARENT.fullmatch(environment.get("TRACEPARENT", ""))
+        if match is None or not _is_valid(match):
+            return cls.start()
+        state = environment.get("TRACESTATE", "")
+        return cls(match[2], match[4], state if _TRACESTATE.fullmatch(state) else None)
+
+    def headers(self) -> dict[str, str]:
+        """Return the headers of one attempt, with a parent ID of its own."""
+        headers = {"traceparent": f"00-{self.trace_id}-{secrets.token_hex(8)}-{self.flags}"}
+        if self.state is not None:
+            headers["tracestate"] = self.state
+        return headers
+
+
+def _is_valid(match: re.Match[str]) -> bool:
+    version, trace_id, parent_id = match[1], match[2], match[3]
+    if version == "ff" or (version == "00" and match[5]):
+        return False
+    return trace_id != "0" * 32 and parent_id != "0" * 16

@@ -1,0 +1,74 @@
+"""Every exception that Chronos raises on purpose.
+
+    ChronosError
+    ├── UsageError            the command line cannot be carried out
+    ├── InvalidInputError     job files or configuration with problems; carries all of them
+    └── DispatchError         one attempt did not succeed
+        ├── RejectedError     the far side (or TLS) said no, and would say so again
+        ├── UnreachableError  it never got through, or the far side said "not now"
+        └── TimedOutError     no answer in time; the message may have arrived
+
+A protocol raises only the three kinds of `DispatchError`. What a client library raises is
+translated at the protocol's own boundary, with `raise ... from`.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from chronos_cli.problems import Problem
+
+
+class ChronosError(Exception):
+    """The root of the tree; never raised itself."""
+
+
+class UsageError(ChronosError):
+    """What was asked for on the command line cannot be done; the message says what to do."""
+
+
+class InvalidInputError(ChronosError):
+    """Job files or configuration have problems, so nothing was sent."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(f"{len(problems)} problem(s) in the input")
+        self.problems = list(problems)
+
+
+class DispatchError(ChronosError):
+    """One attempt failed.
+
+    `code` is the protocol's own ("503", "UNAVAILABLE", "312 NO_ROUTE"), or None.
+    `retry_after` is how long the far side asked us to wait, in seconds; `final` means that it
+    asked for no further attempt at all. `receipt` is what it gave back, for the report.
+    `kind` is a finer class of failure that a job may name in `retry_on`.
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        retry_after: float | None = None,
+        final: bool = False,
+        receipt: Mapping[str, Any] | None = None,
+        kind: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code
+        self.retry_after = retry_after
+        self.final = final
+        self.receipt = dict(receipt or {})
+        self.kind = kind
+
+
+class RejectedError(DispatchError):
+    """The far side, or TLS, said no and would say so again."""
+
+
+class UnreachableError(DispatchError):
+    """The message never got through, or the far side said "not now"."""
+
+
+class TimedOutError(DispatchError):
+    """No answer came in time; the message may have arrived."""

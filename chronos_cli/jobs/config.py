@@ -1,0 +1,173 @@
+"""chronos.yaml: the operator's defaults and limits."""
+
+from collections.abc import Mapping as Environment
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta, Struct
+
+from chronos_cli.errors import UsageError
+from chronos_cli.jobs.document import Entry, Mapping, ParsedFile, Scalar, parse
+from chronos_cli.jobs.files import SourceFile
+from chronos_cli.jobs.interpolate import Sources, interpolate
+from chronos_cli.jobs.merge import only, without
+from chronos_cli.jobs.model import RetryPolicy, Settings, TargetKind, TargetKinds
+from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.read import INVALID, Reader
+from chronos_cli.problems import Path as ProblemPath
+from chronos_cli.units import PositiveDuration
+
+# Keys of `dispatcher.<protocol>` that are defaults for the job itself, not for its target block.
+_JOB_KEYS = {"timeout"}
+# Keys of `scheduler` that are defaults for every job, and the job's keys that they stand for.
+_SCHEDULER_DEFAULTS = {"default_retry_policy": "retry_policy", "missed_run_policy": "missed_runs"}
+
+
+class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How much may run at once, and what jobs inherit."""
+
+    max_concurrent_jobs: Annotated[
+        int, Meta(ge=1, le=100_000, description="Executions at the same time in one process")
+    ] = 100
+    missed_run_policy: Annotated[
+        Literal["ignore", "execute_one", "execute_all"], Meta(description="Default of missed_runs")
+    ] = "execute_one"
+    default_retry_policy: Annotated[RetryPolicy, Meta(description="Default of retry_policy")] = (
+        RetryPolicy()
+    )
+
+
+class DispatcherCommon(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Keys that `dispatcher.<protocol>` has for every protocol."""
+
+    timeout: Annotated[PositiveDuration, Meta(description="Default of a job's timeout")] = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherConfig:
+    """What chronos.yaml says of one protocol: its settings, and defaults as nodes."""
+
+    settings: Settings
+    job_defaults: Mapping
+    target_defaults: Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """A whole chronos.yaml; the defaults when there is none."""
+
+    scheduler: Scheduler = field(default_factory=Scheduler)
+    dispatchers: dict[str, DispatcherConfig] = field(default_factory=dict)
+    job_defaults: Mapping | None = None
+
+
+def find_config(option: str | None, environment: Environment[str, str]) -> str | None:
+    """Return the path of chronos.yaml: option, $CHRONOS_CONFIG, ./, $XDG_CONFIG_HOME/chronos/.
+
+    Raises UsageError when a path that was named does not exist.
+    """
+    named = option or environment.get("CHRONOS_CONFIG")
+    if named:
+        if not Path(named).is_file():
+            raise UsageError(f"no such configuration file: {named}")
+        return named
+    home = Path(environment.get("HOME", "/"))
+    config_home = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
+    for path in (Path("chronos.yaml"), config_home / "chronos" / "chronos.yaml"):
+        if path.is_file():
+            return str(path)
+    return None
+
+
+def read_config(
+    source: SourceFile, kinds: TargetKinds, sources: Sources
+) -> tuple[Config, ProblemList]:
+    """Read and check chronos.yaml; with problems, the configuration is not to be used."""
+    parsed = parse(source.name, source.raw)
+    problems = ProblemList()
+    problems.of_file(parsed, parsed.problems)
+    if not parsed.documents:
+        return Config(), problems
+    return _Reading(parsed, kinds, sources, problems).config(), problems
+
+
+class _Reading:
+    def __init__(
+        self,
+        parsed: ParsedFile,
+        kinds: TargetKinds,
+        sources: Sources,
+        problems: ProblemList,
+    ) -> None:
+        self._parsed = parsed
+        self._problems = problems
+        self._reader = Reader()
+        self._target_reader = Reader(templates=True)
+        self._by_protocol = {
+            kinds.kind(key).protocol: kinds.kind(key) for key in kinds.target_keys()
+        }
+        self._root = parsed.documents[0].root
+        problems.of_file(parsed, interpolate(self._root, sources))
+
+    def config(self) -> Config:
+        root = self._root
+        config = Config()
+        if isinstance(root, Mapping):
+            for name, entry in root.entries.items():
+                if name not in {"scheduler", "dispatcher"}:
+                    self._reader.unknown_key(entry.key, (), ("scheduler", "dispatcher"))
+            config = self._sections(root)
+        elif not (isinstance(root, Scalar) and root.text == ""):
+            self._reader.fail(root, (), "expected a mapping with 'scheduler' and 'dispatcher'")
+        for reader in (self._reader, self._target_reader):
+            self._problems.of_file(self._parsed, reader.problems)
+        return config
+
+    def _sections(self, root: Mapping) -> Config:
+        scheduler = Scheduler()
+        job_defaults = None
+        if entry := root.entries.get("scheduler"):
+            scheduler = self._reader.struct(entry.value, Scheduler, ("scheduler",))
+            if isinstance(entry.value, Mapping):
+                job_defaults = _renamed(entry.value, _SCHEDULER_DEFAULTS)
+        dispatchers: dict[str, DispatcherConfig] = {}
+        if entry := root.entries.get("dispatcher"):
+            dispatchers = self._dispatchers(entry)
+        return Config(scheduler, dispatchers, job_defaults)
+
+    def _dispatchers(self, section: Entry) -> dict[str, DispatcherConfig]:
+        path: ProblemPath = ("dispatcher",)
+        if not isinstance(section.value, Mapping):
+            self._reader.fail(section.value, path, "expected a mapping of protocols")
+            return {}
+        found: dict[str, DispatcherConfig] = {}
+        for protocol, entry in section.value.entries.items():
+            kind = self._by_protocol.get(protocol)
+            if kind is None:
+                self._reader.unknown_key(entry.key, path, sorted(self._by_protocol))
+            elif not isinstance(entry.value, Mapping):
+                self._reader.fail(entry.value, (*path, protocol), "expected a mapping")
+            else:
+                found[protocol] = self._dispatcher(entry.value, kind, (*path, protocol))
+        return found
+
+    def _dispatcher(
+        self, node: Mapping, kind: type[TargetKind], path: ProblemPath
+    ) -> DispatcherConfig:
+        settings_keys = set(kind.Settings.__struct_fields__)
+        target_node = without(node, settings_keys | _JOB_KEYS)
+        settings: Any = self._reader.struct(only(node, settings_keys), kind.Settings, path)
+        self._reader.struct(only(node, _JOB_KEYS), DispatcherCommon, path)
+        known = settings_keys | _JOB_KEYS
+        self._target_reader.partial(target_node, kind.Target, path, ignore=sorted(known))
+        return DispatcherConfig(
+            settings=kind.Settings() if settings is INVALID else settings,
+            job_defaults=only(node, _JOB_KEYS),
+            target_defaults=target_node,
+        )
+
+
+def _renamed(node: Mapping, names: dict[str, str]) -> Mapping:
+    entries = {names[name]: entry for name, entry in node.entries.items() if name in names}
+    return Mapping(node.position, entries)

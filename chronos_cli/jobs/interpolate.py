@@ -1,0 +1,212 @@
+"""`${VAR}` and `${file:…}` in values, with the rules of Docker Compose.
+
+`${VAR}`, `${VAR:-default}`, `${VAR-default}`, `${VAR:?message}`, `${VAR?message}`,
+`${VAR:+other}`, `${VAR+other}`, nested to any useful depth; `$$` is a dollar sign, and a `$`
+before anything but `{` or `$` is itself. `${file:path}` is the text of a file, less one
+trailing newline.
+"""
+
+import re
+from collections.abc import Mapping as Environment
+from dataclasses import dataclass
+from pathlib import Path
+
+from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence
+from chronos_cli.problems import Path as ProblemPath
+from chronos_cli.problems import Position, Problem, format_path
+from chronos_cli.redact import Redactor, bears_secret
+
+MAX_SECRET_FILE = 1024 * 1024
+_MAX_NESTING = 20
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPERATOR = re.compile(r":?[-?+]")
+_TEMPLATE_OPENERS = re.compile(r"\{[{%#]")
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the values come from. `environment` None means "not at hand": nothing is looked up."""
+
+    environment: Environment[str, str] | None
+    redactor: Redactor
+
+
+class _FaultError(Exception):
+    def __init__(self, message: str, offset: int, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.hint = hint
+
+
+def interpolate(node: Node, sources: Sources) -> list[Problem]:
+    """Replace every `${…}` below a node, in place; return what could not be replaced.
+
+    Files are looked up from the folder of the file that names them. Secret values
+    are made known to the redactor.
+    """
+    problems: list[Problem] = []
+    _walk(node, (), _Interpolator(sources, problems))
+    return problems
+
+
+def _walk(node: Node, path: ProblemPath, interpolator: "_Interpolator") -> None:
+    if isinstance(node, Scalar):
+        interpolator.scalar(node, path)
+    elif isinstance(node, Sequence):
+        for index, item in enumerate(node.items):
+            _walk(item, (*path, index), interpolator)
+    elif isinstance(node, Mapping):
+        for key, entry in node.entries.items():
+            _walk(entry.value, (*path, key), interpolator)
+
+
+class _Interpolator:
+    def __init__(self, sources: Sources, problems: list[Problem]) -> None:
+        self._environment = sources.environment
+        self._redactor = sources.redactor
+        self._problems = problems
+
+    def scalar(self, node: Scalar, path: ProblemPath) -> None:
+        key = next((step for step in reversed(path) if isinstance(step, str)), "")
+        node.template = bool(_TEMPLATE_OPENERS.search(node.text))
+        if "$" in node.text:
+            self._replace(node, path, key)
+        elif not node.template and bears_secret(key):
+            self._redactor.add(node.text)
+
+    def _replace(self, node: Scalar, path: ProblemPath, key: str) -> None:
+        expansion = _Expansion(self._environment, Path(node.position.file).parent)
+        try:
+            text = expansion.expand(node.text, escape=node.template)
+        except _FaultError as fault:
+            position = _position_of(node, fault.offset)
+            self._problems.append(Problem(position, str(fault), format_path(path), fault.hint))
+            return
+        secret_key = bears_secret(key, from_outside=True)
+        for value in expansion.from_files + (expansion.from_environment if secret_key else []):
+            self._redactor.add(value)
+        if secret_key and expansion.from_environment:
+            self._redactor.add(text)
+        node.text = text
+        node.interpolated = node.interpolated or expansion.replaced
+
+
+class _Expansion:
+    """One scalar's replacement, remembering what came from outside."""
+
+    def __init__(self, environment: Environment[str, str] | None, folder: Path) -> None:
+        self._environment = environment
+        self._folder = folder
+        self.from_environment: list[str] = []
+        self.from_files: list[str] = []
+        self.replaced = False
+
+    def expand(self, text: str, *, escape: bool) -> str:
+        """Return the text with all replaced; `escape` keeps brought-in braces out of templates."""
+        result, end = self._until(text, 0, closing=False, nesting=0, escape=escape)
+        assert end == len(text)
+        return result
+
+    def _until(
+        self, text: str, start: int, *, closing: bool, nesting: int, escape: bool = False
+    ) -> tuple[str, int]:
+        """Expand up to the closing brace, or to the end; return the text and where it ended."""
+        parts: list[str] = []
+        at = start
+        while at < len(text):
+            if closing and text[at] == "}":
+                return "".join(parts), at
+            if text.startswith("$$", at):
+                parts.append("$")
+                at += 2
+            elif text.startswith("${", at):
+                value, at = self._variable(text, at, nesting)
+                parts.append(_inert(value) if escape else value)
+            else:
+                parts.append(text[at])
+                at += 1
+        if closing:
+            raise _FaultError("'${' is not closed", start - 2, "close it with '}', or write '$${'")
+        return "".join(parts), at
+
+    def _variable(self, text: str, start: int, nesting: int) -> tuple[str, int]:
+        if nesting >= _MAX_NESTING:
+            raise _FaultError(f"'${{' is nested more than {_MAX_NESTING} deep", start)
+        self.replaced = True
+        if text.startswith("file:", start + 2):
+            name, end = self._until(text, start + 7, closing=True, nesting=nesting + 1)
+            return self._file(name, start), end + 1
+        match = _NAME.match(text, start + 2)
+        if match is None:
+            hint = "write ${NAME}, or $$ for a dollar sign"
+            raise _FaultError("'${' is not followed by a variable's name", start, hint)
+        name, at = match[0], match.end()
+        if text.startswith("}", at):
+            return self._required(name, start, None), at + 1
+        operator = _OPERATOR.match(text, at)
+        if operator is None:
+            hint = "the forms are ${V}, ${V:-default}, ${V:?message} and ${V:+other}"
+            raise _FaultError(f"cannot read what follows '${{{name}'", start, hint)
+        return self._operation(text, name, operator[0], operator.end(), start, nesting)
+
+    def _operation(  # noqa: PLR0913, PLR0917
+        self, text: str, name: str, operator: str, at: int, start: int, nesting: int
+    ) -> tuple[str, int]:
+        """Carry out one operator; its word counts only when it is chosen."""
+        value = None if self._environment is None else self._environment.get(name)
+        present = value is not None and not (operator[0] == ":" and value == "")
+        chosen = present == (operator[-1] == "+")
+        # The word that is not chosen must be well formed, but its values do not matter.
+        reader = self if chosen else _Expansion(None, self._folder)
+        word, end = reader._until(text, at, closing=True, nesting=nesting + 1)  # noqa: SLF001
+        end += 1
+        if operator[-1] == "+":
+            return (word if present else ""), end
+        if present and value is not None:
+            self.from_environment.append(value)
+            return value, end
+        if operator[-1] == "?":
+            return self._required(name, start, word), end
+        return word, end
+
+    def _required(self, name: str, start: int, message: str | None) -> str:
+        if self._environment is None:
+            return f"${{{name}}}"
+        value = self._environment.get(name)
+        if value is None or (message is not None and value == ""):
+            hint = f"set {name}, or give a default: ${{{name}:-…}}"
+            told = f": {message}" if message else ""
+            raise _FaultError(f"variable '{name}' is not set{told}", start, hint)
+        self.from_environment.append(value)
+        return value
+
+    def _file(self, name: str, start: int) -> str:
+        if self._environment is None:
+            return f"${{file:{name}}}"
+        path = self._folder / name
+        try:
+            with path.open("rb") as stream:
+                raw = stream.read(MAX_SECRET_FILE + 1)
+            text = raw.decode()
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise _FaultError(f"cannot read file '{name}': {reason}", start) from error
+        if len(raw) > MAX_SECRET_FILE:
+            raise _FaultError(f"file '{name}' is larger than 1 MiB", start)
+        text = text.removesuffix("\n").removesuffix("\r")
+        self.from_files.append(text)
+        return text
+
+
+def _inert(value: str) -> str:
+    """Keep a brought-in value from being read as a template: its braces become quoted text."""
+    return value.replace("{", "{{ '{' }}")
+
+
+def _position_of(node: Scalar, offset: int) -> Position:
+    """Return where in the file an offset of a scalar's text stands, as near as YAML lets us."""
+    start = node.position
+    if node.block:
+        line = start.line + 1 + node.text.count("\n", 0, offset)
+        return Position(start.file, line, 1)
+    return Position(start.file, start.line, start.column + offset + (0 if node.plain else 1))

@@ -1,0 +1,158 @@
+"""What a job is, once its file has been read."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal, Protocol
+
+from msgspec import UNSET, Meta, Struct
+
+from chronos_cli.problems import Flaw, Position
+from chronos_cli.units import Duration, FilePath, PositiveDuration
+
+JobId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
+        description="Identifies the job; letters, digits, '.', '_' and '-'. Default: the name",
+    ),
+]
+
+
+class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """When and how often a failed attempt is made again."""
+
+    max_attempts: Annotated[int, Meta(ge=1, le=1000, description="Attempts in all")] = 3
+    initial_interval: Annotated[Duration, Meta(description="Wait before the second attempt")] = 1.0
+    max_interval: Annotated[Duration, Meta(description="No wait is longer")] = 60.0
+    multiplier: Annotated[float, Meta(ge=1, le=100, description="Growth of the wait")] = 2.0
+    jitter: Annotated[
+        float, Meta(ge=0, le=1, description="Share by which a wait varies at random, 0 to 1")
+    ] = 0.2
+    retry_on: Annotated[
+        tuple[str, ...],
+        Meta(
+            description="Classes (unreachable, timeout, rejected) and the protocol's own codes "
+            "(409, ABORTED) that are tried again"
+        ),
+    ] = ("unreachable", "timeout")
+
+
+class JobSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The keys that every job has; beside them stands one target block."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256, description="What people call it")]
+    id: JobId | None = None
+    description: Annotated[str, Meta(description="For people; not sent")] = ""
+    schedule: Annotated[
+        str | None,
+        Meta(description="Cron expression (6 fields: seconds first), @daily, @every 30s"),
+    ] = None
+    timezone: Annotated[str, Meta(description="IANA time zone of schedule and times")] = "UTC"
+    enabled: Annotated[bool, Meta(description="false: the job is skipped")] = True
+    tags: Annotated[dict[str, str], Meta(description="For --tag; not sent")] = {}
+    timeout: Annotated[PositiveDuration, Meta(description="Limit of one attempt")] = 30.0
+    deadline: Annotated[
+        PositiveDuration | None,
+        Meta(
+            description="Limit of all attempts and waits together. Default: what max_attempts, "
+            "timeout and max_interval can add up to"
+        ),
+    ] = None
+    retry_policy: RetryPolicy = RetryPolicy()
+    concurrency: Annotated[
+        Literal["allow", "forbid", "replace"],
+        Meta(description="What happens when the previous execution is still running"),
+    ] = "allow"
+    missed_runs: Annotated[
+        Literal["ignore", "execute_one", "execute_all"],
+        Meta(description="What happens to runs missed while the scheduler was down"),
+    ] = "execute_one"
+    starting_deadline: Annotated[
+        PositiveDuration | None, Meta(description="A missed run older than this is dropped")
+    ] = None
+    jitter: Annotated[Duration, Meta(description="Spreads scheduled starts over this time")] = 0.0
+    payload: Annotated[Any, Meta(description="Text is sent as it is, anything else as JSON")] = (
+        UNSET
+    )
+    payload_file: Annotated[
+        FilePath | None, Meta(description="A file, beside the job file, sent byte for byte")
+    ] = None
+    content_type: Annotated[str | None, Meta(description="Default: by the payload's kind")] = None
+
+
+class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The base of a protocol's target block: its fields are the block's keys.
+
+    It must import without the protocol's client library.
+    """
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what types cannot say: checked when the file is loaded and after rendering."""
+        return iter(())
+
+    def describe(self) -> str:
+        """Return the target in one line, for reports: `POST https://api.example.com/job`."""
+        raise NotImplementedError
+
+
+class Settings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The base of a protocol's own settings in chronos.yaml (`dispatcher.<protocol>`)."""
+
+
+class TargetKind(Protocol):
+    """What the loader must know of a protocol."""
+
+    protocol: ClassVar[str]
+    Target: ClassVar[type[Target]]
+    Settings: ClassVar[type[Settings]]
+
+
+class TargetKinds(Protocol):
+    """The target blocks that a job may have, by their key in the job file."""
+
+    def target_keys(self) -> list[str]:
+        """Return every known key."""
+        ...
+
+    def kind(self, key: str) -> type[TargetKind]:
+        """Return what stands behind a key; ImportError if it is broken."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """What the user wants sent. Neither value nor raw: the execution's own metadata."""
+
+    value: Any = UNSET
+    raw: bytes | None = None
+    content_type: str | None = None
+
+    @property
+    def is_metadata(self) -> bool:
+        """Whether the user gave no payload."""
+        return self.value is UNSET and self.raw is None
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One job, checked and complete.
+
+    `key` is the target block's key (`webhook`), `protocol` what it stands for (`http`).
+    """
+
+    id: str
+    spec: JobSpec
+    key: str
+    protocol: str
+    target: Target
+    payload: Payload
+    position: Position
+
+    @property
+    def deadline(self) -> float:
+        """Seconds that all attempts and waits may take together."""
+        if self.spec.deadline is not None:
+            return self.spec.deadline
+        policy = self.spec.retry_policy
+        waits = (policy.max_attempts - 1) * policy.max_interval
+        return policy.max_attempts * self.spec.timeout + waits

@@ -1,0 +1,1 @@
+"""A local far side to try jobs against."""

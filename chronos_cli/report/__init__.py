@@ -1,0 +1,1 @@
+"""Outcomes and problems → text: tables, lines, JSON. Nothing here prints."""

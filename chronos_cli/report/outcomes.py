@@ -1,0 +1,81 @@
+"""Outcomes as JSON data and as plain lines."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from chronos_cli.dispatch.outcome import Outcome, Status
+from chronos_cli.report.text import count, milliseconds, printable
+
+SCHEMA_VERSION = 1
+
+
+def run_document(outcomes: Sequence[Outcome], exit_code: int) -> dict[str, Any]:
+    """Return the report of a run in its stable JSON shape."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "exit_code": exit_code,
+        "summary": {"total": len(outcomes), **_counts(outcomes)},
+        "results": [msgspec.to_builtins(outcome) for outcome in outcomes],
+    }
+
+
+def _counts(outcomes: Sequence[Outcome]) -> dict[str, int]:
+    counter = Counter(outcome.status for outcome in outcomes)
+    return {status.value: counter[status] for status in Status}
+
+
+def summary(outcomes: Sequence[Outcome]) -> str:
+    """Return the run in one line: `3 jobs: 2 succeeded, 1 rejected`."""
+    parts = [f"{number} {_words(name)}" for name, number in _counts(outcomes).items() if number]
+    return f"{count(len(outcomes), 'job')}: {', '.join(parts)}"
+
+
+def status_with_code(outcome: Outcome) -> str:
+    """Return the status as people say it, with the protocol's code."""
+    words = _words(outcome.status)
+    return f"{words} {printable(outcome.code)}" if outcome.code else words
+
+
+def reason(outcome: Outcome) -> str:
+    """Return why an outcome is what it is, or nothing when there is no need to say."""
+    return printable(outcome.message)
+
+
+def attempts(outcome: Outcome) -> str:
+    """Return how many attempts were made."""
+    return count(len(outcome.attempts), "attempt")
+
+
+def plain_lines(outcomes: Sequence[Outcome]) -> str:
+    """Return one aligned line for each outcome, a reason below where there is one."""
+    rows = [
+        (
+            status_with_code(outcome),
+            outcome.job_id,
+            outcome.protocol,
+            printable(outcome.target),
+            attempts(outcome),
+            milliseconds(outcome.duration_ms),
+        )
+        for outcome in outcomes
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines: list[str] = []
+    for outcome, row in zip(outcomes, rows, strict=True):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        lines.append("  ".join(cells).rstrip())
+        if told := reason(outcome):
+            lines.append(f"    {told}")
+    return "\n".join([*lines, summary(outcomes)]) + "\n"
+
+
+def failure_line(outcome: Outcome) -> str:
+    """Return a failed outcome in one line, for `--quiet`."""
+    return f"{outcome.job_id}: {status_with_code(outcome)}: {reason(outcome)}"
+
+
+def _words(status: str) -> str:
+    return status.replace("_", " ")

@@ -1,0 +1,67 @@
+"""Messages as they would leave, for `--dry-run`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chronos_cli.dispatch.dispatcher import Preview
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.report.text import printable
+
+_LONGEST_BODY = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class JobPreview:
+    """What a job would send, or why it could not be prepared."""
+
+    execution: Execution
+    target: str
+    preview: Preview | None
+    failure: str | None = None
+
+
+def preview_lines(previews: Sequence[JobPreview]) -> str:
+    """Return all previews as text, in the way that each protocol writes its messages."""
+    return "\n".join(_block(item) for item in previews)
+
+
+def previews_document(previews: Sequence[JobPreview], exit_code: int) -> dict[str, Any]:
+    """Return all previews as JSON data."""
+    return {
+        "schema_version": 1,
+        "exit_code": exit_code,
+        "dry_run": True,
+        "results": [_data(item) for item in previews],
+    }
+
+
+def _block(item: JobPreview) -> str:
+    title = f"# {item.execution.job.id}: {printable(item.target)}"
+    if item.preview is None:
+        return f"{title}\ncannot be prepared: {printable(item.failure or '')}\n"
+    headers = [f"{name}: {printable(value)}" for name, value in item.preview.headers]
+    lines = [title, printable(item.preview.summary), *headers]
+    if item.preview.body:
+        body = item.preview.body[:_LONGEST_BODY]
+        lines += ["", *(printable(line) for line in body.splitlines())]
+    return "\n".join(lines) + "\n"
+
+
+def _data(item: JobPreview) -> dict[str, Any]:
+    execution = item.execution
+    found: dict[str, Any] = {
+        "job_id": execution.job.id,
+        "execution_id": execution.id,
+        "protocol": execution.job.protocol,
+        "target": item.target,
+        "scheduled_time": execution.scheduled_time.isoformat(),
+    }
+    if item.preview is None:
+        return {**found, "message": item.failure}
+    request = {
+        "summary": item.preview.summary,
+        "headers": [list(pair) for pair in item.preview.headers],
+        "body": item.preview.body,
+    }
+    return {**found, "request": request}

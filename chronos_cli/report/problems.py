@@ -1,0 +1,61 @@
+"""Problems as text with a caret, and as JSON data."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from chronos_cli.problems import Problem
+from chronos_cli.report.text import count, printable
+
+_LONGEST_SOURCE = 160
+
+
+def problem_line(problem: Problem) -> str:
+    """Return a problem in one line: `file:line:column: message (hint)`."""
+    hint = f" ({problem.hint})" if problem.hint else ""
+    return printable(f"{problem.position}: {problem.message}{hint}")
+
+
+def problem_lines(problems: Sequence[Problem], *, show_source: bool) -> str:
+    """Return all problems, a line each; `show_source` adds the offending line and a caret."""
+    lines: list[str] = []
+    for problem in problems:
+        lines.append(problem_line(problem))
+        if show_source and problem.source is not None:
+            lines += _source_with_caret(problem.source, problem.position.column)
+    return "\n".join(lines) + "\n" if lines else ""
+
+
+def problem_summary(problems: Sequence[Problem], checked: int) -> str:
+    """Return the result of a check in one line."""
+    if not problems:
+        return f"{count(checked, 'job')} checked, no problems"
+    files = len({problem.position.file for problem in problems})
+    return f"{count(len(problems), 'problem')} in {count(files, 'file')}"
+
+
+def problems_document(problems: Sequence[Problem], checked: int, exit_code: int) -> dict[str, Any]:
+    """Return the result of a check as JSON data."""
+    return {
+        "schema_version": 1,
+        "exit_code": exit_code,
+        "jobs": checked,
+        "problems": [
+            {
+                "file": problem.position.file,
+                "line": problem.position.line,
+                "column": problem.position.column,
+                "path": problem.path,
+                "message": problem.message,
+                "hint": problem.hint,
+            }
+            for problem in problems
+        ],
+    }
+
+
+def _source_with_caret(source: str, column: int) -> list[str]:
+    """Return the source line and a caret below its column, cut around it when it is long."""
+    start = max(0, column - _LONGEST_SOURCE // 2) if len(source) > _LONGEST_SOURCE else 0
+    shown = source[start : start + _LONGEST_SOURCE].replace("\t", " ")
+    before = shown[: column - 1 - start]
+    return [f"    {printable(shown)}", f"    {' ' * len(printable(before))}^"]

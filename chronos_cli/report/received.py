@@ -1,0 +1,32 @@
+"""What a receiver took in, as text and as JSON data."""
+
+from typing import Any
+
+from chronos_cli.receiver.http import ReceivedRequest
+from chronos_cli.report.text import printable
+
+_LONGEST_BODY = 4096
+
+
+def received_lines(number: int, request: ReceivedRequest) -> str:
+    """Return one request as text, in the way that HTTP writes it."""
+    lines = [f"--- {number}", printable(f"{request.method} {request.target}")]
+    lines += [printable(f"{name}: {value}") for name, value in request.headers]
+    if request.body:
+        body = request.body[:_LONGEST_BODY].decode(errors="replace")
+        lines += ["", *(printable(line) for line in body.splitlines())]
+        if len(request.body) > _LONGEST_BODY:
+            lines.append(f"({len(request.body) - _LONGEST_BODY} more bytes)")
+    return "\n".join(lines) + "\n"
+
+
+def received_document(number: int, request: ReceivedRequest) -> dict[str, Any]:
+    """Return one request as JSON data."""
+    return {
+        "number": number,
+        "protocol": "http",
+        "method": request.method,
+        "target": request.target,
+        "headers": [list(pair) for pair in request.headers],
+        "body": request.body.decode(errors="replace"),
+    }

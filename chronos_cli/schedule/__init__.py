@@ -1,0 +1,1 @@
+"""What a cron expression and a time zone mean."""

@@ -1,0 +1,83 @@
+"""Durations and sizes as people write them: `90s`, `1h30m`, `4MB`."""
+
+import re
+from typing import Annotated
+
+from msgspec import Meta
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+_DURATION_PART = re.compile(r"(\d{1,12}(?:\.\d{1,9})?)(ms|s|m|h|d|w)")
+_PLAIN_NUMBER = re.compile(r"\d{1,12}(?:\.\d{1,9})?")
+_LONGEST = 366 * 86400.0
+
+_BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
+_BYTES |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "K": 2**10, "M": 2**20, "G": 2**30}
+_SIZE = re.compile(r"(\d{1,15}(?:\.\d{1,9})?)\s*([A-Za-z]{0,3})")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds from `500ms`, `30s`, `1h30m`, `2d`; a bare number is seconds.
+
+    Raises ValueError, with a message for the user, on anything else and beyond 366 days.
+    """
+    text = text.strip()
+    if _PLAIN_NUMBER.fullmatch(text):
+        seconds = float(text)
+    else:
+        parts = _DURATION_PART.findall(text)
+        if not parts or "".join(number + unit for number, unit in parts) != text:
+            raise ValueError(f"'{text[:40]}' is not a duration such as 500ms, 30s or 1h30m")
+        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if seconds > _LONGEST:
+        raise ValueError(f"'{text[:40]}' is longer than 366 days")
+    return seconds
+
+
+def format_duration(seconds: float) -> str:
+    """Write seconds the way `parse_duration` reads them, in at most two units."""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < 60:
+        return f"{seconds:.2f}".rstrip("0").rstrip(".") + "s"
+    parts = []
+    rest = round(seconds)
+    for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1)):
+        count, rest = divmod(rest, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return "".join(parts[:2])
+
+
+def parse_size(text: str) -> int:
+    """Bytes from `512`, `64KiB`, `4MB`; raises ValueError, with a message for the user."""
+    match = _SIZE.fullmatch(text.strip())
+    unit = match[2].upper() if match else None
+    if match is None or unit not in _BYTES:
+        raise ValueError(f"'{text[:40]}' is not a size such as 512, 64KiB or 4MB")
+    return int(float(match[1]) * _BYTES[unit])
+
+
+_DURATION_SCHEMA = {
+    "type": ["string", "number"],
+    "pattern": r"^([0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+)$",
+    "minimum": 0,
+    "examples": ["500ms", "30s", "1h30m"],
+}
+_SIZE_SCHEMA = {
+    "type": ["string", "integer"],
+    "pattern": r"^[0-9]+(\.[0-9]+)?\s*([KMGkmg]([Ii]?[Bb])?|[Bb])?$",
+    "minimum": 0,
+    "examples": ["64KiB", "4MB"],
+}
+
+# `parse` is the job-file reader's way from the text of a scalar to the value.
+Duration = Annotated[
+    float, Meta(extra={"parse": parse_duration}, extra_json_schema=_DURATION_SCHEMA)
+]
+PositiveDuration = Annotated[
+    float, Meta(gt=0, extra={"parse": parse_duration}, extra_json_schema=_DURATION_SCHEMA)
+]
+Size = Annotated[int, Meta(extra={"parse": parse_size}, extra_json_schema=_SIZE_SCHEMA)]
+
+# A file's name; the job-file reader makes it absolute, from the folder of the file it stands in.
+FilePath = Annotated[str, Meta(min_length=1, extra={"path": True})]

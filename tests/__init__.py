@@ -1,0 +1,1 @@
+"""The tests; real servers stand in `servers/` and `brokers/`."""

@@ -1,0 +1,33 @@
+"""What all tests may ask for."""
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support import HttpServer
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[HttpServer]:
+    running = HttpServer()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def silent_port() -> Iterator[int]:
+    """A port that accepts and never answers."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(16)
+        yield listener.getsockname()[1]
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
