@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from chronos_cli.cli.output import redactor
@@ -29,6 +29,20 @@ class Workspace:
         """Return the dispatchers for these jobs, none of them opened yet."""
         settings = {name: one.settings for name, one in self.config.dispatchers.items()}
         return Dispatchers(self.registry, settings)
+
+    def require_clients(self, jobs: Iterable[Job]) -> None:
+        """Make sure that the client libraries of these jobs are installed.
+
+        Raises InvalidInputError, with what to install, before anything is sent.
+        """
+        first_of_kind = {job.key: job for job in reversed(list(jobs))}
+        problems = [
+            Problem(job.position, f"{job.protocol}: {told}", path=key)
+            for key, job in first_of_kind.items()
+            if (told := self.registry.missing_client(key))
+        ]
+        if problems:
+            raise InvalidInputError(problems)
 
 
 @dataclass(frozen=True, slots=True)

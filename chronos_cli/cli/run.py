@@ -91,6 +91,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     )
     workspace = load_workspace(jobs, config)
     selected = _selected(workspace.jobs, job or [], pairs("--tag", tag or []))
+    workspace.require_clients(selected)
     executions = _executions(selected, firing)
     if dry_run:
         raise typer.Exit(_dry_run(workspace, executions, output))

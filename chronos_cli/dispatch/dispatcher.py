@@ -39,6 +39,10 @@ class Dispatcher(Protocol):
     protocol: ClassVar[str]
     Target: ClassVar[type[Target]]
     Settings: ClassVar[type[Settings]]
+    # The modules of the client library, and the extra of the package that brings them; without
+    # an extra they come with the package itself.
+    client_modules: ClassVar[tuple[str, ...]]
+    extra: ClassVar[str | None]
 
     def __init__(self, settings: Any) -> None:
         """Take the protocol's own settings; nothing is opened yet."""

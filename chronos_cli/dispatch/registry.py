@@ -6,6 +6,7 @@ An entry point's name is the key of the target block in a job file; its object i
 
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec
 from typing import Any, cast
 
 from chronos_cli.dispatch.dispatcher import Dispatcher
@@ -32,6 +33,17 @@ class Registry:
         """Return the name and version of the package that brings a protocol."""
         distribution = self._entries[key].dist
         return f"{distribution.name} {distribution.version}" if distribution else "unknown"
+
+    def missing_client(self, key: str) -> str | None:
+        """Return how to install the client library of a protocol when it is not installed."""
+        kind = self.kind(key)
+        absent = [name for name in kind.client_modules if find_spec(name) is None]
+        if not absent:
+            return None
+        distribution = self._entries[key].dist
+        package = distribution.name if distribution else key
+        wanted = f"{package}[{kind.extra}]" if kind.extra else package
+        return f"'{absent[0]}' is not installed; run: pip install '{wanted}'"
 
     def kind(self, key: str) -> type[Dispatcher]:
         """Return the protocol behind a key; ImportError, with a message, if it is broken."""

@@ -114,6 +114,8 @@ class HttpDispatcher:
     protocol: ClassVar[str] = "http"
     Target: ClassVar[type[Webhook]] = Webhook
     Settings: ClassVar[type[HttpSettings]] = HttpSettings
+    client_modules: ClassVar[tuple[str, ...]] = ("httpx",)
+    extra: ClassVar[str | None] = None
 
     def __init__(self, settings: HttpSettings) -> None:
         self._settings = settings

@@ -71,7 +71,9 @@ class Handler(BaseHTTPRequestHandler):
         else:
             behaviour(argument)
 
-    def answer(self, status: int, body: bytes = b"{}", headers: dict[str, str] | None = None) -> None:
+    def answer(
+        self, status: int, body: bytes = b"{}", headers: dict[str, str] | None = None
+    ) -> None:
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -85,7 +87,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_flaky(self, argument: str) -> None:
         """/flaky/N/KEY: 503 until the Nth request."""
-        wanted = int(argument.split("/")[0])
+        wanted = int(argument.split("/", maxsplit=1)[0])
         status = 200 if self.server.count(self.path) >= wanted else 503
         self.answer(status)
 
@@ -121,7 +123,7 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(60)
 
     def do_slow(self, argument: str) -> None:
-        time.sleep(float(argument.split("/")[0]))
+        time.sleep(float(argument.split("/", maxsplit=1)[0]))
         self.answer(200)
 
     def do_drip(self, argument: str) -> None:
