@@ -4,12 +4,13 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from chronos_cli.cli.output import redactor
 from chronos_cli.dispatch.registry import Dispatchers, Registry
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import Config, find_config, read_config
-from chronos_cli.jobs.files import SourceFile, find_files, read_file
+from chronos_cli.jobs.files import CONFIG_NAMES, SourceFile, find_files, read_file
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
 from chronos_cli.jobs.model import Job
@@ -59,6 +60,24 @@ def load_workspace(paths: list[str], config_path: str | None) -> Workspace:
     if checked.problems:
         raise InvalidInputError(checked.problems)
     return checked.workspace
+
+
+def check_paths(paths: list[str], config_path: str | None) -> Checked:
+    """Check files for `validate`: a chronos.yaml among them is checked as configuration."""
+    files = find_files(paths)
+    configs = [path for path in files if Path(path).name in CONFIG_NAMES]
+    registry = Registry()
+    problems = ProblemList()
+    for path in configs:
+        sources = Sources(os.environ, redactor)
+        problems.extend(read_config(read_file(path, sys.stdin.buffer), registry, sources)[1])
+    others = [path for path in files if path not in configs]
+    if configs and not others:
+        return Checked(Workspace([], Config(), registry), problems.sorted())
+    checked = check_workspace(others, config_path)
+    known = set(problems.sorted())
+    rest = [problem for problem in checked.problems if problem not in known]
+    return Checked(checked.workspace, [*problems.sorted(), *rest])
 
 
 def check_workspace(paths: list[str], config_path: str | None) -> Checked:

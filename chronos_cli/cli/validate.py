@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.loading import check_workspace
+from chronos_cli.cli.loading import check_paths
 from chronos_cli.cli.options import ConfigPath, Verbose
 from chronos_cli.cli.output import Output
 from chronos_cli.report.problems import problem_summary, problems_document
@@ -34,7 +34,7 @@ def command(
     verbose: Verbose = False,
 ) -> None:
     """Check job files and chronos.yaml; send nothing. Exit 0, or 3 with problems."""
-    checked = check_workspace(paths, config)
+    checked = check_paths(paths, config)
     jobs, problems = checked.workspace.jobs, checked.problems
     code = ExitCode.INVALID_INPUT if problems else ExitCode.SUCCESS
     out = Output()

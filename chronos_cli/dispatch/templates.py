@@ -1,29 +1,14 @@
-"""`{{ … }}` rendered for each attempt: Jinja2's sandbox, strict names, bounded output.
+"""What the templates of a job see, and rendering them for one attempt."""
 
-Nothing outside the names and filters listed here can be reached from a template. Jinja2 is
-imported when the first template is met, so jobs without any do not pay for it.
-"""
-
-import base64
-import hashlib
-import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct, structs
 
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.errors import RejectedError
-from chronos_cli.jobs.template import Template
-from chronos_cli.schedule.zones import load_zone
-
-if TYPE_CHECKING:
-    from jinja2.sandbox import SandboxedEnvironment
-
-MAX_OUTPUT = 1024 * 1024
+from chronos_cli.jobs.template import Template, TemplateFailure, render_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +43,10 @@ def render(value: Any, context: Context) -> Any:
     Raises RejectedError, naming the expression, when a template fails.
     """
     if isinstance(value, Template):
-        return _render_text(value, context)
+        try:
+            return render_text(value, context.names())
+        except TemplateFailure as error:
+            raise RejectedError(str(error), code="TEMPLATE") from error
     if isinstance(value, dict):
         return {key: render(item, context) for key, item in value.items()}
     if isinstance(value, list):
@@ -70,62 +58,3 @@ def render(value: Any, context: Context) -> Any:
             return value
         return structs.replace(value, **changed)
     return value
-
-
-def _render_text(template: Template, context: Context) -> str:
-    from jinja2 import TemplateError  # only jobs with templates pay for it
-
-    try:
-        parts: list[str] = []
-        size = 0
-        for part in _environment().from_string(str(template)).generate(context.names()):
-            size += len(part)
-            if size > MAX_OUTPUT:
-                raise ValueError(f"the result is larger than {MAX_OUTPUT // 2**20} MiB")
-            parts.append(part)
-        return "".join(parts)
-    except (TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        quoted = str(template)[:200]
-        raise RejectedError(f"template {quoted!r} failed: {error}", code="TEMPLATE") from error
-
-
-@cache
-def _environment() -> "SandboxedEnvironment":
-    from jinja2 import StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
-    environment = ImmutableSandboxedEnvironment(
-        undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    environment.globals.clear()
-    environment.filters.update(_FILTERS)
-    return environment
-
-
-def _date(moment: datetime, pattern: str = "%Y-%m-%d") -> str:
-    return moment.strftime(pattern)
-
-
-def _zone(moment: datetime, zone: str) -> datetime:
-    return moment.astimezone(load_zone(zone))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _sha256(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
-
-
-def _b64encode(value: str) -> str:
-    return base64.b64encode(value.encode()).decode()
-
-
-_FILTERS: dict[str, Callable[..., Any]] = {
-    "date": _date,
-    "tz": _zone,
-    "tojson": _json,
-    "sha256": _sha256,
-    "b64encode": _b64encode,
-}

@@ -18,6 +18,8 @@ from chronos_cli.problems import Position, Problem
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 50
+# Of mistakes in the text itself; a file with more is something else than a job file.
+MAX_PROBLEMS = 200
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _ALIAS_HINT = "write the value out, or share it through 'defaults:'"
@@ -125,6 +127,15 @@ def is_null(node: Node) -> bool:
     )
 
 
+def position_in(node: Scalar, offset: int) -> Position:
+    """Return where in the file an offset of a scalar's text stands, as near as YAML lets us."""
+    start = node.position
+    if node.block:
+        line = start.line + 1 + node.text.count("\n", 0, offset)
+        return Position(start.file, line, 1)
+    return Position(start.file, start.line, start.column + offset + (0 if node.plain else 1))
+
+
 def plain_value(node: Scalar) -> Any:
     """Return the value of a scalar where any YAML is allowed; ValueError if it has none in JSON."""
     text = node.text
@@ -217,7 +228,7 @@ class _Composer:
         position = Position(self._name, mark.line + 1, mark.column + 1)
         if isinstance(event, yaml.AliasEvent):
             self._add(position, f"alias '*{str(event.anchor)[:40]}' is not supported", _ALIAS_HINT)
-            return Scalar(position, "", plain=True)
+            return Scalar(position, f"*{event.anchor}", plain=False)
         if event.anchor is not None:
             self._add(position, f"anchor '&{event.anchor[:40]}' is not supported", _ALIAS_HINT)
         if event.tag is not None and event.tag not in _KNOWN_TAGS and event.tag != "!":
@@ -262,7 +273,11 @@ class _Composer:
         self._add(key.position, f"duplicate key '{key.text[:60]}' ({where})", "remove one of them")
 
     def _add(self, position: Position, message: str, hint: str | None = None) -> None:
+        if len(self.problems) == MAX_PROBLEMS:
+            message, hint = "too many problems; the rest of the file is not read", None
         self.problems.append(Problem(position, message, hint=hint))
+        if len(self.problems) > MAX_PROBLEMS:
+            raise _StopError
 
     def _stop(self, position: Position, message: str) -> None:
         self._add(position, message)
@@ -278,8 +293,11 @@ class _Composer:
             before = self._text[:offset]
             line, column = before.count("\n") + 1, offset - before.rfind("\n")
             message = str(getattr(error, "reason", error))
-        source = self._text.splitlines()[line - 1 : line]
+        lines = self._text.splitlines() or [""]
+        if line > len(lines):
+            # The end of the file, which has no line of its own to point at.
+            line, column = len(lines), len(lines[-1]) + 1
         hint = None
-        if source and "\t" in source[0][: max(column, 1)]:
+        if "\t" in lines[line - 1][: max(column, 1)]:
             message, hint = f"a tab is not allowed here ({message})", "indent with spaces"
         self._add(Position(self._name, line, column), f"not valid YAML: {message}", hint)

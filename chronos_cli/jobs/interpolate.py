@@ -11,15 +11,17 @@ from collections.abc import Mapping as Environment
 from dataclasses import dataclass
 from pathlib import Path
 
-from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence
+from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence, position_in
 from chronos_cli.problems import Path as ProblemPath
-from chronos_cli.problems import Position, Problem, format_path
+from chronos_cli.problems import Problem, format_path
 from chronos_cli.redact import Redactor, bears_secret
 
 MAX_SECRET_FILE = 1024 * 1024
 _MAX_NESTING = 20
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
+_UNCLOSED = "'${' is not closed"
+_CLOSE_IT = "close it with '}', or write '$${'"
 _TEMPLATE_OPENERS = re.compile(r"\{[{%#]")
 
 
@@ -79,7 +81,7 @@ class _Interpolator:
         try:
             text = expansion.expand(node.text, escape=node.template)
         except _FaultError as fault:
-            position = _position_of(node, fault.offset)
+            position = position_in(node, fault.offset)
             self._problems.append(Problem(position, str(fault), format_path(path), fault.hint))
             return
         secret_key = bears_secret(key, from_outside=True)
@@ -126,7 +128,7 @@ class _Expansion:
                 parts.append(text[at])
                 at += 1
         if closing:
-            raise _FaultError("'${' is not closed", start - 2, "close it with '}', or write '$${'")
+            raise _FaultError(_UNCLOSED, max(start - 2, 0), _CLOSE_IT)
         return "".join(parts), at
 
     def _variable(self, text: str, start: int, nesting: int) -> tuple[str, int]:
@@ -144,6 +146,8 @@ class _Expansion:
         if text.startswith("}", at):
             return self._required(name, start, None), at + 1
         operator = _OPERATOR.match(text, at)
+        if at == len(text):
+            raise _FaultError(_UNCLOSED, start, _CLOSE_IT)
         if operator is None:
             hint = "the forms are ${V}, ${V:-default}, ${V:?message} and ${V:+other}"
             raise _FaultError(f"cannot read what follows '${{{name}'", start, hint)
@@ -201,12 +205,3 @@ class _Expansion:
 def _inert(value: str) -> str:
     """Keep a brought-in value from being read as a template: its braces become quoted text."""
     return value.replace("{", "{{ '{' }}")
-
-
-def _position_of(node: Scalar, offset: int) -> Position:
-    """Return where in the file an offset of a scalar's text stands, as near as YAML lets us."""
-    start = node.position
-    if node.block:
-        line = start.line + 1 + node.text.count("\n", 0, offset)
-        return Position(start.file, line, 1)
-    return Position(start.file, start.line, start.column + offset + (0 if node.plain else 1))

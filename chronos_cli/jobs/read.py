@@ -23,8 +23,9 @@ from chronos_cli.jobs.document import (
     is_null,
     parse_integer,
     plain_value,
+    position_in,
 )
-from chronos_cli.jobs.template import Template
+from chronos_cli.jobs.template import Template, TemplateFailure, check_template
 from chronos_cli.problems import Flaw, Path, Position, Problem, format_path
 
 _YAML_1_1_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
@@ -170,7 +171,14 @@ class Reader:
         return node.text
 
     def _template(self, node: Scalar, path: Path) -> Any:
-        return Template(node.text) if self._templates else self._no_template(node, path)
+        if not self._templates:
+            return self._no_template(node, path)
+        try:
+            check_template(node.text)
+        except TemplateFailure as failure:
+            self.problem(position_in(node, failure.offset), path, str(failure))
+            return INVALID
+        return Template(node.text)
 
     def _no_template(self, node: Scalar, path: Path) -> Invalid:
         hint = "templates work in the payload and in the target block's texts"

@@ -294,7 +294,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     if value is None:
         return None
     value = value.strip()
-    if re.fullmatch(r"\d{1,9}", value):
+    if re.fullmatch(r"[0-9]{1,9}", value):
         return float(value)
     try:
         moment = parsedate_to_datetime(value)

@@ -64,8 +64,8 @@ class Handler(BaseHTTPRequestHandler):
                     "time": time.time(),
                 }
             )
-        kind, _, argument = self.path.strip("/").partition("/")
-        behaviour = getattr(self, f"do_{kind.split('?')[0].replace('-', '_')}", None)
+        kind, _, argument = self.path.split("?")[0].strip("/").partition("/")
+        behaviour = getattr(self, f"do_{kind.replace('-', '_')}", None)
         if behaviour is None:
             self.answer(404, b"no such path")
         else:

@@ -1,0 +1,1 @@
+complete --command chronos --no-files --arguments "(env _CHRONOS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) chronos)" --condition "env _CHRONOS_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) chronos"

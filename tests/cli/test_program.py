@@ -1,0 +1,255 @@
+"""The program as a whole: signals, pipes, start-up, streams, help, completions."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_validate import on_terminal
+from tests.support import ROOT, HttpServer, chronos, command, environment, finish, start, write
+
+JOB = """\
+name: {name}
+webhook: {{url: '{url}'}}
+retry_policy: {{max_attempts: 2, initial_interval: {interval}, max_interval: 60s}}
+"""
+
+
+def test_sigint_in_mid_backoff(server: HttpServer, tmp_path: Path) -> None:
+    write(tmp_path, JOB.format(name="ok", url=server.url + "/status/200", interval="1s"), "a.yaml")
+    bad = JOB.format(name="bad", url=server.url + "/status/503?sigint", interval="50s")
+    write(tmp_path, bad, "b.yaml")
+    process = start("run", str(tmp_path), "-o", "json")
+    server.wait_for("/status/503?sigint")
+    time.sleep(0.3)  # let the answer arrive and the backoff begin
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert (result.code, result.report["exit_code"]) == (130, 130)
+    assert result.seconds < 1
+    assert [r["status"] for r in result.report["results"]] == ["succeeded", "interrupted"]
+    assert "503" in result.report["results"][1]["message"]
+    assert result.err == ""
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_signals_in_mid_request(
+    server: HttpServer, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    url = f"{server.url}/slow/20/{number}"
+    process = start("run", write(tmp_path, JOB.format(name="a", url=url, interval="1s")))
+    server.wait_for(f"/slow/20/{number}")
+    process.send_signal(number)
+    result = finish(process)
+    assert (result.code, result.err) == (code, "")
+    assert result.seconds < 1
+    assert "interrupted" in result.out
+
+
+def test_jobs_not_yet_started_are_reported_as_interrupted(
+    server: HttpServer, tmp_path: Path
+) -> None:
+    for name in ("a", "b", "c"):
+        url = f"{server.url}/slow/20/not-started"
+        write(tmp_path, JOB.format(name=name, url=url, interval="1s"), f"{name}.yaml")
+    process = start("run", str(tmp_path), "-o", "json", "--concurrency", "1")
+    server.wait_for("/slow/20/not-started")
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert result.code == 130
+    assert [r["status"] for r in result.report["results"]] == ["interrupted"] * 3
+    assert [len(r["attempts"]) for r in result.report["results"]] == [1, 0, 0]
+
+
+def test_a_closed_pipe_is_no_traceback(server: HttpServer, tmp_path: Path) -> None:
+    path = write(tmp_path, JOB.format(name="a", url=server.url + "/status/404", interval="1s"))
+    for options in ("", "-o json", "-o jsonl", "--dry-run"):
+        line = (
+            f"{sys.executable} -m chronos_cli run {path} {options} | true; echo ${{PIPESTATUS[0]}}"
+        )
+        done = subprocess.run(
+            ["bash", "-c", line], capture_output=True, text=True, env=environment(), check=True
+        )
+        assert done.stderr == ""
+        assert done.stdout.strip() == ("0" if options == "--dry-run" else "4")
+
+
+def test_a_bug_of_ours_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import chronos_cli.dispatch.delivery as d\n"
+        "def broken(*a): raise RuntimeError('boom')\n"
+        "d.metadata_headers = broken\n"
+    )
+    path = write(tmp_path, JOB.format(name="a", url="http://127.0.0.1:1/", interval="1s"))
+    paths = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
+    result = chronos("run", path, env=paths)
+    assert (result.code, result.out) == (1, "")
+    assert result.err == (
+        "chronos: internal error: RuntimeError: boom (add --verbose for the traceback)\n"
+    )
+    result = chronos("run", path, "--verbose", env=paths)
+    assert (result.code, "Traceback" in result.err) == (1, True)
+
+
+def test_quiet(server: HttpServer, tmp_path: Path) -> None:
+    good = write(tmp_path, JOB.format(name="a", url=server.url + "/status/200", interval="1s"))
+    result = chronos("run", good, "--quiet")
+    assert (result.code, result.out, result.err) == (0, "", "")
+    bad = write(tmp_path, JOB.format(name="b", url=server.url + "/status/404", interval="1s"))
+    result = chronos("run", bad, "--quiet")
+    assert (result.code, result.out) == (4, "")
+    assert result.err == "b: rejected 404: 404 Not Found: status 404\n"
+
+
+def test_jsonl_comes_as_each_ends(server: HttpServer, tmp_path: Path) -> None:
+    for name, path in (("a", "/slow/3/jsonl"), ("b", "/status/200")):
+        write(tmp_path, JOB.format(name=name, url=server.url + path, interval="1s"), f"{name}.yaml")
+    process = start("run", str(tmp_path), "-o", "jsonl")
+    assert process.stdout is not None
+    began = time.monotonic()
+    first = json.loads(process.stdout.readline())
+    assert (first["job_id"], time.monotonic() - began < 2.5) == ("b", True)
+    assert json.loads(process.stdout.readline())["job_id"] == "a"
+    assert process.stdout.read() == ""
+    assert finish(process).code == 0
+
+
+def test_plain_lines_off_a_terminal(server: HttpServer, tmp_path: Path) -> None:
+    for name, path in (("ok", "/status/200"), ("bad", "/status/404")):
+        write(tmp_path, JOB.format(name=name, url=server.url + path, interval="1s"), f"{name}.yaml")
+    result = chronos("run", str(tmp_path))
+    lines = result.out.splitlines()
+    assert lines[0].startswith("rejected 404   bad  http  POST http://127.0.0.1")
+    assert lines[1] == "    404 Not Found: status 404"
+    assert lines[2].startswith("succeeded 200  ok   http  POST http://127.0.0.1")
+    assert lines[3] == "2 jobs: 1 succeeded, 1 rejected"
+    assert "\x1b" not in result.out
+
+
+@pytest.mark.parametrize("columns", ["80", "200"])
+def test_table_on_a_terminal(server: HttpServer, tmp_path: Path, columns: str) -> None:
+    for name, path in (("ok", "/status/200"), ("bad", "/status/404")):
+        write(tmp_path, JOB.format(name=name, url=server.url + path, interval="1s"), f"{name}.yaml")
+    code, text = on_terminal(["run", "."], tmp_path, columns)
+    assert code == 7
+    for word in ("Job", "Protocol", "Target", "Status", "Attempts", "Duration", "404 Not Found"):
+        assert word in text
+    assert "\x1b[31m" in text
+    assert "2 jobs: 1 succeeded, 1 rejected" in text
+
+
+def test_no_color_is_honoured(server: HttpServer, tmp_path: Path) -> None:
+    write(tmp_path, JOB.format(name="bad", url=server.url + "/status/404", interval="1s"))
+    os.environ["NO_COLOR"] = "1"
+    try:
+        _, text = on_terminal(["run", "."], tmp_path)
+    finally:
+        del os.environ["NO_COLOR"]
+    assert "\x1b[31m" not in text
+
+
+def imported(*arguments: str, cwd: Path) -> set[str]:
+    """The top-level modules that a run of the program imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "chronos_cli", *arguments],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env=environment(),
+        check=False,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return {line.rpartition("|")[2].strip().split(".")[0] for line in lines}
+
+
+CLIENTS = {"httpx", "grpc", "confluent_kafka", "nats", "pika"}
+
+
+def test_what_each_command_imports(server: HttpServer, tmp_path: Path) -> None:
+    write(tmp_path, JOB.format(name="a", url=server.url + "/status/200", interval="1s"))
+    run = imported("run", "job.yaml", cwd=tmp_path)
+    assert "httpx" in run
+    assert not run & ({"rich", "pydantic", "jinja2"} | CLIENTS - {"httpx"})
+    for arguments in (("--version",), ("--help",), ("validate", "job.yaml"), ("protocols",)):
+        assert not imported(*arguments, cwd=tmp_path) & (CLIENTS | {"rich", "pydantic"})
+    assert not imported("--version", cwd=tmp_path) & {"typer", "msgspec", "yaml", "asyncio"}
+
+
+def test_version_starts_fast(tmp_path: Path) -> None:
+    """Not a benchmark: the best of several, side by side, at most three times bare Python."""
+
+    def best(arguments: list[str]) -> float:
+        times = []
+        for _ in range(15):
+            began = time.perf_counter()
+            subprocess.run(arguments, check=True, capture_output=True, env=environment())
+            times.append(time.perf_counter() - began)
+        return min(times)
+
+    script = Path(sys.executable).parent / "chronos"
+    assert best([str(script), "--version"]) < 3 * best([sys.executable, "-c", "pass"])
+
+
+def test_version_and_help() -> None:
+    from chronos_cli import __version__
+
+    assert chronos("--version").out == f"chronos {__version__}\n"
+    result = chronos("--help")
+    assert result.code == 0
+    for name in ("run", "validate", "receive", "demo"):
+        assert name in result.out
+        assert chronos(name, "-h").code == 0
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completions_are_those_of_the_program(shell: str) -> None:
+    made = chronos("completion", shell).out
+    assert (ROOT / f"completions/chronos.{shell}").read_text() == made
+    assert "_CHRONOS_COMPLETE" in made
+
+
+def test_completion_completes() -> None:
+    words = {"_CHRONOS_COMPLETE": "complete_bash", "COMP_WORDS": "chronos r", "COMP_CWORD": "1"}
+    assert chronos(env=words).out.split() == ["run", "receive"]
+
+
+def test_receive_prints_what_arrives(tmp_path: Path) -> None:
+    process = start("receive", "--listen", "127.0.0.1:0", "-o", "jsonl", "--status", "202")
+    assert process.stderr is not None
+    url = process.stderr.readline().split()[2].rstrip(",")
+    path = write(tmp_path, JOB.format(name="a", url=url + "/x", interval="1s"))
+    assert chronos("run", path, "-o", "json").only["code"] == "202"
+    process.send_signal(signal.SIGINT)
+    result = finish(process)
+    assert (result.code, result.err) == (0, "")
+    request = json.loads(result.out)
+    assert (request["method"], request["target"]) == ("POST", "/x")
+    assert ["X-Chronos-Job-ID", "a"] in request["headers"]
+
+
+def test_receive_says_when_the_address_is_taken(server: HttpServer) -> None:
+    result = chronos("receive", "--listen", f"127.0.0.1:{server.port}")
+    assert (result.code, "Traceback" in result.err) == (2, False)
+    assert "in use" in result.err.lower()
+
+
+def test_demo() -> None:
+    result = chronos("demo")
+    assert result.code == 0, result.out
+    assert "succeeded" in result.out
+    assert "2 attempts" in result.out
+
+
+def test_protocols() -> None:
+    assert "webhook" in chronos("protocols").out
+
+
+def test_module_and_script_are_the_same_program(tmp_path: Path) -> None:
+    assert command("x")[1:] == ["-m", "chronos_cli", "x"]
+    script = Path(sys.executable).parent / "chronos"
+    done = subprocess.run([script, "run"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2

@@ -1,0 +1,66 @@
+"""The documents say what the program does."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.jobs.model import JobSpec, RetryPolicy
+from tests.support import ROOT, chronos, environment
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_every_exit_code_is_in_the_table() -> None:
+    listed = re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE)
+    codes = {int(code) for row in listed for code in row.split(",")}
+    assert codes == {code.value for code in ExitCode}
+
+
+@pytest.mark.parametrize("name", [*JobSpec.__struct_fields__, *RetryPolicy.__struct_fields__])
+def test_every_key_is_in_the_reference(name: str) -> None:
+    assert f"`{name}`" in README
+
+
+def test_the_job_of_the_readme_is_valid_and_short(tmp_path: Path) -> None:
+    job = re.search(r"## A job in ten lines\n\n```yaml\n(.*?)```", README, re.DOTALL)
+    assert job
+    assert len(job[1].splitlines()) <= 11
+    result = chronos("validate", "-", stdin=job[1], env={"REPORT_TOKEN": "x"})
+    assert result.code == 0, result.err
+
+
+def test_the_configuration_of_the_readme_is_valid(tmp_path: Path) -> None:
+    config = re.search(r"## chronos.yaml\n.*?```yaml\n(.*?)```", README, re.DOTALL)
+    assert config
+    (tmp_path / "chronos.yaml").write_text(config[1])
+    result = chronos("validate", "chronos.yaml", cwd=tmp_path)
+    assert result.code == 0, result.err
+
+
+def test_the_samples_are_valid() -> None:
+    result = chronos("validate", str(ROOT / "jobs"))
+    assert result.code == 0, result.err
+
+
+def test_every_command_is_mentioned() -> None:
+    from chronos_cli.cli.commands import NAMES
+
+    for name in NAMES:
+        assert f"chronos {name}" in README, name
+
+
+def test_the_hook_is_what_pre_commit_would_run() -> None:
+    hooks = (ROOT / ".pre-commit-hooks.yaml").read_text()
+    assert "id: chronos-validate" in hooks
+    assert "entry: chronos validate" in hooks
+
+
+def test_nothing_is_left_of_the_workshop() -> None:
+    assert environment()
+    assert shutil.which("git")
+    for path in ROOT.rglob("*.py"):
+        if ".venv" not in path.parts:
+            assert "/work/" + "main" not in path.read_text(), path
