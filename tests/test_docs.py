@@ -1,14 +1,13 @@
 """The documents say what the program does."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.jobs.model import JobSpec, RetryPolicy
-from tests.support import ROOT, chronos, environment
+from tests.support import ROOT, chronos
 
 README = (ROOT / "README.md").read_text()
 
@@ -56,11 +55,3 @@ def test_the_hook_is_what_pre_commit_would_run() -> None:
     hooks = (ROOT / ".pre-commit-hooks.yaml").read_text()
     assert "id: chronos-validate" in hooks
     assert "entry: chronos validate" in hooks
-
-
-def test_nothing_is_left_of_the_workshop() -> None:
-    assert environment()
-    assert shutil.which("git")
-    for path in ROOT.rglob("*.py"):
-        if ".venv" not in path.parts:
-            assert "/work/" + "main" not in path.read_text(), path
