@@ -35,7 +35,7 @@ def parse_duration(text: str) -> float:
 
 def format_duration(seconds: float) -> str:
     """Write seconds the way `parse_duration` reads them, in at most two units."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 60:
         return f"{seconds:.2f}".rstrip("0").rstrip(".") + "s"

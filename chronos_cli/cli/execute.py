@@ -92,7 +92,7 @@ class _Run:
         elif self._options.output is OutputFormat.TABLE and sys.stdout.isatty():
             from chronos_cli.report.table import outcome_table  # imports Rich
 
-            self._output.table(outcome_table(outcomes))
+            self._output.table(lambda width: outcome_table(outcomes, width))
         elif self._options.output is OutputFormat.TABLE:
             self._output.result(plain_lines(outcomes))
 

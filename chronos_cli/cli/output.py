@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
 from chronos_cli.problems import Problem
@@ -32,12 +32,13 @@ class Output:
         text = json.dumps(redactor.data(data), ensure_ascii=False, indent=indent)
         _write(sys.stdout, text + "\n")
 
-    def table(self, renderable: "RenderableType") -> None:
-        """Write a table to a terminal; what is in it must be masked already."""
+    def table(self, draw: Callable[[int], "RenderableType"]) -> None:
+        """Write a table, drawn for the terminal's width; what is in it must be masked already."""
         from rich.console import Console  # only where a table is really drawn
 
+        console = Console(file=sys.stdout, highlight=False)
         try:
-            Console(file=sys.stdout, highlight=False).print(renderable)
+            console.print(draw(console.width))
         except BrokenPipeError:
             _drop(sys.stdout)
 

@@ -15,6 +15,9 @@ from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, Unre
 from chronos_cli.jobs.model import Target
 from chronos_cli.units import format_duration
 
+# Less than this is lost between the start of an execution and that of its first attempt.
+_NOTICEABLE = 0.05
+
 _STATUSES: tuple[tuple[type[DispatchError], Status], ...] = (
     (RejectedError, Status.REJECTED),
     (UnreachableError, Status.UNREACHABLE),
@@ -140,7 +143,7 @@ class _Run:
             if not scope.expired():
                 raise
             words = f"within {format_duration(limit)}"
-            if limit < timeout:
+            if limit < timeout - _NOTICEABLE:
                 words += f", all that was left ({self._deadline_words()})"
             raise TimedOutError(f"no answer {words}") from error
 

@@ -1,6 +1,7 @@
 """chronos.yaml: the operator's defaults and limits."""
 
 from collections.abc import Mapping as Environment
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -104,9 +105,7 @@ class _Reading:
         self._problems = problems
         self._reader = Reader()
         self._target_reader = Reader(templates=True)
-        self._by_protocol = {
-            kinds.kind(key).protocol: kinds.kind(key) for key in kinds.target_keys()
-        }
+        self._by_protocol = _by_protocol(kinds)
         self._root = parsed.documents[0].root
         problems.of_file(parsed, interpolate(self._root, sources))
 
@@ -166,6 +165,16 @@ class _Reading:
             job_defaults=only(node, _JOB_KEYS),
             target_defaults=target_node,
         )
+
+
+def _by_protocol(kinds: TargetKinds) -> dict[str, type[TargetKind]]:
+    """Return the protocols that can be loaded; a broken one is told of where a job uses it."""
+    found: dict[str, type[TargetKind]] = {}
+    for key in kinds.target_keys():
+        with suppress(ImportError):
+            kind = kinds.kind(key)
+            found[kind.protocol] = kind
+    return found
 
 
 def _renamed(node: Mapping, names: dict[str, str]) -> Mapping:

@@ -22,26 +22,48 @@ _STYLES = {
 }
 
 
-def outcome_table(outcomes: Sequence[Outcome]) -> RenderableType:
-    """Return the outcomes as a table, the reason under each that did not succeed, and a sum."""
+# Below this width a target has no room beside the other columns and goes under the job.
+_WIDE = 110
+
+
+def outcome_table(outcomes: Sequence[Outcome], width: int) -> RenderableType:
+    """Return the outcomes as a table for a terminal of `width` columns, and their sum.
+
+    The reason stands under each that has one.
+    """
     table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=False, padding=(0, 1))
+    add_row = _wide_row if width >= _WIDE else _narrow_row
     table.add_column("Job", overflow="fold")
-    table.add_column("Protocol", no_wrap=True)
-    table.add_column("Target", overflow="fold", ratio=1)
-    table.add_column("Status", overflow="fold")
+    if width >= _WIDE:
+        table.add_column("Protocol", no_wrap=True)
+        table.add_column("Target", overflow="fold")
+    table.add_column("Status", no_wrap=True)
     table.add_column("Attempts", justify="right", no_wrap=True)
     table.add_column("Duration", justify="right", no_wrap=True)
     for outcome in outcomes:
-        style = _STYLES[outcome.status]
-        target = Text(printable(outcome.target))
-        if told := reason(outcome):
-            target.append(f"\n{told}", style=style)
-        table.add_row(
-            Text(outcome.job_id),
-            Text(outcome.protocol),
-            target,
-            Text(status_with_code(outcome), style=style),
-            Text(str(len(outcome.attempts))),
-            Text(milliseconds(outcome.duration_ms)),
-        )
+        add_row(table, outcome)
     return Group(table, Padding(Text(summary(outcomes), style="bold"), (0, 0, 1, 0)))
+
+
+def _wide_row(table: Table, outcome: Outcome) -> None:
+    target = Text(printable(outcome.target)).append_text(_reason(outcome))
+    table.add_row(Text(outcome.job_id), Text(outcome.protocol), target, *_figures(outcome))
+
+
+def _narrow_row(table: Table, outcome: Outcome) -> None:
+    job = Text(outcome.job_id)
+    job.append(f"\n{outcome.protocol} {printable(outcome.target)}", style="dim")
+    table.add_row(job.append_text(_reason(outcome)), *_figures(outcome))
+
+
+def _reason(outcome: Outcome) -> Text:
+    told = reason(outcome)
+    return Text(f"\n{told}" if told else "", style=_STYLES[outcome.status])
+
+
+def _figures(outcome: Outcome) -> tuple[Text, Text, Text]:
+    return (
+        Text(status_with_code(outcome), style=_STYLES[outcome.status]),
+        Text(str(len(outcome.attempts))),
+        Text(milliseconds(outcome.duration_ms)),
+    )

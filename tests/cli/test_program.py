@@ -136,10 +136,20 @@ def test_table_on_a_terminal(server: HttpServer, tmp_path: Path, columns: str) -
         write(tmp_path, JOB.format(name=name, url=server.url + path, interval="1s"), f"{name}.yaml")
     code, text = on_terminal(["run", "."], tmp_path, columns)
     assert code == 7
-    for word in ("Job", "Protocol", "Target", "Status", "Attempts", "Duration", "404 Not Found"):
+    for word in ("Job", "Status", "Attempts", "Duration", "404 Not Found", "http", "/status/404"):
         assert word in text
+    assert ("Target" in text) == (columns == "200")
     assert "\x1b[31m" in text
     assert "2 jobs: 1 succeeded, 1 rejected" in text
+
+
+def test_progress_shows_on_a_terminal(server: HttpServer, tmp_path: Path) -> None:
+    for name in ("a", "b", "c"):
+        job = JOB.format(name=name, url=server.url + "/slow/1/progress", interval="1s")
+        write(tmp_path, job, f"{name}.yaml")
+    _, text = on_terminal(["run", "."], tmp_path)
+    assert "running" in text
+    assert "0/3" in text
 
 
 def test_no_color_is_honoured(server: HttpServer, tmp_path: Path) -> None:
