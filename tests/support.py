@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import ssl
 import subprocess
 import sys
 import textwrap
@@ -93,19 +94,21 @@ def write(folder: Path, text: str, name: str = "job.yaml") -> str:
 class HttpServer:
     """The test server of `servers/http_server.py`, in its own process."""
 
-    def __init__(self) -> None:
+    def __init__(self, *tls_files: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(ROOT / "tests/servers/http_server.py")],
+            [sys.executable, str(ROOT / "tests/servers/http_server.py"), *tls_files],
             stdout=subprocess.PIPE,
             text=True,
         )
         assert self._process.stdout is not None
         self.port = int(self._process.stdout.readline())
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http{'s' if tls_files else ''}://127.0.0.1:{self.port}"
 
     def requests(self, path: str | None = None) -> list[dict[str, Any]]:
         """What came in, oldest first."""
-        with urllib.request.urlopen(f"{self.url}/_requests", timeout=10) as answer:
+        context = ssl._create_unverified_context() if self.url.startswith("https") else None
+        where = f"{self.url}/_requests"
+        with urllib.request.urlopen(where, timeout=10, context=context) as answer:
             seen: list[dict[str, Any]] = json.load(answer)
         return [request for request in seen if path is None or request["path"] == path]
 

@@ -1,13 +1,15 @@
 """A real HTTP server with bad manners, run as a process of its own.
 
 Each path is a behaviour. `GET /_requests` tells what came in (method, path, headers, body,
-time); `/_requests` itself is not counted. The first line on stdout is the port.
+time); `/_requests` itself is not counted. The first line on stdout is the port. With a
+certificate's and a key's file as arguments it speaks TLS.
 """
 
 import contextlib
 import gzip
 import json
 import socket
+import ssl
 import struct
 import sys
 import threading
@@ -159,12 +161,21 @@ class Handler(BaseHTTPRequestHandler):
     def do_escape(self, argument: str) -> None:
         self.answer(400, b"\x1b[31mred\x1b[0m \x07 bell")
 
+    def do_auth(self, argument: str) -> None:
+        self.answer(401, b"who are you?")
+
     def do_echo_auth(self, argument: str) -> None:
         self.answer(400, f"you sent {self.headers.get('Authorization')}".encode())
 
 
 if __name__ == "__main__":
     server = Server()
+    if sys.argv[1:]:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*sys.argv[1:3])
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
     sys.stdout.write(f"{server.server_address[1]}\n")
     sys.stdout.flush()
     with contextlib.suppress(KeyboardInterrupt):
