@@ -5,7 +5,16 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.brokers.fixtures import (
+    certificates,
+    kafka_broker,
+    nats_secured,
+    nats_server,
+    rabbitmq_broker,
+)
 from tests.support import HttpServer
+
+__all__ = ["certificates", "kafka_broker", "nats_secured", "nats_server", "rabbitmq_broker"]
 
 
 @pytest.fixture(scope="session")
