@@ -11,7 +11,16 @@ from typer.core import TyperGroup
 
 from chronos_cli import __version__
 
-NAMES = ("run", "validate", "receive", "demo", "protocols", "completion")
+NAMES = (
+    "run",
+    "validate",
+    "init",
+    "schema",
+    "receive",
+    "demo",
+    "protocols",
+    "completion",
+)
 _HELP = {"help_option_names": ["-h", "--help"]}
 
 

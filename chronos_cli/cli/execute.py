@@ -62,7 +62,13 @@ class _Run:
                 if self._options.output is OutputFormat.JSONL and not self._options.quiet:
                     self._output.json(msgspec.to_builtins(outcome), indent=None)
 
-            options = BatchOptions(self._options.concurrency, self._options.fail_fast, on_outcome)
+            options = BatchOptions(
+                concurrency=self._options.concurrency,
+                fail_fast=self._options.fail_fast,
+                on_outcome=on_outcome,
+                on_notice=self._on_notice,
+                mask=redactor.data,
+            )
             batch = Batch(Runner(SystemClock()), dispatchers, options)
             self._listen(batch)
             outcomes = await batch.run(self._executions)
@@ -81,6 +87,11 @@ class _Run:
             os._exit(128 + number)  # the second signal: out at once
         self._stopped_by = number
         batch.stop()
+
+    def _on_notice(self, outcome: Outcome) -> None:
+        """Say so when telling of an outcome failed: it does not change the outcome itself."""
+        if outcome.status.is_failure:
+            self._output.note(f"chronos: the notice did not get through: {failure_line(outcome)}")
 
     def _report(self, outcomes: list[Outcome], code: ExitCode) -> None:
         if self._options.quiet:

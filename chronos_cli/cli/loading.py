@@ -36,7 +36,8 @@ class Workspace:
 
         Raises InvalidInputError, with what to install, before anything is sent.
         """
-        first_of_kind = {job.key: job for job in reversed(list(jobs))}
+        all_jobs = [one for job in jobs for one in (job, *job.notices.values())]
+        first_of_kind = {job.key: job for job in reversed(all_jobs)}
         problems = [
             Problem(job.position, f"{job.protocol}: {told}", path=key)
             for key, job in first_of_kind.items()
@@ -54,39 +55,65 @@ class Checked:
     problems: list[Problem]
 
 
-def load_workspace(paths: list[str], config_path: str | None) -> Workspace:
+def environment(env_files: list[str] | None) -> dict[str, str]:
+    """Return the variables for `${…}`: the environment's, then those of the files, last first.
+
+    Raises UsageError for a file that cannot be read.
+    """
+    found: dict[str, str] = {}
+    for path in env_files or []:
+        from dotenv import dotenv_values  # only where the option is used
+
+        try:
+            with Path(path).open(encoding="utf-8") as stream:
+                values = dotenv_values(stream=stream, interpolate=False)
+        except (OSError, UnicodeDecodeError) as error:
+            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+            raise UsageError(f"cannot read {path}: {reason}") from error
+        found.update({name: value for name, value in values.items() if value is not None})
+    return {**found, **os.environ}
+
+
+def load_workspace(
+    paths: list[str], config_path: str | None, env_files: list[str] | None = None
+) -> Workspace:
     """Read chronos.yaml and all jobs; InvalidInputError when anything is wrong in them."""
-    checked = check_workspace(paths, config_path)
+    sources = Sources(environment(env_files), redactor)
+    checked = check_workspace(paths, config_path, sources)
     if checked.problems:
         raise InvalidInputError(checked.problems)
     return checked.workspace
 
 
-def check_paths(paths: list[str], config_path: str | None) -> Checked:
-    """Check files for `validate`: a chronos.yaml among them is checked as configuration."""
+def check_paths(
+    paths: list[str], config_path: str | None, variables: dict[str, str] | None
+) -> Checked:
+    """Check files for `validate`: a chronos.yaml among them is checked as configuration.
+
+    Without `variables` all is checked that does not depend on one.
+    """
+    sources = Sources(variables, redactor)
     files = find_files(paths)
     configs = [path for path in files if Path(path).name in CONFIG_NAMES]
     registry = Registry()
     problems = ProblemList()
     for path in configs:
-        sources = Sources(os.environ, redactor)
         problems.extend(read_config(read_file(path, sys.stdin.buffer), registry, sources)[1])
     others = [path for path in files if path not in configs]
     if configs and not others:
         return Checked(Workspace([], Config(), registry), problems.sorted())
-    checked = check_workspace(others, config_path)
+    checked = check_workspace(others, config_path, sources)
     known = set(problems.sorted())
     rest = [problem for problem in checked.problems if problem not in known]
     return Checked(checked.workspace, [*problems.sorted(), *rest])
 
 
-def check_workspace(paths: list[str], config_path: str | None) -> Checked:
+def check_workspace(paths: list[str], config_path: str | None, sources: Sources) -> Checked:
     """Read chronos.yaml and all jobs, collecting what is wrong.
 
     Raises UsageError for paths that cannot be read.
     """
     registry = Registry()
-    sources = Sources(os.environ, redactor)
     config, problems = _config(config_path, registry, sources)
     if problems:
         # Wrong defaults would be told again as problems of every job.

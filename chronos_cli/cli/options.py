@@ -45,6 +45,17 @@ ConfigPath = Annotated[
 ]
 
 
+EnvFile = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--env-file",
+        metavar="PATH",
+        help="Variables for ${…}, below those of the environment. Repeatable.",
+        show_default=False,
+    ),
+]
+
+
 def pairs(option: str, values: list[str]) -> dict[str, str]:
     """Read `key=value` options; UsageError when there is no `=`."""
     found: dict[str, str] = {}

@@ -12,7 +12,7 @@ import typer
 from chronos_cli.cli.execute import RunOptions, execute
 from chronos_cli.cli.exit_codes import ExitCode, exit_code
 from chronos_cli.cli.loading import Workspace, load_workspace
-from chronos_cli.cli.options import ConfigPath, Jobs, OutputFormat, Verbose, pairs
+from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, OutputFormat, Verbose, pairs
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.delivery import prepare
 from chronos_cli.dispatch.execution import (
@@ -79,6 +79,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         bool, typer.Option("--quiet", "-q", help="No report; on failure one reason on stderr.")
     ] = False,
     config: ConfigPath = None,
+    env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Dispatch each job once, now, and report what came of it.
@@ -89,7 +90,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     firing = Firing(
         _parse_time(scheduled_time), _checked_id(execution_id), pairs("--var", var or [])
     )
-    workspace = load_workspace(jobs, config)
+    workspace = load_workspace(jobs, config, env_file)
     selected = _selected(workspace.jobs, job or [], pairs("--tag", tag or []))
     workspace.require_clients(selected)
     executions = _executions(selected, firing)

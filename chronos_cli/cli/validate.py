@@ -1,14 +1,21 @@
 """`chronos validate`: every problem in every file, at once."""
 
+from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.loading import check_paths
-from chronos_cli.cli.options import ConfigPath, Verbose
+from chronos_cli.cli.loading import Checked, check_paths, environment
+from chronos_cli.cli.options import ConfigPath, EnvFile, Verbose
 from chronos_cli.cli.output import Output
+from chronos_cli.problems import Problem
+from chronos_cli.report.annotations import (
+    github_annotations,
+    gitlab_document,
+    sarif_document,
+)
 from chronos_cli.report.problems import problem_summary, problems_document
 
 
@@ -17,9 +24,18 @@ class Format(StrEnum):
 
     TEXT = "text"
     JSON = "json"
+    GITHUB = "github"
+    GITLAB = "gitlab"
+    SARIF = "sarif"
 
 
-def command(
+_DOCUMENTS: dict[Format, Callable[[Sequence[Problem]], Any]] = {
+    Format.GITLAB: gitlab_document,
+    Format.SARIF: sarif_document,
+}
+
+
+def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     paths: Annotated[
         list[str],
         typer.Argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
@@ -27,21 +43,35 @@ def command(
     output: Annotated[
         Format, typer.Option("--output", "-o", help="How problems are written.")
     ] = Format.TEXT,
+    no_env: Annotated[
+        bool,
+        typer.Option("--no-env", help="Read no variables: check all that depends on none."),
+    ] = False,
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="Say nothing when all is well.")
     ] = False,
     config: ConfigPath = None,
+    env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> None:
     """Check job files and chronos.yaml; send nothing. Exit 0, or 3 with problems."""
-    checked = check_paths(paths, config)
-    jobs, problems = checked.workspace.jobs, checked.problems
-    code = ExitCode.INVALID_INPUT if problems else ExitCode.SUCCESS
-    out = Output()
-    if output is Format.JSON:
-        out.json(problems_document(problems, len(jobs), code))
-    elif problems:
-        out.problems(problems)
-    if output is Format.TEXT and (problems or not quiet):
-        out.note(problem_summary(problems, len(jobs)))
+    checked = check_paths(paths, config, None if no_env else environment(env_file))
+    code = ExitCode.INVALID_INPUT if checked.problems else ExitCode.SUCCESS
+    _report(checked, output, code, quiet=quiet)
     raise typer.Exit(code)
+
+
+def _report(checked: Checked, output: Format, code: ExitCode, *, quiet: bool) -> None:
+    out = Output()
+    problems, count = checked.problems, len(checked.workspace.jobs)
+    if output is Format.TEXT:
+        if problems:
+            out.problems(problems)
+        if problems or not quiet:
+            out.note(problem_summary(problems, count))
+    elif output is Format.JSON:
+        out.json(problems_document(problems, count, code))
+    elif output is Format.GITHUB:
+        out.result(github_annotations(problems))
+    else:
+        out.json(_DOCUMENTS[output](problems))

@@ -3,8 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import msgspec
 
 from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.notices import notice_of
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.dispatch.registry import Dispatchers
 from chronos_cli.dispatch.runner import Runner, ended
@@ -12,11 +16,17 @@ from chronos_cli.dispatch.runner import Runner, ended
 
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
-    """How a batch is run; `on_outcome` is called as each execution ends."""
+    """How a batch is run.
+
+    `on_outcome` is called as each execution ends, `on_notice` with what came of telling of it.
+    `mask` takes the secrets out of an outcome before it is told to anybody.
+    """
 
     concurrency: int
     fail_fast: bool
     on_outcome: Callable[[Outcome], None]
+    on_notice: Callable[[Outcome], None]
+    mask: Callable[[Any], Any]
 
 
 class Batch:
@@ -50,7 +60,9 @@ class Batch:
             task.cancel()
 
     async def _one(self, execution: Execution) -> Outcome:
-        return self._told(await self._outcome(execution))
+        outcome = self._told(await self._outcome(execution))
+        await self._notify(execution, outcome)
+        return outcome
 
     async def _outcome(self, execution: Execution) -> Outcome:
         if not execution.job.spec.enabled:
@@ -63,12 +75,19 @@ class Batch:
             if self._failed and self._options.fail_fast:
                 message = "not started: an earlier job failed (--fail-fast)"
                 return ended(execution, Status.SKIPPED, message)
-            dispatcher = self._dispatchers.get(execution.job.key)
-            outcome = await self._runner.run(execution, dispatcher)
+            outcome = await self._run(execution)
         finally:
             self._slots.release()
         self._failed = self._failed or outcome.status.is_failure
         return outcome
+
+    async def _run(self, execution: Execution) -> Outcome:
+        return await self._runner.run(execution, self._dispatchers.get(execution.job.key))
+
+    async def _notify(self, execution: Execution, outcome: Outcome) -> None:
+        data = self._options.mask(msgspec.to_builtins(outcome))
+        if notice := notice_of(execution, outcome, data):
+            self._options.on_notice(await self._run(notice))
 
     def _told(self, outcome: Outcome) -> Outcome:
         self._options.on_outcome(outcome)

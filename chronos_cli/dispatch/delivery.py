@@ -55,7 +55,9 @@ def prepare(execution: Execution, attempt: int) -> Delivery:
 
 
 def own_metadata(execution: Execution, attempt: int) -> dict[str, Any]:
-    """Return the message of a job without payload."""
+    """Return the message of a job without payload; that of a notice is the outcome."""
+    if execution.outcome is not None:
+        return execution.outcome
     return {
         "job_id": execution.job.id,
         "job_name": execution.job.spec.name,

@@ -4,6 +4,7 @@ import re
 import uuid
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from chronos_cli.dispatch.trace import Trace
 from chronos_cli.jobs.model import Job
@@ -22,6 +23,8 @@ class Execution:
     scheduled_time: datetime
     variables: dict[str, str] = field(default_factory=dict)
     trace: Trace = field(default_factory=Trace.start)
+    # Of a notice: the outcome that it tells of, as JSON-like data with secrets masked.
+    outcome: dict[str, Any] | None = None
 
 
 def is_execution_id(text: str) -> bool:

@@ -27,7 +27,9 @@ class Context:
             "tags": dict(spec.tags),
             "timezone": spec.timezone,
         }
+        outcome = {} if execution.outcome is None else {"outcome": execution.outcome}
         return {
+            **outcome,
             "job": job,
             "execution": {"id": execution.id},
             "scheduled_time": execution.scheduled_time,
@@ -49,8 +51,8 @@ def render(value: Any, context: Context) -> Any:
             raise RejectedError(str(error), code="TEMPLATE") from error
     if isinstance(value, dict):
         return {key: render(item, context) for key, item in value.items()}
-    if isinstance(value, list):
-        return [render(item, context) for item in value]
+    if isinstance(value, list | tuple):
+        return type(value)(render(item, context) for item in value)
     if isinstance(value, Struct):
         fields = structs.asdict(value)
         changed = {name: render(item, context) for name, item in fields.items()}

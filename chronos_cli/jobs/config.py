@@ -1,7 +1,6 @@
 """chronos.yaml: the operator's defaults and limits."""
 
 from collections.abc import Mapping as Environment
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -13,7 +12,7 @@ from chronos_cli.jobs.document import Entry, Mapping, ParsedFile, Scalar, parse
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources, interpolate
 from chronos_cli.jobs.merge import only, without
-from chronos_cli.jobs.model import RetryPolicy, Settings, TargetKind, TargetKinds
+from chronos_cli.jobs.model import RetryPolicy, Settings, TargetKind, TargetKinds, loadable
 from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.read import INVALID, Reader
 from chronos_cli.problems import Path as ProblemPath
@@ -105,7 +104,7 @@ class _Reading:
         self._problems = problems
         self._reader = Reader()
         self._target_reader = Reader(templates=True)
-        self._by_protocol = _by_protocol(kinds)
+        self._by_protocol = {kind.protocol: kind for kind in loadable(kinds).values()}
         self._root = parsed.documents[0].root
         problems.of_file(parsed, interpolate(self._root, sources))
 
@@ -165,16 +164,6 @@ class _Reading:
             job_defaults=only(node, _JOB_KEYS),
             target_defaults=target_node,
         )
-
-
-def _by_protocol(kinds: TargetKinds) -> dict[str, type[TargetKind]]:
-    """Return the protocols that can be loaded; a broken one is told of where a job uses it."""
-    found: dict[str, type[TargetKind]] = {}
-    for key in kinds.target_keys():
-        with suppress(ImportError):
-            kind = kinds.kind(key)
-            found[kind.protocol] = kind
-    return found
 
 
 def _renamed(node: Mapping, names: dict[str, str]) -> Mapping:

@@ -37,7 +37,8 @@ _LONGEST_INTEGER = 40
 class Scalar:
     """A text in the document. `plain` is unquoted, so it may be a number, boolean or null.
 
-    `interpolated` is set when `${…}` was replaced in it, `template` when it holds `{{ … }}`.
+    `interpolated` is set when `${…}` was replaced in it, `template` when it holds `{{ … }}`,
+    `unknown` when it depends on a variable that is not at hand.
     """
 
     position: Position
@@ -46,6 +47,7 @@ class Scalar:
     block: bool = False
     interpolated: bool = False
     template: bool = False
+    unknown: bool = False
 
 
 @dataclass(slots=True)

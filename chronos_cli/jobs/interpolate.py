@@ -91,6 +91,7 @@ class _Interpolator:
             self._redactor.add(text)
         node.text = text
         node.interpolated = node.interpolated or expansion.replaced
+        node.unknown = expansion.unknown
 
 
 class _Expansion:
@@ -102,6 +103,7 @@ class _Expansion:
         self.from_environment: list[str] = []
         self.from_files: list[str] = []
         self.replaced = False
+        self.unknown = False
 
     def expand(self, text: str, *, escape: bool) -> str:
         """Return the text with all replaced; `escape` keeps brought-in braces out of templates."""
@@ -175,6 +177,7 @@ class _Expansion:
 
     def _required(self, name: str, start: int, message: str | None) -> str:
         if self._environment is None:
+            self.unknown = True
             return f"${{{name}}}"
         value = self._environment.get(name)
         if value is None or (message is not None and value == ""):
@@ -186,6 +189,7 @@ class _Expansion:
 
     def _file(self, name: str, start: int) -> str:
         if self._environment is None:
+            self.unknown = True
             return f"${{file:{name}}}"
         path = self._folder / name
         try:

@@ -18,6 +18,13 @@ def merged(defaults: Node | None, own: Node) -> Node:
     return Mapping(own.position, entries)
 
 
+def overlaid(defaults: Mapping | None, own: Mapping) -> Mapping:
+    """Return a mapping laid over another, or over nothing."""
+    node = merged(defaults, own)
+    assert isinstance(node, Mapping)
+    return node
+
+
 def without(node: Mapping, names: set[str]) -> Mapping:
     """Return a mapping less some of its keys."""
     kept = {name: entry for name, entry in node.entries.items() if name not in names}

@@ -1,7 +1,7 @@
 """What a job is, once its file has been read."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct
@@ -9,13 +9,10 @@ from msgspec import UNSET, Meta, Struct
 from chronos_cli.problems import Flaw, Position
 from chronos_cli.units import Duration, FilePath, PositiveDuration
 
-JobId = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$",
-        description="Identifies the job; letters, digits, '.', '_' and '-'. Default: the name",
-    ),
-]
+JobId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+# What is sent once a job has ended, by how it did: dispatches of their own.
+NOTICES = ("on_failure", "on_success")
 
 
 class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -37,28 +34,51 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     ] = ("unreachable", "timeout")
 
 
-class JobSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """The keys that every job has; beside them stands one target block."""
+class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What is sent and for how long it is tried; beside these keys stands one target block."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=256, description="What people call it")]
-    id: JobId | None = None
-    description: Annotated[str, Meta(description="For people; not sent")] = ""
-    schedule: Annotated[
-        str | None,
-        Meta(description="Cron expression (6 fields: seconds first), @daily, @every 30s"),
-    ] = None
-    timezone: Annotated[str, Meta(description="IANA time zone of schedule and times")] = "UTC"
-    enabled: Annotated[bool, Meta(description="false: the job is skipped")] = True
-    tags: Annotated[dict[str, str], Meta(description="For --tag; not sent")] = {}
     timeout: Annotated[PositiveDuration, Meta(description="Limit of one attempt")] = 30.0
     deadline: Annotated[
         PositiveDuration | None,
         Meta(
             description="Limit of all attempts and waits together. Default: what max_attempts, "
-            "timeout and max_interval can add up to"
+            "timeout and max_interval can add up to",
+            examples=["10m"],
         ),
     ] = None
     retry_policy: RetryPolicy = RetryPolicy()
+    payload: Annotated[
+        Any,
+        Meta(
+            description="Text is sent as it is, anything else as JSON",
+            examples=[{"report": "daily"}],
+        ),
+    ] = UNSET
+    payload_file: Annotated[
+        FilePath | None, Meta(description="A file, beside the job file, sent byte for byte")
+    ] = None
+    content_type: Annotated[str | None, Meta(description="Default: by the payload's kind")] = None
+
+
+class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The keys that every job has."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=256, description="What people call it")]
+    id: Annotated[
+        JobId | None,
+        Meta(description="Identifies the job; letters, digits, '.', '_', '-'. Default: the name"),
+    ] = None
+    description: Annotated[str, Meta(description="For people; not sent")] = ""
+    schedule: Annotated[
+        str | None,
+        Meta(
+            description="Cron expression (6 fields: seconds first), @daily, @every 30s",
+            examples=['"0 9 * * 1-5"'],
+        ),
+    ] = None
+    timezone: Annotated[str, Meta(description="IANA time zone of schedule and times")] = "UTC"
+    enabled: Annotated[bool, Meta(description="false: the job is skipped")] = True
+    tags: Annotated[dict[str, str], Meta(description="For --tag; not sent")] = {}
     concurrency: Annotated[
         Literal["allow", "forbid", "replace"],
         Meta(description="What happens when the previous execution is still running"),
@@ -71,13 +91,6 @@ class JobSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         PositiveDuration | None, Meta(description="A missed run older than this is dropped")
     ] = None
     jitter: Annotated[Duration, Meta(description="Spreads scheduled starts over this time")] = 0.0
-    payload: Annotated[Any, Meta(description="Text is sent as it is, anything else as JSON")] = (
-        UNSET
-    )
-    payload_file: Annotated[
-        FilePath | None, Meta(description="A file, beside the job file, sent byte for byte")
-    ] = None
-    content_type: Annotated[str | None, Meta(description="Default: by the payload's kind")] = None
 
 
 class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -119,6 +132,20 @@ class TargetKinds(Protocol):
         ...
 
 
+def loadable(kinds: TargetKinds) -> dict[str, type[TargetKind]]:
+    """Return the protocols whose code can be imported, by the key of their target block.
+
+    A broken one is told of where a job uses it.
+    """
+    found: dict[str, type[TargetKind]] = {}
+    for key in kinds.target_keys():
+        try:
+            found[key] = kinds.kind(key)
+        except ImportError:
+            continue
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class Payload:
     """What the user wants sent. Neither value nor raw: the execution's own metadata."""
@@ -138,6 +165,7 @@ class Job:
     """One job, checked and complete.
 
     `key` is the target block's key (`webhook`), `protocol` what it stands for (`http`).
+    `notices` are sent once it has ended: by `on_failure` or `on_success`.
     """
 
     id: str
@@ -147,6 +175,7 @@ class Job:
     target: Target
     payload: Payload
     position: Position
+    notices: "dict[str, Job]" = field(default_factory=dict)
 
     @property
     def deadline(self) -> float:

@@ -49,6 +49,7 @@ class Reader:
 
     def __init__(self, *, templates: bool = False) -> None:
         self.problems: list[Problem] = []
+        self.met_unknown = False
         self._templates = templates
 
     def struct(self, node: Node, cls: Hashable, path: Path, *, ignore: Collection[str] = ()) -> Any:
@@ -76,7 +77,7 @@ class Reader:
         if isinstance(node, Sequence):
             items = [self.any(item, (*path, n)) for n, item in enumerate(node.items)]
             return INVALID if INVALID in items else items
-        if node.template:
+        if node.template and not node.unknown:
             return self._template(node, path)
         try:
             return plain_value(node)
@@ -107,6 +108,10 @@ class Reader:
         self.problem(key.position, (*path, key.text), f"unknown key '{key.text[:60]}'", hint)
 
     def _read(self, node: Node, info: Any, path: Path) -> Any:
+        if isinstance(node, Scalar) and node.unknown:
+            # Stands for a value that only the environment knows: any type may be right.
+            self.met_unknown = True
+            return Template(node.text)
         extra: dict[str, Any] = {}
         if isinstance(info, types.Metadata):
             extra, info = info.extra or {}, info.type

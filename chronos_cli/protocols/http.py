@@ -75,7 +75,9 @@ class Expect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 class Webhook(Target, kw_only=True, frozen=True):
     """Where an HTTP request goes, and what is expected of the response."""
 
-    url: Annotated[str, Meta(description="http:// or https://")]
+    url: Annotated[
+        str, Meta(description="http:// or https://", examples=["http://127.0.0.1:8080/job"])
+    ]
     method: Annotated[str, Meta(description="HTTP method")] = "POST"
     headers: Annotated[
         dict[str, str | list[str]], Meta(description="Sent as given; a list repeats the header")

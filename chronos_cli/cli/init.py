@@ -1,0 +1,47 @@
+"""`chronos init`: a commented job file to start from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chronos_cli.cli.output import Output
+from chronos_cli.dispatch.registry import Registry
+from chronos_cli.errors import UsageError
+from chronos_cli.jobs.build import slug
+from chronos_cli.jobs.model import TargetKind, loadable
+from chronos_cli.jobs.starter import starter
+
+
+def command(
+    path: Annotated[str, typer.Argument(help="The file to write, or - for stdout.")] = "job.yaml",
+    protocol: Annotated[
+        str, typer.Option("--protocol", metavar="P", help="As `chronos protocols` lists them.")
+    ] = "http",
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Write a commented job file to start from."""
+    key, kind = _find(protocol)
+    name = "my-job" if path == "-" else slug(Path(path).stem) or "my-job"
+    text = starter(key, kind, name)
+    if path == "-":
+        Output().result(text)
+        return
+    try:
+        with Path(path).open("w" if force else "x", encoding="utf-8") as stream:
+            stream.write(text)
+    except FileExistsError as error:
+        raise UsageError(f"{path} exists already; add --force to overwrite it") from error
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}") from error
+    Output().note(f"wrote {path}; next: chronos run {path} --dry-run")
+
+
+def _find(protocol: str) -> tuple[str, type[TargetKind]]:
+    """Return a protocol by its own name or by the key of its target block."""
+    kinds = loadable(Registry())
+    for key, kind in kinds.items():
+        if protocol in {key, kind.protocol}:
+            return key, kind
+    known = ", ".join(sorted(kind.protocol for kind in kinds.values()))
+    raise UsageError(f"no protocol '{protocol}'; installed are: {known}")

@@ -1,0 +1,217 @@
+"""One job's mapping → a job, complete and checked, with its notices."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path as FilePath
+from typing import Any
+
+from msgspec import UNSET, structs
+
+from chronos_cli.jobs.config import Config
+from chronos_cli.jobs.document import Mapping, Node, Scalar, is_null
+from chronos_cli.jobs.merge import merged, overlaid
+from chronos_cli.jobs.model import (
+    NOTICES,
+    DispatchSpec,
+    Job,
+    JobSpec,
+    Payload,
+    Target,
+    TargetKind,
+    TargetKinds,
+)
+from chronos_cli.jobs.read import INVALID, Invalid, Reader
+from chronos_cli.jobs.template import Template
+from chronos_cli.problems import Flaw, Path, Problem
+from chronos_cli.schedule.expression import check_schedule
+from chronos_cli.schedule.zones import check_zone
+
+MAX_PAYLOAD = 16 * 1024 * 1024
+_CONTENT_TYPE = re.compile(r"[!-~]+/[ -~]+")
+# Keys of a job that are not read as plain fields of its struct.
+_OTHERWISE_READ = ("payload", *NOTICES)
+
+
+class JobBuilder:
+    """Builds the jobs of one file; `problems` gathers what is wrong in them."""
+
+    def __init__(self, config: Config, kinds: TargetKinds) -> None:
+        self._config = config
+        self._kinds = kinds
+        self._keys = kinds.target_keys()
+        self._reader = Reader()
+        self._texts = Reader(templates=True)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """Return what has been found wrong so far."""
+        return self._reader.problems + self._texts.problems
+
+    def job(self, node: Mapping, path: Path) -> Job | None:
+        """Return the job of a mapping; None, with the problems recorded, when it is wrong."""
+        before = len(self.problems)
+        spec = self._spec(node, path)
+        identifier = self._identifier(node, spec, path)
+        job = self._dispatch(node, spec, identifier, path)
+        notices = {
+            name: self._notice(entry.value, job, (*path, name))
+            for name, entry in node.entries.items()
+            if name in NOTICES
+        }
+        if job is None or len(self.problems) > before:
+            return None
+        return replace(job, notices={name: one for name, one in notices.items() if one})
+
+    def _notice(self, node: Node, job: Job | None, path: Path) -> Job | None:
+        """Return what is sent when a job has ended: a job of its own, under the job's name."""
+        if not isinstance(node, Mapping):
+            self._reader.fail(node, path, "expected a mapping with a target block")
+            return None
+        own: Any = self._reader.struct(
+            node, DispatchSpec, path, ignore=[*_OTHERWISE_READ, *self._keys]
+        )
+        if job is None or own is INVALID:
+            spec: JobSpec | Invalid = INVALID
+        else:
+            fields = {name: getattr(own, name) for name in DispatchSpec.__struct_fields__}
+            spec = structs.replace(job.spec, **fields)
+        return self._dispatch(node, spec, job.id if job else "", path)
+
+    def _dispatch(
+        self, node: Mapping, spec: JobSpec | Invalid, identifier: str, path: Path
+    ) -> Job | None:
+        """Return what a mapping sends and where to; the spec has been read already."""
+        key = self._target_key(node, path)
+        kind = self._kind(key, node, path) if key else None
+        target: Any = self._target(node, key, kind, path) if key and kind else INVALID
+        payload = self._payload(node, spec, path)
+        if isinstance(spec, Invalid) or isinstance(target, Invalid):
+            return None
+        assert key is not None
+        assert kind is not None
+        return Job(
+            id=identifier,
+            spec=spec,
+            key=key,
+            protocol=kind.protocol,
+            target=target,
+            payload=payload,
+            position=node.position,
+        )
+
+    def _target_key(self, node: Mapping, path: Path) -> str | None:
+        present = [key for key in node.entries if key in self._keys]
+        if len(present) == 1:
+            return present[0]
+        known = ", ".join(self._keys)
+        if present:
+            second = node.entries[present[1]].key
+            message = f"two targets: '{present[0]}' and '{present[1]}'"
+            self._reader.fail(second, path, message, "there is exactly one target block")
+        else:
+            what = "the notice" if path and path[-1] in NOTICES else "the job"
+            self._reader.fail(node, path, f"{what} has no target", f"add one of: {known}")
+        return None
+
+    def _kind(self, key: str, node: Mapping, path: Path) -> type[TargetKind] | None:
+        try:
+            return self._kinds.kind(key)
+        except ImportError as error:
+            self._reader.fail(node.entries[key].key, (*path, key), str(error))
+            return None
+
+    def _spec(self, node: Mapping, path: Path) -> JobSpec | Invalid:
+        node = overlaid(self._operator_defaults(node), node)
+        spec: JobSpec | Invalid = self._reader.struct(
+            node, JobSpec, path, ignore=[*self._present_or_all_keys(node), *_OTHERWISE_READ]
+        )
+        for name, check in (("schedule", check_schedule), ("timezone", check_zone)):
+            entry = node.entries.get(name)
+            if entry and isinstance(entry.value, Scalar) and not is_null(entry.value):
+                message = None if entry.value.unknown else check(entry.value.text)
+                if message:
+                    self._reader.fail(entry.value, (*path, name), message)
+        return spec
+
+    def _operator_defaults(self, node: Mapping) -> Mapping | None:
+        """Return what chronos.yaml says of jobs, and of jobs over this one's protocol."""
+        defaults = self._config.job_defaults
+        for key in self._keys:
+            with suppress(ImportError):
+                if key in node.entries:
+                    protocol = self._kinds.kind(key).protocol
+                    if dispatcher := self._config.dispatchers.get(protocol):
+                        defaults = overlaid(defaults, dispatcher.job_defaults)
+        return defaults
+
+    def _present_or_all_keys(self, node: Mapping) -> list[str]:
+        """Return the target keys that are no mistake here; all of them when there is none."""
+        return [key for key in self._keys if key in node.entries] or self._keys
+
+    def _target(self, node: Mapping, key: str, kind: type[TargetKind], path: Path) -> Any:
+        block = node.entries[key].value
+        if dispatcher := self._config.dispatchers.get(kind.protocol):
+            block = merged(dispatcher.target_defaults, block)
+        self._texts.met_unknown = False
+        target = self._texts.struct(block, kind.Target, (*path, key))
+        if isinstance(target, Target) and not self._texts.met_unknown:
+            self._texts.flaws(block, (*path, key), target.flaws())
+        return target
+
+    def _identifier(self, node: Mapping, spec: JobSpec | Invalid, path: Path) -> str:
+        if isinstance(spec, Invalid):
+            return ""
+        if isinstance(spec.id or spec.name, Template):
+            return f"unknown-{node.position}"  # of a variable that is not at hand
+        identifier = spec.id or slug(spec.name)
+        if not identifier:
+            hint = "add 'id:' with letters, digits, '.', '_' or '-'"
+            where = node.entries["name"].value
+            self._reader.fail(where, (*path, "name"), "no job ID can be made of this name", hint)
+        return identifier
+
+    def _payload(self, node: Mapping, spec: JobSpec | Invalid, path: Path) -> Payload:
+        value: Any = UNSET
+        if entry := node.entries.get("payload"):
+            value = self._texts.any(entry.value, (*path, "payload"))
+        if isinstance(spec, Invalid):
+            return Payload()
+        raw = None
+        if spec.payload_file is not None:
+            where = node.entries["payload_file"].value
+            if value is not UNSET:
+                self._reader.fail(where, path, "both 'payload' and 'payload_file'", "keep one")
+            if not isinstance(spec.payload_file, Template):
+                raw = self._payload_file(spec.payload_file, where, (*path, "payload_file"))
+        if not isinstance(spec.content_type, Template):
+            self._reader.flaws(node, path, _content_type_flaws(spec.content_type))
+        return Payload(value, raw, spec.content_type)
+
+    def _payload_file(self, name: str, where: Node, path: Path) -> bytes | None:
+        try:
+            with FilePath(name).open("rb") as stream:
+                raw = stream.read(MAX_PAYLOAD + 1)
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            self._reader.fail(where, path, f"cannot read '{name}': {reason}")
+            return None
+        if len(raw) > MAX_PAYLOAD:
+            limit = MAX_PAYLOAD // 2**20
+            self._reader.fail(where, path, f"'{name}' is larger than {limit} MiB")
+        return raw
+
+
+def slug(name: str) -> str:
+    """Return the job ID that a name stands for: `Täglicher Report!` is `taglicher-report`."""
+    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")[:128]
+
+
+def _content_type_flaws(content_type: str | None) -> Iterator[Flaw]:
+    if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
+        yield Flaw(
+            ("content_type",), f"'{content_type[:60]}' is not a content type", "type/subtype"
+        )

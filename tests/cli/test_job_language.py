@@ -1,0 +1,188 @@
+"""The job file as teams use it: environments, notices, secrets."""
+
+import json
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+
+from tests.support import HttpServer, chronos, headers, write
+
+
+def test_env_file(server: HttpServer, tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        """
+        # comment
+        export URL_PATH=/status/200?env-file
+        QUOTED='it is $NOT replaced'
+        BOTH=from-file
+        """,
+        "ops.env",
+    )
+    text = (
+        "name: a\npayload: ['${QUOTED}', '${BOTH}']\n"
+        f"webhook: {{url: '{server.url}${{URL_PATH}}'}}\n"
+    )
+    path = write(tmp_path, text)
+    assert chronos("run", path).code == 3
+    options = ("--env-file", str(tmp_path / "ops.env"))
+    result = chronos("run", path, *options, env={"BOTH": "from-environment"})
+    assert result.code == 0, result.err
+    (request,) = server.requests("/status/200?env-file")
+    assert json.loads(request["body"]) == ["it is $NOT replaced", "from-environment"]
+    assert chronos("validate", path, *options, env={"BOTH": "x"}).code == 0
+    assert chronos("run", path, "--env-file", "no-such.env").code == 2
+
+
+def test_no_env_checks_all_the_rest(tmp_path: Path) -> None:
+    text = """\
+        name: ${NAME}
+        timeout: ${TIMEOUT}
+        schedule: ${SCHEDULE}
+        timezone: ${ZONE}
+        enabled: ${ENABLED:?say so}
+        payload_file: ${FILE}
+        retry_policy: {max_attempts: "${N}"}
+        webhook:
+          url: ${BASE}/x
+          headers: {Authorization: "Bearer ${file:/run/secrets/none}"}
+        """
+    path = write(tmp_path, text)
+    assert chronos("validate", path).code == 3
+    result = chronos("validate", path, "--no-env")
+    assert (result.code, result.err) == (0, "1 job checked, no problems\n")
+    path = write(tmp_path, dedent(text) + "timout: 3s\ndeadline: ${D:-soon}\n")
+    result = chronos("validate", path, "--no-env")
+    assert result.code == 3
+    assert [line.split(": ")[1] for line in result.err.splitlines()[:-1]] == [
+        "unknown key 'timout' (did you mean 'timeout'?)",
+        "'soon' is not a duration such as 500ms, 30s or 1h30m",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("${SET}", "value"),
+        ("${EMPTY}", ""),
+        ("${SET:-x}", "value"),
+        ("${EMPTY:-x}", "x"),
+        ("${EMPTY-x}", ""),
+        ("${UNSET:-x}", "x"),
+        ("${UNSET-x}", "x"),
+        ("${UNSET:-}", ""),
+        ("${SET:?m}", "value"),
+        ("${EMPTY?m}", ""),
+        ("${SET:+x}", "x"),
+        ("${EMPTY:+x}", ""),
+        ("${EMPTY+x}", "x"),
+        ("${UNSET+x}", ""),
+        ("${UNSET:-${SET}}", "value"),
+        ("${UNSET:-${OTHER:-${SET}!}}", "value!"),
+        ("${SET:-${MISSING:?never asked}}", "value"),
+        ("${SET:+${SET}s}", "values"),
+        ("a$$b", "a$b"),
+        ("$${SET}", "${SET}"),
+        ("$$$${SET}", "$${SET}"),
+        ("$SET $5 $", "$SET $5 $"),
+        ("${UNSET:-a:b?c+d-e}", "a:b?c+d-e"),
+        ('${UNSET:-{"a": 1}', '{"a": 1'),
+    ],
+)
+def test_variables_as_compose_has_them(tmp_path: Path, text: str, expected: str) -> None:
+    job = json.dumps({"name": "a", "payload": [text], "webhook": {"url": "http://127.0.0.1:1/"}})
+    result = chronos(
+        "run", "-", "--dry-run", "-o", "json", stdin=job, env={"SET": "value", "EMPTY": ""}
+    )
+    assert result.code == 0, result.err
+    assert json.loads(result.report["results"][0]["request"]["body"]) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("${UNSET}", "variable 'UNSET' is not set"),
+        ("${UNSET:?ask ops}", "variable 'UNSET' is not set: ask ops"),
+        ("${EMPTY:?ask ops}", "variable 'EMPTY' is not set: ask ops"),
+        ("${UNSET:-${OTHER}}", "variable 'OTHER' is not set"),
+        ("${", "not followed by a variable's name"),
+        ("${SET", "is not closed"),
+        ("${SET:}", "cannot read what follows"),
+    ],
+)
+def test_variables_that_fail(text: str, told: str) -> None:
+    job = json.dumps({"name": "a", "payload": text, "webhook": {"url": "http://127.0.0.1:1/"}})
+    result = chronos("validate", "-", stdin=job, env={"SET": "value", "EMPTY": ""})
+    assert (result.code, told in result.err) == (3, True), result.err
+
+
+def test_the_last_newline_of_a_file_is_dropped_and_only_that(
+    server: HttpServer, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text("two-lines\nand-more\n\n")
+    text = "name: a\npayload: ['${file:token}']\nwebhook: {url: '%s/status/200?newline'}\n"
+    assert chronos("run", write(tmp_path, text % server.url)).code == 0
+    (request,) = server.requests("/status/200?newline")
+    assert json.loads(request["body"]) == ["two-lines\nand-more\n"]
+
+
+NOTICE = """\
+name: a
+timezone: Europe/Berlin
+retry_policy: {{max_attempts: 2, initial_interval: 1ms}}
+webhook: {{url: '{url}{path}', headers: {{Authorization: 'Bearer ${{TOKEN}}'}}}}
+on_failure: {{webhook: {{url: '{url}/status/200?failed-{mark}'}}}}
+on_success:
+  payload: "{{{{ job.name }}}} {{{{ outcome.status }}}} {{{{ outcome.code }}}}"
+  webhook: {{url: '{url}/status/200?succeeded-{mark}'}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "code", "told"),
+    [("/status/503", 5, "failed"), ("/echo-auth/x", 4, "failed"), ("/status/200", 0, "succeeded")],
+)
+def test_notices(server: HttpServer, tmp_path: Path, path: str, code: int, told: str) -> None:
+    mark = path.strip("/").replace("/", "-")
+    job = write(tmp_path, NOTICE.format(url=server.url, path=path, mark=mark))
+    result = chronos("run", job, "-o", "json", env={"TOKEN": "notice-canary"})
+    assert (result.code, len(result.report["results"]), result.err) == (code, 1, "")
+    (notice,) = server.requests(f"/status/200?{told}-{mark}")
+    other = "succeeded" if told == "failed" else "failed"
+    assert server.requests(f"/status/200?{other}-{mark}") == []
+    assert headers(notice)["x-chronos-job-id"] == "a"
+    identity = headers(notice)["x-chronos-execution-id"]
+    assert identity.startswith(result.only["execution_id"])
+    assert identity != result.only["execution_id"]
+    assert "notice-canary" not in notice["body"]
+    if told == "failed":
+        assert json.loads(notice["body"]) == result.only
+    else:
+        assert notice["body"] == "a succeeded 200"
+
+
+def test_a_notice_that_fails_is_told_and_changes_nothing(
+    server: HttpServer, tmp_path: Path
+) -> None:
+    text = (
+        f"name: a\nwebhook: {{url: '{server.url}/status/200'}}\n"
+        f"on_success: {{webhook: {{url: '{server.url}/status/404'}}}}\n"
+    )
+    result = chronos("run", write(tmp_path, text), "--quiet")
+    assert result.code == 0
+    assert "chronos: the notice did not get through: a: rejected 404" in result.err
+
+
+def test_notices_are_checked_too(tmp_path: Path) -> None:
+    text = """\
+        name: a
+        webhook: {url: "http://h/"}
+        on_failure: {webhook: {url: "ftp://h/"}, timout: 3s}
+        on_success: {timeout: 3s}
+        """
+    result = chronos("validate", write(tmp_path, text))
+    assert result.code == 3
+    assert ":3:29: the URL must begin with" in result.err
+    assert ":3:42: unknown key 'timout'" in result.err
+    assert ":4:13: the notice has no target" in result.err
