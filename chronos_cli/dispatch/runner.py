@@ -145,7 +145,9 @@ class _Run:
             words = f"within {format_duration(limit)}"
             if limit < timeout - _NOTICEABLE:
                 words += f", all that was left ({self._deadline_words()})"
-            raise TimedOutError(f"no answer {words}") from error
+            # What a protocol knows of why, it leaves as notes on the cancellation.
+            notes = getattr(error.__cause__, "__notes__", [])
+            raise TimedOutError("; ".join([f"no answer {words}", *notes])) from error
 
     def _deadline_words(self) -> str:
         return f"deadline {format_duration(self._execution.job.deadline)}"
