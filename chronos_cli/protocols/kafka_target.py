@@ -1,0 +1,269 @@
+"""The target block `kafka`, and what chronos.yaml may say of Kafka. No client is needed here."""
+
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from chronos_cli.jobs.model import Settings, Target
+from chronos_cli.jobs.template import Template
+from chronos_cli.problems import Flaw, Path
+from chronos_cli.protocols.tls import Tls
+
+Acks = Literal["all", "-1", "0", "1", -1, 0, 1]
+HeaderValue = str | None
+Partition = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
+_PROPERTY = re.compile(r"[a-z][a-z0-9._]*")
+
+# librdkafka's properties that have a key of their own, and that key.
+_KEYS_OF_PROPERTIES = {
+    "bootstrap.servers": "brokers",
+    "metadata.broker.list": "brokers",
+    "acks": "acks",
+    "request.required.acks": "acks",
+    "compression.codec": "compression",
+    "compression.type": "compression",
+    "security.protocol": "tls' and 'sasl",
+    "sasl.mechanism": "sasl.mechanism",
+    "sasl.mechanisms": "sasl.mechanism",
+    "sasl.username": "sasl.username",
+    "sasl.password": "sasl.password",
+    "sasl.oauthbearer.method": "sasl.mechanism",
+    "sasl.oauthbearer.client.id": "sasl.client_id",
+    "sasl.oauthbearer.client.secret": "sasl.client_secret",
+    "sasl.oauthbearer.scope": "sasl.scope",
+    "sasl.oauthbearer.extensions": "sasl.extensions",
+    "sasl.oauthbearer.token.endpoint.url": "sasl.token_endpoint",
+    "ssl.ca.location": "tls.ca",
+    "ssl.certificate.location": "tls.cert",
+    "ssl.key.location": "tls.key",
+    "enable.ssl.certificate.verification": "tls.insecure_skip_verify",
+    "ssl.endpoint.identification.algorithm": "tls.insecure_skip_verify",
+    "message.timeout.ms": "timeout",
+    "delivery.timeout.ms": "timeout",
+    "retries": "retry_policy",
+    "message.send.max.retries": "retry_policy",
+}
+# Properties that would have a message counted as delivered that is not, or loads foreign code.
+_FORBIDDEN_PROPERTIES = frozenset(
+    "transactional.id delivery.report.only.error plugin.library.paths opaque "
+    "interceptors default.topic.config default_topic_conf logger on_delivery background_event_cb "
+    "enabled_events enable.sasl.oauthbearer.unsecure.jwt".split()
+)
+_FORBIDDEN_FORMS = re.compile(r"test\.mock\..*|.*_cb")
+
+
+class Header(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """One header of a list of headers."""
+
+    name: Annotated[str, Meta(description="As sent; names may repeat")]
+    value: Annotated[HeaderValue, Meta(description="Text, or null for a header without value")]
+
+
+class Sasl(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How we log in."""
+
+    mechanism: Annotated[
+        Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"],
+        Meta(description="As the broker's listener has it"),
+    ]
+    username: Annotated[str | None, Meta(description="For PLAIN and SCRAM")] = None
+    password: Annotated[str | None, Meta(description="For PLAIN and SCRAM")] = None
+    token_endpoint: Annotated[
+        str | None, Meta(description="OAUTHBEARER: URL that gives out tokens (OIDC)")
+    ] = None
+    client_id: Annotated[str | None, Meta(description="OAUTHBEARER: who asks for the token")] = None
+    client_secret: Annotated[str | None, Meta(description="OAUTHBEARER: its secret")] = None
+    scope: Annotated[str | None, Meta(description="OAUTHBEARER: what is asked for")] = None
+    extensions: Annotated[
+        dict[str, str], Meta(description="OAUTHBEARER: SASL extensions for the broker")
+    ] = {}
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what is missing for the mechanism, and what belongs to another."""
+        passwords = {"username": self.username, "password": self.password}
+        tokens = {
+            "token_endpoint": self.token_endpoint,
+            "client_id": self.client_id,
+            "client_secret": self.client_secret,
+        }
+        more = {"scope": self.scope, "extensions": "given" if self.extensions else None}
+        is_token = self.mechanism == "OAUTHBEARER"
+        needed = tokens if is_token else passwords
+        strange = passwords if is_token else {**tokens, **more}
+        for name, value in needed.items():
+            if not value:
+                yield Flaw(("sasl",), f"{self.mechanism} needs '{name}'", f"add sasl.{name}")
+        for name, value in strange.items():
+            if value is not None:
+                yield Flaw(("sasl", name), f"{self.mechanism} has no '{name}'", "remove it")
+        if self.token_endpoint and not _is_web_address(self.token_endpoint):
+            yield Flaw(("sasl", "token_endpoint"), "must begin with https:// or http://")
+        for name, value in self.extensions.items():
+            if "," in f"{name}{value}" or "=" in name:
+                yield Flaw(("sasl", "extensions", name), "',' and '=' cannot be sent in it")
+
+
+class KafkaTarget(Target, kw_only=True, frozen=True):
+    """Where a Kafka message goes, and how far it must have got to have succeeded."""
+
+    brokers: Annotated[
+        str | list[str], Meta(description="host:port of some brokers: a list, or with commas")
+    ]
+    topic: Annotated[str, Meta(description="Name of the topic")]
+    key: Annotated[
+        str | UnsetType | None, Meta(description="Message key; null for none. Default: the job ID")
+    ] = UNSET
+    value: Annotated[
+        UnsetType | None, Meta(description="null sends a tombstone: a message without value")
+    ] = UNSET
+    headers: Annotated[
+        dict[str, HeaderValue | list[HeaderValue]] | list[Header],
+        Meta(
+            description="By name, a list repeating the header and null meaning no value; or a "
+            "list of {name, value}, in its order"
+        ),
+    ] = {}
+    partition: Annotated[
+        Partition | None, Meta(description="Number of the partition. Default: chosen by the key")
+    ] = None
+    acks: Annotated[
+        Acks | None,
+        Meta(
+            description="Who must have the message: all in-sync replicas, 1 (the leader) or "
+            "0 (nobody: delivery is not confirmed). Default: all"
+        ),
+    ] = None
+    required_acks: Annotated[Acks | None, Meta(description="Another name of acks")] = None
+    compression: Annotated[
+        Literal["none", "gzip", "snappy", "lz4", "zstd"], Meta(description="Of the message")
+    ] = "none"
+    sasl: Annotated[Sasl | None, Meta(description="How we log in")] = None
+    tls: Annotated[Tls | None, Meta(description="Default: no TLS, unless this is given")] = None
+    properties: Annotated[
+        dict[str, str | int | float | bool],
+        Meta(description="Further properties of librdkafka, as they are"),
+    ] = {}
+
+    def broker_list(self) -> list[str]:
+        """Return the brokers one by one."""
+        listed = [self.brokers] if isinstance(self.brokers, str) else self.brokers
+        return [broker.strip() for text in listed for broker in text.split(",") if broker.strip()]
+
+    def header_list(self) -> list[tuple[str, HeaderValue]]:
+        """Return name and value of each header, in order."""
+        if isinstance(self.headers, list):
+            return [(header.name, header.value) for header in self.headers]
+        return [
+            (name, item)
+            for name, value in self.headers.items()
+            for item in (value if isinstance(value, list) else [value])
+        ]
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what the types cannot say."""
+        yield from self._broker_flaws()
+        if not isinstance(self.topic, Template) and (
+            not _TOPIC.fullmatch(self.topic) or self.topic in {".", ".."}
+        ):
+            hint = "letters, digits, '.', '_' and '-', at most 249"
+            yield Flaw(("topic",), f"'{self.topic[:40]}' is not a topic's name", hint)
+        if self.acks is not None and self.required_acks is not None:
+            message = "'acks' and 'required_acks' are the same setting"
+            yield Flaw(("required_acks",), message, "keep one of them")
+        yield from self._header_flaws()
+        yield from _property_flaws(self.properties)
+        if self.sasl is not None:
+            yield from self.sasl.flaws()
+        if self.tls is not None:
+            yield from self.tls.flaws()
+            if self.tls.server_name:
+                message = "Kafka's client can expect no other name than the broker's host"
+                yield Flaw(("tls", "server_name"), message, "name the brokers as they certify")
+
+    def describe(self) -> str:
+        """Return topic and brokers."""
+        return f"{self.topic} on {','.join(self.broker_list())}"
+
+    def _broker_flaws(self) -> Iterator[Flaw]:
+        listed = [self.brokers] if isinstance(self.brokers, str) else self.brokers
+        if not listed:
+            yield Flaw(("brokers",), "no broker is named", "for example [kafka:9092]")
+        for index, text in enumerate(listed):
+            path: Path = ("brokers",) if isinstance(self.brokers, str) else ("brokers", index)
+            for broker in [] if isinstance(text, Template) else text.split(","):
+                match = _BROKER.fullmatch(broker.strip())
+                if match is None or (match[2] and not 0 < int(match[2]) < 65536):
+                    message = f"'{_without_login(broker.strip())[:60]}' is not a broker's address"
+                    yield Flaw(path, message, "host:port, for example kafka:9092")
+
+    def _header_flaws(self) -> Iterator[Flaw]:
+        if isinstance(self.headers, list):
+            for index, header in enumerate(self.headers):
+                at = ("headers", index)
+                yield from _name_flaws(header.name, (*at, "name"))
+                yield from _value_flaws(header.name, header.value, (*at, "value"))
+            return
+        for name, value in self.headers.items():
+            yield from _name_flaws(name, ("headers", name))
+            for index, item in enumerate(value if isinstance(value, list) else [value]):
+                path: Path = ("headers", name)
+                path = (*path, index) if isinstance(value, list) else path
+                yield from _value_flaws(name, item, path)
+
+
+class KafkaSettings(Settings, kw_only=True, frozen=True):
+    """Settings of Kafka for the whole process."""
+
+    acks: Annotated[Acks | None, Meta(description="Default of a job's acks")] = None
+    required_acks: Annotated[Acks | None, Meta(description="Another name of acks")] = None
+    retry_max: Annotated[
+        int, Meta(ge=0, le=2**31 - 1, description="Sendings again inside one attempt")
+    ] = 3
+
+
+def _is_web_address(text: str) -> bool:
+    return isinstance(text, Template) or bool(re.match(r"https?://[^/\s]", text))
+
+
+def _without_login(text: str) -> str:
+    return text.rpartition("@")[2]
+
+
+def _name_flaws(name: str, path: Path) -> Iterator[Flaw]:
+    if isinstance(name, Template):
+        return
+    shown = name[:40]
+    if not name or _has_control(name):
+        yield Flaw(path, f"{shown!r} is not a header name")
+    if name.lower() == "traceparent" or name.lower().startswith("x-chronos-"):
+        yield Flaw(path, f"header '{shown}' is set by chronos", "remove it")
+
+
+def _value_flaws(name: str, value: HeaderValue, path: Path) -> Iterator[Flaw]:
+    if value is None or isinstance(value, Template):
+        return
+    if _has_control(value.replace("\t", "")):
+        yield Flaw(path, f"the value of header '{name[:40]}' has a line break or control")
+
+
+def _has_control(text: str) -> bool:
+    return any(ord(letter) < 32 or ord(letter) == 127 for letter in text)
+
+
+def _property_flaws(properties: dict[str, str | int | float | bool]) -> Iterator[Flaw]:
+    for name, value in properties.items():
+        path = ("properties", name)
+        lowered = name.lower()
+        if key := _KEYS_OF_PROPERTIES.get(lowered.removeprefix("topic.")):
+            yield Flaw(path, f"'{name}' has a key of its own", f"use '{key}'")
+        elif lowered in _FORBIDDEN_PROPERTIES or _FORBIDDEN_FORMS.fullmatch(lowered):
+            yield Flaw(path, f"property '{name[:60]}' cannot be set", "remove it")
+        elif not _PROPERTY.fullmatch(name):
+            yield Flaw(path, f"'{name[:60]}' is not a property's name", "such as linger.ms")
+        elif isinstance(value, str) and not isinstance(value, Template) and "\0" in value:
+            yield Flaw(path, f"the value of '{name}' has a NUL in it")
