@@ -1,0 +1,100 @@
+"""Kafka for the shared scenarios: the real broker, and a bare consumer."""
+
+import time
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+
+from tests.brokers.kafka import KafkaBroker
+from tests.protocols.harness import Received
+
+
+def open_harness(folder: Path, request: pytest.FixtureRequest) -> "KafkaHarness":
+    return KafkaHarness(request.getfixturevalue("kafka_broker"))
+
+
+class KafkaHarness:
+    key = "kafka"
+
+    def __init__(self, broker: KafkaBroker) -> None:
+        self.broker = broker
+
+    def topic(self, partitions: int = 1, config: dict[str, str] | None = None) -> str:
+        """A topic of its own for one test."""
+        name = f"jobs-{uuid4()}"
+        self.broker.create_topic(name, partitions, config)
+        return name
+
+    def target(self) -> dict[str, Any]:
+        return {"brokers": [self.broker.plaintext], "topic": self.topic()}
+
+    def received(self, target: dict[str, Any], limit: float = 10.0) -> list[Received]:
+        return [
+            Received(
+                body=message.value() or b"",
+                headers={
+                    name.lower(): (value or b"").decode() for name, value in headers_of(message)
+                },
+            )
+            for message in self.messages(target["topic"], limit)
+        ]
+
+    def messages(self, topic: str, limit: float = 10.0) -> list[Message]:
+        """Everything in a topic, asked of the broker's plaintext listener."""
+        return consume(self.broker.plaintext, topic, limit)
+
+    def refused(self, port: int) -> dict[str, Any]:
+        return {"brokers": f"127.0.0.1:{port}", "topic": "jobs"}
+
+    def silent(self, port: int) -> dict[str, Any]:
+        return self.refused(port)
+
+    def bad_credentials(self, secret: str) -> dict[str, Any] | None:
+        certificates = self.broker._certificates
+        return self._at(self.broker.sasl_ssl, str(certificates.ca)) and {
+            **(self._at(self.broker.sasl_ssl, str(certificates.ca)) or {}),
+            "sasl": self.login(password=secret),
+        }
+
+    def tls(self, ca: str) -> dict[str, Any] | None:
+        return self._at(self.broker.ssl, ca)
+
+    def tls_unknown_ca(self, other_ca: str) -> dict[str, Any] | None:
+        return self._at(self.broker.ssl, other_ca)
+
+    def login(self, mechanism: str = "SCRAM-SHA-512", **changes: str) -> dict[str, str]:
+        known = {"username": self.broker.user, "password": self.broker.password}
+        return {"mechanism": mechanism, **known, **changes}
+
+    def _at(self, address: str | None, ca: str) -> dict[str, Any] | None:
+        return (address and {"brokers": address, "topic": self.topic(), "tls": {"ca": ca}}) or None
+
+
+def headers_of(message: Message) -> list[tuple[str, bytes | None]]:
+    found: Any = message.headers() or []
+    return list(found)
+
+
+def consume(address: str, topic: str, limit: float = 10.0) -> list[Message]:
+    """Every message of a topic, oldest first."""
+    settings = {"bootstrap.servers": address, "group.id": str(uuid4()), "log_level": 0}
+    consumer = Consumer(settings)
+    try:
+        partitions = consumer.list_topics(topic, timeout=limit).topics[topic].partitions
+        wanted = 0
+        for number in partitions:
+            marks = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=limit)
+            wanted += marks[1] - marks[0] if marks else 0
+        consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
+        messages: list[Message] = []
+        end = time.monotonic() + limit
+        while len(messages) < wanted and time.monotonic() < end:
+            message = consumer.poll(0.2)
+            if message is not None and message.error() is None:
+                messages.append(message)
+        return sorted(messages, key=lambda message: message.timestamp()[1])
+    finally:
+        consumer.close()
