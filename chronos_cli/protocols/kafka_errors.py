@@ -83,7 +83,7 @@ _WORDS = {
     "_QUEUE_FULL": "too many messages wait to be sent",
 }
 _ADDRESS = re.compile(r"^(?:[a-z_]+://)?([^/\s]+:\d+)/[^:\s]+: ")
-_STATE = re.compile(r" \(after \d+ms in state \w+[^)]*\)$")
+_STATE = re.compile(r" \(after \d+ms in state .*\)$")
 _LIBRARY = re.compile(r"error:[0-9A-F]{8}:[\w /]*:[\w ]*:")
 # A connection that breaks in the midst of TLS is told of as an error of the transport.
 _TLS = re.compile(r"SSL handshake failed|SSL routines::(?!unexpected eof)|SSL alert")

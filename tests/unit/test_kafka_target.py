@@ -46,7 +46,6 @@ def test_every_code_stands_in_one_table() -> None:
     assert len(CODES) > 150
     for name in CODES:
         assert sum(name in names for names, _ in TABLES) == 1, name
-    assert set().union(*(names for names, _ in TABLES)) <= set(CODES)
 
 
 @pytest.mark.parametrize("name", sorted(CODES))
@@ -83,7 +82,7 @@ def test_words_of_an_error() -> None:
         ("Receive failed: error:0A000126:SSL routines::unexpected eof while reading",
          UnreachableError, "_TRANSPORT", "unexpected eof"),
     ):  # fmt: skip
-        told = f"{prefix}{text} (after 3ms in state CONNECT)"
+        told = f"{prefix}{text} (after 3ms in state CONNECT, 1 identical error(s) suppressed)"
         found = translated(KafkaError(KafkaError._TRANSPORT, told), "orders on kafka:9093")
         assert (type(found), found.code) == (kind, code)
         assert words in found.message
