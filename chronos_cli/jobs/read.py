@@ -232,7 +232,8 @@ class Reader:
     def _literal(self, node: Node, info: Any, path: Path) -> Any:
         if isinstance(node, Scalar) and not node.template and node.text in info.values:
             return node.text
-        allowed = ", ".join(map(str, info.values))
+        # A number may be listed twice, once as text, for the sake of editors.
+        allowed = ", ".join(dict.fromkeys(map(str, info.values)))
         shown = f"'{node.text[:40]}' is" if isinstance(node, Scalar) else "this is"
         return self.fail(node, path, f"{shown} not one of: {allowed}")
 
