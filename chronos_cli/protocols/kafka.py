@@ -156,7 +156,7 @@ def _login(sasl: Sasl) -> dict[str, str]:
 def _acks(target: KafkaTarget, settings: KafkaSettings) -> str:
     """Return who must have the message; the job's word comes before the operator's."""
     named = (target.acks, target.required_acks, settings.acks, settings.required_acks)
-    chosen = str(next((acks for acks in named if acks is not None), "all"))
+    chosen = str(next((acks for acks in named if acks is not UNSET), "all"))
     return "all" if chosen == "-1" else chosen
 
 

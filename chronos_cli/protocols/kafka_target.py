@@ -132,13 +132,13 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
         Partition | None, Meta(description="Number of the partition. Default: chosen by the key")
     ] = None
     acks: Annotated[
-        Acks | None,
+        Acks | UnsetType,
         Meta(
             description="Who must have the message: all in-sync replicas, 1 (the leader) or "
             "0 (nobody: delivery is not confirmed). Default: all"
         ),
-    ] = None
-    required_acks: Annotated[Acks | None, Meta(description="Another name of acks")] = None
+    ] = UNSET
+    required_acks: Annotated[Acks | UnsetType, Meta(description="Another name of acks")] = UNSET
     compression: Annotated[
         Literal["none", "gzip", "snappy", "lz4", "zstd"], Meta(description="Of the message")
     ] = "none"
@@ -172,7 +172,7 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
         ):
             hint = "letters, digits, '.', '_' and '-', at most 249"
             yield Flaw(("topic",), f"'{self.topic[:40]}' is not a topic's name", hint)
-        if self.acks is not None and self.required_acks is not None:
+        if UNSET not in {self.acks, self.required_acks}:
             message = "'acks' and 'required_acks' are the same setting"
             yield Flaw(("required_acks",), message, "keep one of them")
         yield from self._header_flaws()
@@ -219,8 +219,8 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
 class KafkaSettings(Settings, kw_only=True, frozen=True):
     """Settings of Kafka for the whole process."""
 
-    acks: Annotated[Acks | None, Meta(description="Default of a job's acks")] = None
-    required_acks: Annotated[Acks | None, Meta(description="Another name of acks")] = None
+    acks: Annotated[Acks | UnsetType, Meta(description="Default of a job's acks")] = UNSET
+    required_acks: Annotated[Acks | UnsetType, Meta(description="Another name of acks")] = UNSET
     retry_max: Annotated[
         int, Meta(ge=0, le=2**31 - 1, description="Sendings again inside one attempt")
     ] = 3
