@@ -1,0 +1,103 @@
+"""Where a RabbitMQ broker is, and who we are there: `amqp://` URLs and lists of hosts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from chronos_cli.protocols.tls import Tls
+
+_PORTS = {False: 5672, True: 5671}
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """What is said to a broker at the beginning. Its repr does not show the password."""
+
+    username: str
+    password: str = field(repr=False)
+    vhost: str
+    heartbeat: int | None
+    tls: Tls | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One broker's address."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class AmqpUrl:
+    """What stands in an `amqp://` or `amqps://` URL; None for what does not."""
+
+    place: Place
+    is_tls: bool
+    username: str | None
+    password: str | None = field(repr=False)
+    vhost: str | None
+
+
+def parse_url(url: str) -> AmqpUrl:
+    """Read a URL; raises ValueError, with a message that quotes nothing of it."""
+    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+        raise ValueError("the URL has a space or a control character in it")
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        # Python's own message quotes what may be a piece of the password.
+        raise ValueError(
+            "not a URL: host or port cannot be read; '/', '@', ':' and '#' in a name or password "
+            "are written %2F, %40, %3A and %23"
+        ) from None
+    scheme = parts.scheme.lower()
+    if scheme not in {"amqp", "amqps"}:
+        raise ValueError("the URL must begin with amqp:// or amqps://")
+    if not parts.hostname:
+        raise ValueError("the URL has no host")
+    if port == 0:
+        raise ValueError("port 0 cannot be reached")
+    if parts.query or parts.fragment:
+        raise ValueError("a '?' or '#' part has no meaning here; options are keys of their own")
+    return AmqpUrl(
+        place=Place(parts.hostname, port or _PORTS[scheme == "amqps"]),
+        is_tls=scheme == "amqps",
+        username=None if parts.username is None else unquote(parts.username),
+        password=None if parts.password is None else unquote(parts.password),
+        vhost=_vhost(parts.path),
+    )
+
+
+def _vhost(path: str) -> str | None:
+    """Return the virtual host that a URL's path names; `/%2F` and `//` are the one called `/`."""
+    if path in {"", "/"}:
+        return None
+    name = path[1:]
+    if "/" in name and name != "/":
+        raise ValueError("a '/' within the virtual host is written %2F")
+    return unquote(name)
+
+
+def parse_hosts(hosts: Sequence[str], *, is_tls: bool) -> tuple[Place, ...]:
+    """Read a list of `host` and `host:port`; raises ValueError."""
+    return tuple(parse_host(host, is_tls=is_tls) for host in hosts)
+
+
+def parse_host(text: str, *, is_tls: bool) -> Place:
+    """Read `host`, `host:port` or `[::1]:port`; raises ValueError."""
+    try:
+        parts = urlsplit(f"//{text}")
+        port = parts.port
+    except ValueError as error:
+        raise ValueError("not host or host:port") from error
+    is_bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
+    has_space = any(ord(letter) <= 32 or ord(letter) == 127 for letter in text)
+    if not parts.hostname or not is_bare or has_space or port == 0:
+        raise ValueError("not host or host:port; name and password have keys of their own")
+    return Place(parts.hostname, port or _PORTS[is_tls])

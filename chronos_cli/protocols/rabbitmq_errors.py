@@ -1,0 +1,84 @@
+"""What pika's exceptions and the broker's reply codes mean.
+
+pika loses the reply code of a connection that is closed while it opens (`Probable…Error` with
+a text); the connection keeps it, see `rabbitmq_link`.
+"""
+
+import struct
+
+from pika import exceptions
+
+from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+
+# The exact classes, each one decided upon; a test fails when pika has one that is not here.
+REJECTED: tuple[type[Exception], ...] = (
+    exceptions.AuthenticationError,
+    exceptions.ProbableAuthenticationError,
+    exceptions.ProbableAccessDeniedError,
+    exceptions.IncompatibleProtocolError,
+    exceptions.ProtocolVersionMismatch,
+    exceptions.MethodNotImplemented,
+    exceptions.ShortStringTooLong,
+    exceptions.UnsupportedAMQPFieldException,
+    exceptions.UnroutableError,
+)
+UNREACHABLE: tuple[type[Exception], ...] = (
+    exceptions.AMQPError,
+    exceptions.AMQPConnectionError,
+    exceptions.ConnectionOpenAborted,
+    exceptions.StreamLostError,
+    exceptions.NoFreeChannels,
+    exceptions.ConnectionWrongStateError,
+    exceptions.ConnectionClosedByClient,
+    exceptions.ConnectionBlockedTimeout,
+    exceptions.AMQPHeartbeatTimeout,
+    exceptions.AMQPChannelError,
+    exceptions.ChannelWrongStateError,
+    exceptions.ChannelClosedByClient,
+    exceptions.DuplicateConsumerTag,
+    exceptions.ConsumerCancelled,
+    exceptions.NackError,
+    exceptions.InvalidChannelNumber,
+    exceptions.ProtocolSyntaxError,
+    exceptions.UnexpectedFrameError,
+    exceptions.BodyTooLongError,
+    exceptions.InvalidFrameError,
+    exceptions.InvalidFieldTypeException,
+    exceptions.ChannelError,
+    exceptions.ReentrancyError,
+    exceptions.DuplicateGetOkCallback,
+)
+# These carry a reply code, which decides.
+BY_CODE: tuple[type[Exception], ...] = (
+    exceptions.ConnectionClosed,
+    exceptions.ConnectionClosedByBroker,
+    exceptions.ChannelClosed,
+    exceptions.ChannelClosedByBroker,
+)
+# What pika's encoder lets out, beside its own: a value that does not fit its field.
+ENCODING = (ValueError, TypeError, OverflowError, AssertionError, struct.error)
+
+_NOT_NOW = frozenset({200, 320, 506, 541})
+
+
+def translated(error: BaseException, where: str) -> DispatchError:
+    """Return what an exception of pika means; `where` is the address, for the message."""
+    if isinstance(error, exceptions.ConnectionClosed | exceptions.ChannelClosed):
+        return by_reply(error.reply_code, error.reply_text, where)
+    told = " ".join(str(error).split()) or type(error).__name__
+    if type(error) in REJECTED:
+        return RejectedError(f"{told} ({where})")
+    if isinstance(error, exceptions.AMQPHeartbeatTimeout):
+        told = "the broker no longer answers heartbeats"
+    return UnreachableError(f"{told} ({where})")
+
+
+def by_reply(code: int, text: str, where: str) -> DispatchError:
+    """Return the failure that the broker's own code and text stand for."""
+    name, _, told = text.partition(" - ")
+    message = f"{told or text} ({where})"
+    full = f"{code} {name}" if told else str(code)
+    # A limit on connections or channels has the code of a forbidden thing, but passes.
+    if code in _NOT_NOW or (code == 530 and "limit" in told):
+        return UnreachableError(message, code=full)
+    return RejectedError(message, code=full)

@@ -1,0 +1,133 @@
+"""What an AMQP message may carry: headers with types, properties, and their bounds.
+
+Everything here is checked before pika sees it, because pika raises on a float, on a number of
+more than 64 bits and on a name of more than 255 bytes only while it is writing.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from chronos_cli.jobs.template import Template
+from chronos_cli.problems import Flaw, Path
+
+SHORT_LIMIT = 255
+_LARGEST_INTEGER = 2**63 - 1
+_LARGEST_DECIMAL = 2**31 - 1
+_OWN_HEADERS = frozenset({"traceparent", "tracestate"})
+_DEEPEST = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One message, complete. `properties` has the names that AMQP gives them."""
+
+    exchange: str
+    routing_key: str
+    mandatory: bool
+    confirmed: bool
+    properties: dict[str, Any]
+    body: bytes
+
+    @property
+    def where(self) -> str:
+        """Return the address within the broker, in words."""
+        if self.exchange:
+            return f"exchange '{self.exchange}', routing key '{self.routing_key}'"
+        return f"queue '{self.routing_key}'"
+
+    @property
+    def unroutable(self) -> str:
+        """Say that no queue gets this message."""
+        if self.exchange:
+            return f"no queue is bound for routing key '{self.routing_key}' at '{self.exchange}'"
+        return f"there is no queue '{self.routing_key}'"
+
+
+def encoded(value: Any) -> Any:
+    """Return a header's value as pika can write it: floats become exact decimals."""
+    if isinstance(value, float):
+        return _decimal(value)
+    if isinstance(value, dict):
+        return {name: encoded(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [encoded(item) for item in value]
+    return str(value) if isinstance(value, str) else value
+
+
+def timestamp() -> int:
+    """Return now as AMQP writes it: whole seconds."""
+    return int(time.time())
+
+
+def short_flaw(path: Path, text: str | None) -> Iterator[Flaw]:
+    """Yield what keeps a text from being one of AMQP's short strings."""
+    if text is None or isinstance(text, Template):
+        return
+    if len(text.encode()) > SHORT_LIMIT:
+        yield Flaw(path, f"longer than AMQP's {SHORT_LIMIT} bytes")
+    if _has_control(text):
+        yield Flaw(path, "has a line break or control character in it")
+
+
+def header_flaws(headers: dict[str, Any]) -> Iterator[Flaw]:
+    """Yield what is wrong with the headers of a job, each with its path."""
+    for name, value in headers.items():
+        path = ("headers", name)
+        if name.lower() in _OWN_HEADERS or name.lower().startswith("x-chronos-"):
+            yield Flaw(path, f"header '{name[:40]}' is set by chronos", "remove it")
+        yield from _name_flaws(path, name)
+        yield from _value_flaws(path, value, 1)
+
+
+def _name_flaws(path: Path, name: str) -> Iterator[Flaw]:
+    if not name:
+        yield Flaw(path, "a header needs a name")
+    yield from short_flaw(path, name)
+
+
+def _value_flaws(path: Path, value: Any, depth: int) -> Iterator[Flaw]:
+    if isinstance(value, Template):
+        return
+    if isinstance(value, dict | list | tuple):
+        if depth > _DEEPEST:
+            yield Flaw(path, f"nested more than {_DEEPEST} levels deep")
+        elif isinstance(value, dict):
+            for name, item in value.items():
+                yield from _name_flaws((*path, name), name)
+                yield from _value_flaws((*path, name), item, depth + 1)
+        else:
+            for index, item in enumerate(value):
+                yield from _value_flaws((*path, index), item, depth + 1)
+    elif wrong := _scalar_mistake(value):
+        yield Flaw(path, *wrong)
+
+
+def _scalar_mistake(value: Any) -> tuple[str, str | None] | None:
+    if isinstance(value, str) and _has_control(value, allowed="\t"):
+        return "the header's value has a line break or control character in it", None
+    if isinstance(value, int) and not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
+        return "the number needs more than AMQP's 64 bits", "quote it, to send it as text"
+    if isinstance(value, float):
+        try:
+            _decimal(value)
+        except ValueError as error:
+            return str(error), "quote it, to send it as text"
+    return None
+
+
+def _decimal(value: float) -> Decimal:
+    """Return the shortest decimal that is this float; ValueError if AMQP cannot hold it."""
+    number = Decimal(repr(value)).normalize()
+    exponent = number.as_tuple().exponent
+    if not isinstance(exponent, int) or exponent < -255:
+        raise ValueError("AMQP has no decimal for this number")
+    if abs(int(number.scaleb(-exponent) if exponent < 0 else number)) > _LARGEST_DECIMAL:
+        raise ValueError("the number has more digits than an AMQP decimal holds (31 bits)")
+    return number
+
+
+def _has_control(text: str, allowed: str = "") -> bool:
+    return any((ord(letter) < 32 and letter not in allowed) or letter == "\x7f" for letter in text)
