@@ -29,12 +29,10 @@ UNREACHABLE: tuple[type[Exception], ...] = (
     exceptions.StreamLostError,
     exceptions.NoFreeChannels,
     exceptions.ConnectionWrongStateError,
-    exceptions.ConnectionClosedByClient,
     exceptions.ConnectionBlockedTimeout,
     exceptions.AMQPHeartbeatTimeout,
     exceptions.AMQPChannelError,
     exceptions.ChannelWrongStateError,
-    exceptions.ChannelClosedByClient,
     exceptions.DuplicateConsumerTag,
     exceptions.ConsumerCancelled,
     exceptions.NackError,
@@ -52,8 +50,10 @@ UNREACHABLE: tuple[type[Exception], ...] = (
 BY_CODE: tuple[type[Exception], ...] = (
     exceptions.ConnectionClosed,
     exceptions.ConnectionClosedByBroker,
+    exceptions.ConnectionClosedByClient,
     exceptions.ChannelClosed,
     exceptions.ChannelClosedByBroker,
+    exceptions.ChannelClosedByClient,
 )
 # What pika's encoder lets out, beside its own: a value that does not fit its field.
 ENCODING = (ValueError, TypeError, OverflowError, AssertionError, struct.error)
