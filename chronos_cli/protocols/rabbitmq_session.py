@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import ssl
 
 # However long a job's limit is, an opening that several jobs wait for is begun anew after this.
-_LONGEST_OPENING = 60.0
+_LONGEST = 60.0
 
 
 class Session:
@@ -43,14 +43,25 @@ class Session:
         self._links.clear()
 
     async def _link(self, limit: float) -> Link:
-        for link in self._links:
-            if link.is_usable:
-                return link
-        self._links = {link for link in self._links if link.is_open}
-        if self._opening is None or self._opening.done():
-            self._opening = asyncio.create_task(self._open(limit))
-            self._opening.add_done_callback(_looked_at)
-        opening = self._opening
+        while True:
+            for link in self._links:
+                if link.is_usable:
+                    return link
+            self._links = {link for link in self._links if link.is_open}
+            opening, is_ours = self._opening, False
+            if opening is None or opening.done():
+                opening, is_ours = asyncio.create_task(self._open(limit)), True
+                opening.add_done_callback(_looked_at)
+                self._opening = opening
+            try:
+                return await self._opened(opening)
+            except TimedOutError:
+                # Another sender's patience was at an end; ours may not be.
+                if is_ours:
+                    raise
+
+    async def _opened(self, opening: "asyncio.Task[Link]") -> Link:
+        """Wait for a connection together with others; the last to leave calls it off."""
         self._waiting += 1
         try:
             await asyncio.wait([opening])
@@ -69,7 +80,8 @@ class Session:
         """Try the servers in turn; a rejection is the answer, whoever gave it."""
         if self._login.tls is not None and self._context is None:
             self._context = make_context(self._login.tls)
-        share = min(limit / len(self._places), _LONGEST_OPENING)
+        is_list = len(self._places) > 1
+        share = min(limit / len(self._places), _LONGEST) if is_list else _LONGEST
         failures: list[DispatchError] = []
         for place in self._places:
             try:
@@ -86,7 +98,9 @@ class Session:
             raise failures[0]
         told = "; ".join(failure.message for failure in failures)
         codes = {failure.code for failure in failures}
-        raise UnreachableError(told, code=codes.pop() if len(codes) == 1 else None)
+        all_silent = all(isinstance(failure, TimedOutError) for failure in failures)
+        kind = TimedOutError if all_silent else UnreachableError
+        raise kind(told, code=codes.pop() if len(codes) == 1 else None)
 
 
 def _looked_at(task: "asyncio.Task[Link]") -> None:

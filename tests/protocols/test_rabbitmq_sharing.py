@@ -1,0 +1,128 @@
+"""One process, one connection, many sends: what becomes of the others when one is cut off."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from chronos_cli.dispatch.delivery import Delivery, prepare
+from chronos_cli.dispatch.dispatcher import Receipt
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.errors import UnreachableError
+from chronos_cli.jobs.model import Job, JobSpec, Payload
+from chronos_cli.problems import Position
+from chronos_cli.protocols.rabbitmq import Rabbitmq, RabbitmqDispatcher, RabbitmqSettings
+from tests.protocols.harness_rabbitmq import RabbitNode, declare_queue, take_all
+from tests.servers.cutting_proxy import CuttingProxy
+
+
+def delivery(target: Rabbitmq, text: str = "x", timeout: float = 5.0) -> Delivery:
+    spec = JobSpec(name="job", timeout=timeout)
+    job = Job("job", spec, "rabbitmq", "rabbitmq", target, Payload(text), Position("job.yaml"))
+    return prepare(Execution(str(uuid.uuid4()), job, datetime.now(UTC)), 1)
+
+
+def with_dispatcher(work: Callable[[RabbitmqDispatcher], Awaitable[Any]]) -> Any:
+    async def run() -> Any:
+        dispatcher = RabbitmqDispatcher(RabbitmqSettings())
+        try:
+            return await work(dispatcher)
+        finally:
+            await dispatcher.close()
+
+    return asyncio.run(run())
+
+
+def proxied(broker: RabbitNode, trigger: bytes, cuts: int) -> CuttingProxy:
+    port = int(broker.url.rpartition(":")[2].partition("/")[0])
+    return CuttingProxy(port, trigger, cuts)
+
+
+def test_connection_closed_while_idle_is_replaced(rabbitmq_broker: RabbitNode) -> None:
+    queue = declare_queue(rabbitmq_broker.url)
+    target = Rabbitmq(url=rabbitmq_broker.url, queue=queue)
+
+    async def work(dispatcher: RabbitmqDispatcher) -> None:
+        await dispatcher.send(delivery(target))
+        await asyncio.to_thread(rabbitmq_broker.control, "close_all_connections", "by the tests")
+        await asyncio.sleep(0.2)
+        await dispatcher.send(delivery(target))
+
+    with_dispatcher(work)
+    assert len(take_all(rabbitmq_broker.url, queue, 2)) == 2
+
+
+def test_frozen_connection_is_not_used_again(rabbitmq_broker: RabbitNode) -> None:
+    queue = declare_queue(rabbitmq_broker.url)
+    proxy = proxied(rabbitmq_broker, b"never", 0)
+    target = Rabbitmq(url=f"amqp://guest:guest@127.0.0.1:{proxy.port}/", queue=queue)
+
+    async def work(dispatcher: RabbitmqDispatcher) -> None:
+        await dispatcher.send(delivery(target))
+        with rabbitmq_broker.paused(), pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.3):
+                await dispatcher.send(delivery(target))
+        await dispatcher.send(delivery(target))
+
+    with_dispatcher(work)
+    proxy.stop()
+    assert proxy.connections == 2
+
+
+def test_cancelled_sends_leave_the_others_alone(rabbitmq_broker: RabbitNode) -> None:
+    queue = declare_queue(rabbitmq_broker.url)
+    target = Rabbitmq(url=rabbitmq_broker.url, queue=queue)
+
+    async def work(dispatcher: RabbitmqDispatcher) -> list[Receipt | BaseException]:
+        tasks = [asyncio.create_task(dispatcher.send(delivery(target))) for _ in range(300)]
+        for number, task in enumerate(tasks):
+            if number % 3 == 0:
+                asyncio.get_running_loop().call_later(number / 5000, task.cancel)
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    results = with_dispatcher(work)
+    for number, result in enumerate(results):
+        if number % 3:
+            assert isinstance(result, Receipt), result
+        else:
+            assert isinstance(result, Receipt | asyncio.CancelledError)
+
+
+def test_killed_under_many_none_falsely_succeeds(rabbitmq_broker: RabbitNode) -> None:
+    queue = declare_queue(rabbitmq_broker.url)
+    proxy = proxied(rabbitmq_broker, b"message-150-", 1)
+    target = Rabbitmq(url=f"amqp://guest:guest@127.0.0.1:{proxy.port}/", queue=queue)
+
+    async def work(dispatcher: RabbitmqDispatcher) -> list[Receipt | BaseException]:
+        sends = (dispatcher.send(delivery(target, f"message-{n}-" + "." * 999)) for n in range(300))
+        return await asyncio.gather(*sends, return_exceptions=True)
+
+    results = with_dispatcher(work)
+    proxy.stop()
+    arrived = {body.partition(b".")[0] for _, _, body in take_all(rabbitmq_broker.url, queue, 0)}
+    assert any(isinstance(result, UnreachableError) for result in results)
+    for number, result in enumerate(results):
+        assert isinstance(result, Receipt | UnreachableError)
+        if isinstance(result, Receipt):
+            assert f"message-{number}-".encode() in arrived
+
+
+def test_patience_of_one_sender_is_not_that_of_another(silent_port: int) -> None:
+    silent = Rabbitmq(url=f"amqp://guest:guest@127.0.0.1:{silent_port}/", queue="q")
+
+    async def attempt(dispatcher: RabbitmqDispatcher, limit: float) -> float:
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(limit):
+                await dispatcher.send(delivery(silent, timeout=limit))
+        return loop.time() - began
+
+    async def work(dispatcher: RabbitmqDispatcher) -> tuple[float, float]:
+        return await asyncio.gather(attempt(dispatcher, 0.2), attempt(dispatcher, 0.6))
+
+    short, long = with_dispatcher(work)
+    assert (round(short, 1), round(long, 1)) == (0.2, 0.6)
