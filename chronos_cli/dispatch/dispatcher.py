@@ -53,7 +53,8 @@ class Dispatcher(Protocol):
 
         Returns only when it has. Raises RejectedError, UnreachableError or TimedOutError, and
         nothing else that a network or a server can cause. It may be cancelled at any moment:
-        the caller holds the attempt to its time limit.
+        the caller holds the attempt to its time limit, and reports what `add_note` adds to the
+        CancelledError.
         """
         ...
 
