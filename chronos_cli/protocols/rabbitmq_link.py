@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pika import exceptions
 
@@ -43,7 +43,8 @@ class Link:
         self._shared: dict[tuple[str, bool], ConfirmChannel] = {}
         self._lone = asyncio.Semaphore(_MOST_LONE_CHANNELS)
         self._wire = Wire(login, place, self._decided.set, self._on_end)
-        self._wire.add_on_connection_blocked_callback(lambda *_: self._flowing.clear())
+        self._blocked_by = ""
+        self._wire.add_on_connection_blocked_callback(self._on_blocked)
         self._wire.add_on_connection_unblocked_callback(lambda *_: self._flowing.set())
 
     async def open(self, address: str, context: "ssl.SSLContext | None") -> None:
@@ -104,8 +105,10 @@ class Link:
         self._active += 1
         try:
             yield
-        except asyncio.CancelledError:
+        except asyncio.CancelledError as error:
             self._retired = True
+            if not self._flowing.is_set():
+                error.add_note(f"the broker blocks publishers: {self._blocked_by} ({self._place})")
             raise
         finally:
             self._active -= 1
@@ -168,6 +171,10 @@ class Link:
     def _failure(self) -> DispatchError:
         reason = self._wire.chronos_reason
         return self._wire.chronos_failure(reason or exceptions.StreamLostError())
+
+    def _on_blocked(self, _connection: Any, frame: Any) -> None:
+        self._blocked_by = str(frame.method.reason)
+        self._flowing.clear()
 
     def _on_end(self) -> None:
         self._ended = True

@@ -300,6 +300,7 @@ def test_memory_alarm_blocks_until_the_limit(rabbitmq_broker: RabbitNode, tmp_pa
     for one in result.report["results"]:
         assert (one["status"], len(one["attempts"])) == ("timed_out", 2)
         assert all(450 < attempt["duration_ms"] < 900 for attempt in one["attempts"])
+        assert "the broker blocks publishers: low on memory" in one["message"]
     assert result.seconds < 4
     assert run(tmp_path, {"url": rabbitmq_broker.url, "queue": queue}).code == 0
 
