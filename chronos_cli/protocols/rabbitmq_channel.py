@@ -7,6 +7,7 @@ have at all closes the channel, without a word on which of the messages in fligh
 
 import asyncio
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 import pika
@@ -76,7 +77,7 @@ class ConfirmChannel:
     @property
     def is_idle(self) -> bool:
         """Whether nobody waits for anything here."""
-        return self._is_ready and not self._pending
+        return self.is_closed or (self._is_ready and not self._pending)
 
     async def ready(self) -> None:
         """Wait until the channel is open; raise why it never will be."""
@@ -139,7 +140,7 @@ class ConfirmChannel:
             tags = [method.delivery_tag]
         else:
             upto = method.delivery_tag or self._last_tag
-            tags = [tag for tag in self._pending if tag <= upto]
+            tags = list(takewhile(lambda tag: tag <= upto, self._pending))
         for tag in tags:
             message = f"the broker did not take the message (nack; {self._place})"
             self._settle(tag, UnreachableError(message, code="NACK") if refused else None)

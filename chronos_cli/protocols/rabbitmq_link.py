@@ -78,13 +78,15 @@ class Link:
         """Publish, and return when the broker has taken the message; raise if it has not."""
         async with self._use():
             channel = await self._shared_channel(message)
-            try:
-                await channel.publish(message)
-            except Disturbed:
-                # Another message may be what the broker closed the channel for. Alone on a
-                # channel, this one gets an answer of its own.
-                async with self._lone:
-                    await self._publish_alone(message)
+            if channel is not None:
+                try:
+                    return await channel.publish(message)
+                except Disturbed:
+                    # Another message may be what the broker closed the channel for. Alone on a
+                    # channel, this one gets an answer of its own.
+                    pass
+            async with self._lone:
+                return await self._publish_alone(message)
 
     async def goodbye(self) -> None:
         """Close politely if the broker answers soon, else at once."""
@@ -115,13 +117,17 @@ class Link:
             if self._retired and not self._active:
                 self.abort()
 
-    async def _shared_channel(self, message: Message) -> ConfirmChannel:
-        """Return the channel of an exchange: what is wrong with one disturbs no other."""
+    async def _shared_channel(self, message: Message) -> ConfirmChannel | None:
+        """Return the channel of an exchange: what is wrong with one disturbs no other.
+
+        None when there are too many, since exchanges may be templates.
+        """
         key = (message.exchange, message.confirmed)
         while True:
             channel = self._shared.get(key)
             if channel is None or channel.is_closed:
-                self._make_room()
+                if not self._has_room():
+                    return None
                 channel = self._shared[key] = self._new_channel(message)
             await self._ready(channel)
             if not channel.is_closed:
@@ -153,15 +159,14 @@ class Link:
         await self._flowing.wait()
         self._check()
 
-    def _make_room(self) -> None:
-        """Close a channel that nobody uses when there are many: exchanges may be templates."""
-        if len(self._shared) < _MOST_SHARED_CHANNELS:
-            return
-        for key, channel in list(self._shared.items()):
-            if channel.is_idle:
-                channel.close()
-                del self._shared[key]
-                return
+    def _has_room(self) -> bool:
+        """Whether there may be another shared channel; gives back those that nobody uses."""
+        if len(self._shared) >= _MOST_SHARED_CHANNELS:
+            for key, channel in list(self._shared.items()):
+                if channel.is_idle:
+                    channel.close()
+                    del self._shared[key]
+        return len(self._shared) < _MOST_SHARED_CHANNELS
 
     def _check(self) -> None:
         """Raise why the connection has ended, if it has; each time a new exception."""

@@ -11,7 +11,7 @@ import pytest
 from chronos_cli.dispatch.delivery import Delivery, prepare
 from chronos_cli.dispatch.dispatcher import Receipt
 from chronos_cli.dispatch.execution import Execution
-from chronos_cli.errors import UnreachableError
+from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
 from chronos_cli.protocols.rabbitmq import Rabbitmq, RabbitmqDispatcher, RabbitmqSettings
@@ -89,6 +89,19 @@ def test_cancelled_sends_leave_the_others_alone(rabbitmq_broker: RabbitNode) -> 
             assert isinstance(result, Receipt), result
         else:
             assert isinstance(result, Receipt | asyncio.CancelledError)
+
+
+def test_more_exchanges_than_a_connection_has_channels(rabbitmq_broker: RabbitNode) -> None:
+    targets = [Rabbitmq(url=rabbitmq_broker.url, exchange=f"none-{n}") for n in range(2200)]
+
+    async def work(dispatcher: RabbitmqDispatcher) -> list[Receipt | BaseException]:
+        sends = (dispatcher.send(delivery(target)) for target in targets)
+        return await asyncio.gather(*sends, return_exceptions=True)
+
+    results = with_dispatcher(work)
+    assert {(type(r), getattr(r, "code", None)) for r in results} == {
+        (RejectedError, "404 NOT_FOUND")
+    }
 
 
 def test_killed_under_many_none_falsely_succeeds(rabbitmq_broker: RabbitNode) -> None:
