@@ -20,6 +20,8 @@ class Delivery:
     `target` is rendered. `payload` is the message as data (bytes for a file), `body` the same
     encoded. `metadata` goes along as headers, under the names that it has here.
     `default_payload` tells that the user gave none, so that `payload` is the job's metadata.
+    `timeout` is the attempt's limit in seconds, for protocols that tell the far side of it; the
+    limit itself is kept by the caller.
     """
 
     execution: Execution
@@ -30,10 +32,14 @@ class Delivery:
     content_type: str
     metadata: dict[str, str]
     default_payload: bool
+    timeout: float
 
 
-def prepare(execution: Execution, attempt: int) -> Delivery:
-    """Render and encode one attempt's message; raises RejectedError when a template fails."""
+def prepare(execution: Execution, attempt: int, timeout: float | None = None) -> Delivery:
+    """Render and encode one attempt's message; raises RejectedError when a template fails.
+
+    `timeout` is the attempt's limit when less is left than the job allows.
+    """
     job = execution.job
     context = Context(execution, attempt)
     payload = job.payload
@@ -51,6 +57,7 @@ def prepare(execution: Execution, attempt: int) -> Delivery:
         content_type=payload.content_type or content_type,
         metadata=metadata_headers(execution, attempt),
         default_payload=payload.is_metadata,
+        timeout=job.spec.timeout if timeout is None else timeout,
     )
 
 

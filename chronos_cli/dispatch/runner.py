@@ -130,12 +130,12 @@ class _Run:
         return receipt
 
     async def _send(self, number: int) -> Receipt:
-        delivery = prepare(self._execution, number)
+        timeout = self._execution.job.spec.timeout
+        limit = min(timeout, self._end - self._clock.monotonic())
+        delivery = prepare(self._execution, number, limit)
         self._target = delivery.target
         for flaw in delivery.target.flaws():
             raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
-        timeout = self._execution.job.spec.timeout
-        limit = min(timeout, self._end - self._clock.monotonic())
         try:
             async with asyncio.timeout(limit) as scope:
                 return await self._dispatcher.send(delivery)
