@@ -1,0 +1,83 @@
+"""`.proto` files compiled inside this process, and descriptor sets read from a file."""
+
+import os
+import re
+import sys
+import tempfile
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from chronos_cli.errors import RejectedError
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pb2 import FileDescriptorProto
+
+# The compiler writes its errors to file descriptor 2, which is bent aside meanwhile.
+_ONE_AT_A_TIME = threading.Lock()
+_WARNING = re.compile(r"warning:", re.IGNORECASE)
+_STDERR = 2
+
+
+def compile_files(files: Sequence[str], import_paths: Sequence[str]) -> "list[FileDescriptorProto]":
+    """Compile files with all that they import; RejectedError names each mistake's place."""
+    import grpc_tools
+    from grpc_tools import _protoc_compiler as compiler
+
+    folders = [str(Path(folder)) for folder in import_paths]
+    for name in files:
+        if not any(Path(name).is_relative_to(folder) for folder in folders):
+            folders.append(str(Path(name).parent))
+    # The well-known types (google/protobuf/*.proto) come with the compiler.
+    folders.append(str(Path(grpc_tools.__file__).parent / "_proto"))
+    with tempfile.TemporaryDirectory(prefix="chronos-") as scratch:
+        result = Path(scratch) / "set"
+        errors = Path(scratch) / "errors"
+        arguments = ["protoc", *(f"-I{folder}" for folder in folders), "--include_imports"]
+        arguments += [f"--descriptor_set_out={result}", *files]
+        with _ONE_AT_A_TIME, errors.open("wb") as sink:
+            code = _with_stderr(sink.fileno(), compiler.run_main, arguments)
+        if code != 0:
+            told = errors.read_text(errors="replace")
+            raise RejectedError(_mistakes(told), code="PROTO")
+        return read_set(str(result))
+
+
+def read_set(path: str) -> "list[FileDescriptorProto]":
+    """Read a file of descriptors; RejectedError when it cannot be read."""
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+    from google.protobuf.message import DecodeError
+
+    try:
+        return list(FileDescriptorSet.FromString(Path(path).read_bytes()).file)
+    except OSError as error:
+        message = f"cannot read the protoset {path}: {error.strerror or error}"
+        raise RejectedError(message, code="PROTO") from error
+    except DecodeError as error:
+        hint = "it must be the output of protoc --descriptor_set_out --include_imports"
+        raise RejectedError(f"{path} is not a protoset: {hint}", code="PROTO") from error
+
+
+def _with_stderr(sink: int, main: "_Compiler", arguments: Sequence[str]) -> int:
+    sys.stderr.flush()
+    kept = os.dup(_STDERR)
+    try:
+        os.dup2(sink, _STDERR)
+        return main([argument.encode() for argument in arguments])
+    finally:
+        os.dup2(kept, _STDERR)
+        os.close(kept)
+
+
+def _mistakes(told: str) -> str:
+    lines = [line.strip() for line in told.splitlines() if not _WARNING.search(line)]
+    lines = [line for line in lines if line]
+    shown = "; ".join(lines[:10]) or told.strip() or "the compiler did not say why"
+    return f"the proto files do not compile: {shown}"
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    _Compiler = Callable[[list[bytes]], int]
