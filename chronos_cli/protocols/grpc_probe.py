@@ -53,7 +53,28 @@ async def _of_secure(target: Grpc) -> DispatchError | None:
         return failure if isinstance(failure, RejectedError) else None
     if first and not _is_settings(first):
         return RejectedError(f"the server does not speak gRPC ({where})", code="PROTOCOL")
+    if not first and await _refuses_certificate(target):
+        which = "our certificate" if target.secure and target.secure.cert else "us without 'cert'"
+        return RejectedError(f"TLS: the server refused {which} ({where})", code="TLS")
     return None
+
+
+async def _refuses_certificate(target: Grpc) -> bool:
+    """Whether a server that hangs up after the handshake does so for the client's certificate.
+
+    Some do it without an alert. In TLS 1.2 the certificate is part of the handshake, so it is
+    the handshake that fails; what hangs up for another reason completes it.
+    """
+    context = make_context(target.secure)
+    context.set_alpn_protocols(["h2"])
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        async with _connected(target, context):
+            return False
+    except ssl.SSLError as error:
+        return "VERSION" not in (error.reason or "")
+    except ConnectionError:
+        return True
 
 
 async def _of_plaintext(target: Grpc) -> DispatchError | None:

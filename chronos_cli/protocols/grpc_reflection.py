@@ -1,9 +1,5 @@
 """Server reflection: the messages, which v1 and v1alpha share, and an asynchronous client."""
 
-import asyncio
-import contextlib
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -74,12 +70,18 @@ def _pool() -> Any:
     return pool
 
 
-class Conversation:
-    """One stream of questions to a server's reflection, one answer each."""
+class ReflectionClient:
+    """Asks one version of a server's reflection; raises gRPC's own errors."""
 
-    def __init__(self, call: "grpc.aio.StreamStreamCall[Any, Any]", address: str) -> None:
-        self._call = call
+    def __init__(
+        self, channel: "grpc.aio.Channel", service: str, address: str, **options: Any
+    ) -> None:
+        # The method takes a stream of questions. Called with a single one, everything leaves in
+        # one go: a second write could meet a call that the server has already ended, which
+        # grpc.aio turns into an INTERNAL of its own and so hides the server's status.
+        self._call: Any = channel.unary_stream(f"/{service}/{METHOD}")
         self._address = address
+        self._options = options
 
     async def services(self) -> list[str]:
         """Return the full names of all services."""
@@ -100,23 +102,12 @@ class Conversation:
         import grpc
 
         request: Any = message_type("Request")(**question)
-        # A call that has ended already: reading tells how.
-        with contextlib.suppress(asyncio.InvalidStateError):
-            await self._call.write(request.SerializeToString())
-        raw: Any = await self._call.read()
+        call = self._call(request.SerializeToString(), **self._options)
+        try:
+            raw = await call.read()
+        finally:
+            call.cancel()
         if raw is grpc.aio.EOF:
             message = f"the server's reflection ended without an answer ({self._address})"
             raise RejectedError(message, code="REFLECTION")
         return message_type("Response").FromString(raw)
-
-
-@asynccontextmanager
-async def conversation(
-    channel: "grpc.aio.Channel", service: str, address: str, **options: Any
-) -> AsyncIterator[Conversation]:
-    """Talk to one version of the reflection service; raises gRPC's own errors."""
-    call: Any = channel.stream_stream(f"/{service}/{METHOD}")(**options)
-    try:
-        yield Conversation(call, address)
-    finally:
-        call.cancel()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_cli.errors import RejectedError
 from chronos_cli.protocols.grpc_protoc import compile_files, read_set
-from chronos_cli.protocols.grpc_reflection import SERVICES, conversation
+from chronos_cli.protocols.grpc_reflection import SERVICES, ReflectionClient
 from chronos_cli.protocols.grpc_target import Grpc
 
 if TYPE_CHECKING:
@@ -167,30 +167,30 @@ async def _asked(
 ) -> Method:
     source = "the server's reflection"
     wanted, method = target.service_and_method
-    async with conversation(channel, version, target.address, **options) as server:
-        known = await server.services()
-        try:
-            service = full_name(wanted, known, f"the server at {target.address}")
-        except RejectedError as error:
-            # A server may keep a service off its list and still describe it.
-            if error.code == "AMBIGUOUS" or "." not in wanted:
-                raise
-            service = wanted
-        found = await server.files(file_containing_symbol=service)
-        if found is None:
-            if service not in known:
-                raise _no_service(wanted, known, f"the server at {target.address}")
-            message = f"{source} is incomplete: it lists {service} and does not describe it"
-            raise RejectedError(message, code="SCHEMA")
-        files = {file.name: file for file in found}
-        while missing := _missing(files):
-            name, wanted_by = missing
-            found = await server.files(file_by_filename=name)
-            if name not in {file.name for file in found or ()}:
-                message = f"{source} is incomplete: it lacks '{name}', imported by '{wanted_by}'"
-                hint = "name 'proto' files or a 'protoset' instead"
-                raise RejectedError(f"{message}; {hint}", code="SCHEMA")
-            files.update({file.name: file for file in found or ()})
+    server = ReflectionClient(channel, version, target.address, **options)
+    known = await server.services()
+    try:
+        service = full_name(wanted, known, f"the server at {target.address}")
+    except RejectedError as error:
+        # A server may keep a service off its list and still describe it.
+        if error.code == "AMBIGUOUS" or "." not in wanted:
+            raise
+        service = wanted
+    found = await server.files(file_containing_symbol=service)
+    if found is None:
+        if service not in known:
+            raise _no_service(wanted, known, f"the server at {target.address}")
+        message = f"{source} is incomplete: it lists {service} and does not describe it"
+        raise RejectedError(message, code="SCHEMA")
+    files = {file.name: file for file in found}
+    while missing := _missing(files):
+        name, wanted_by = missing
+        found = await server.files(file_by_filename=name)
+        if name not in {file.name for file in found or ()}:
+            message = f"{source} is incomplete: it lacks '{name}', imported by '{wanted_by}'"
+            hint = "name 'proto' files or a 'protoset' instead"
+            raise RejectedError(f"{message}; {hint}", code="SCHEMA")
+        files.update({file.name: file for file in found or ()})
     return Schema(files.values(), source).method(service, method)
 
 

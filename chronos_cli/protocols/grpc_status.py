@@ -108,6 +108,8 @@ def library_errors() -> tuple[type[Exception], ...]:
         grpc.aio.UsageError,
         grpc.aio.AbortError,
         message.Error,
+        # Its type stubs do not know it yet.
+        getattr(message, "FrozenInstanceError", message.Error),
         json_format.Error,
     )
 

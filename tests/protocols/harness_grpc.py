@@ -1,0 +1,76 @@
+"""gRPC for the contract suite: a real grpcio server, plaintext and TLS."""
+
+import json
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.protocols.grpc_servers import BEHAVIOUR, GrpcServer
+from tests.protocols.harness import Received
+
+
+class GrpcHarness:
+    """A target's destination is the value of its metadata `x-destination`."""
+
+    key = "grpc"
+
+    def __init__(self, plain: GrpcServer, secure: GrpcServer) -> None:
+        self._plain = plain
+        self._secure = secure
+
+    def target(self) -> dict[str, Any]:
+        return self._to(self._plain.address)
+
+    def received(self, target: dict[str, Any], limit: float = 10.0) -> list[Received]:
+        destination = target["metadata"]["x-destination"]
+        end = time.monotonic() + limit
+        while True:
+            calls = [(dict(one["metadata"]), one["request"]) for one in self._plain.seen("Free")]
+            found = [call for call in calls if call[0].get("x-destination") == destination]
+            if found or time.monotonic() > end:
+                return [
+                    Received(json.dumps(_whole(request)).encode(), metadata)
+                    for metadata, request in found
+                ]
+            time.sleep(0.02)
+
+    def refused(self, port: int) -> dict[str, Any]:
+        return self._to(f"127.0.0.1:{port}")
+
+    def silent(self, port: int) -> dict[str, Any]:
+        return self._to(f"127.0.0.1:{port}")
+
+    def bad_credentials(self, secret: str) -> dict[str, Any] | None:
+        return {**self.target(), "token": secret}
+
+    def tls(self, ca: str) -> dict[str, Any] | None:
+        return {**self._to(self._secure.address), "tls": {"ca": ca}}
+
+    def tls_unknown_ca(self, other_ca: str) -> dict[str, Any] | None:
+        return {**self._to(self._secure.address), "tls": {"ca": other_ca}}
+
+    def _to(self, address: str) -> dict[str, Any]:
+        metadata = {"x-destination": uuid.uuid4().hex}
+        return {"address": address, "method": f"{BEHAVIOUR}/Free", "metadata": metadata}
+
+
+def open_harness(folder: Path, request: pytest.FixtureRequest) -> GrpcHarness:
+    """Start the servers; they end with the test that asked."""
+    identity = request.getfixturevalue("certificates").server
+    files = ["--certificate", str(identity.certificate), "--key", str(identity.key)]
+    plain, secure = GrpcServer(), GrpcServer(*files)
+    request.addfinalizer(plain.stop)
+    request.addfinalizer(secure.stop)
+    return GrpcHarness(plain, secure)
+
+
+def _whole(value: Any) -> Any:
+    """A Struct knows floats only: make whole numbers of those that are."""
+    if isinstance(value, dict):
+        return {key: _whole(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
