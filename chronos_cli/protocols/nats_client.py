@@ -1,0 +1,110 @@
+"""The NATS client, made fit for messages that must not be lost in silence.
+
+Imported only when a first message is due, since it imports the library. What is changed, each
+by one overridden method of the library:
+
+- the end of the read loop is told to us, whatever ended it: the library leaves everyone who
+  waits for a reply or a flush waiting;
+- one connection attempt per server, whose real cause is raised;
+- TLS that was asked for is never dropped: the library would go on in plain text, login
+  included, when the server does not ask for it;
+- a close is at once, also with a server that reads nothing and answers no TLS goodbye.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from nats.aio import client as library
+from nats.aio.transport import TcpTransport
+from nats.errors import SecureConnRequiredError, SecureConnWantedError
+
+# A limit for every wait inside the library: the attempt's own limit is the one that counts.
+FOREVER = 366 * 86400
+
+# The library logs tracebacks of what we are told in other ways.
+logging.getLogger("nats").addHandler(logging.NullHandler())
+
+
+class Transport(TcpTransport):
+    """A socket that is closed without waiting for the other side."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # the library has no annotation here
+
+    def __bool__(self) -> bool:
+        """Keep the library from replacing it before it is connected."""
+        return True
+
+    def close(self) -> None:
+        """Close the socket at once, dropping what was not sent."""
+        for writer in (self._io_writer, self._bare_io_writer):
+            if writer is not None:
+                writer.transport.abort()
+
+    async def wait_closed(self) -> None:
+        """Leave the event loop a turn to close the socket."""
+        await asyncio.sleep(0)
+
+
+class Client(library.Client):
+    """A client that connects once, and tells when its connection has ended."""
+
+    def __init__(self, *, wants_tls: bool | None, on_lost: Callable[[], None]) -> None:
+        super().__init__()
+        self._transport = self._socket = Transport()
+        self._wants_tls = wants_tls
+        self._on_lost = on_lost
+
+    @property
+    def server_name(self) -> str:
+        """The name that the server gave itself."""
+        return str(self._server_info.get("server_name", ""))
+
+    @property
+    def asked_for_certificate(self) -> bool:
+        """Whether the server wants to see a certificate of ours."""
+        return bool(self._server_info.get("tls_verify"))
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether the connection works, and is still listened to."""
+        task = self._reading_task
+        return self.is_connected and task is not None and not task.done()
+
+    async def abandon(self) -> None:
+        """Close the connection, in whatever state it is."""
+        if self._flush_queue is not None:
+            await self._close(library.Client.CLOSED, False)
+        self._socket.close()
+        await asyncio.sleep(0)
+
+    async def _close(self, status: int, do_cbs: bool = True) -> None:
+        # Who waits for these has been told otherwise; writing them could block or fail.
+        self._pending.clear()
+        self._pending_data_size = 0
+        await super()._close(status, do_cbs)
+
+    async def _select_next_server(self) -> None:
+        self._current_server = self._server_pool[0]
+        await self._connect_to_server(self._current_server)
+
+    async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        if initial_connection:
+            required = bool(info.get("tls_required"))
+            if self._wants_tls and not required:
+                if not info.get("tls_available"):
+                    raise SecureConnWantedError
+                info["tls_required"] = True
+            if self._wants_tls is False and required:
+                raise SecureConnRequiredError
+        await super()._process_info(info, initial_connection)
+
+    async def _read_loop(self) -> None:
+        try:
+            await super()._read_loop()
+        except Exception as error:  # noqa: BLE001 - whatever it was, the connection is over
+            self._err = self._err or error
+        finally:
+            self._on_lost()

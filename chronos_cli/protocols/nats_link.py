@@ -1,0 +1,306 @@
+"""Connections to NATS: one for each access, shared by many sends, replaced when broken."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+from chronos_cli.protocols.nats_errors import translated
+from chronos_cli.protocols.nats_login import Access
+from chronos_cli.protocols.nats_target import Server
+from chronos_cli.protocols.tls import make_context
+
+if TYPE_CHECKING:
+    import ssl
+
+    from chronos_cli.protocols.nats_client import Client
+
+# With several servers, one that does not answer must leave time for the next.
+_NEXT_SERVER_AFTER = 2.0
+
+T = TypeVar("T")
+Operation = Callable[["Client"], Coroutine[Any, Any, T]]
+
+
+@dataclass(eq=False, slots=True)
+class Send:
+    """One message on its way: what it may be refused for, and whether it was."""
+
+    subject: str
+    reply: str | None = None
+    needs_inbox: bool = False
+    refused: RejectedError | None = None
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def is_meant(self, said: str) -> bool:
+        """Whether a permissions violation, as the library tells it, is about this message.
+
+        The library has put it into lower case; the server quotes subjects as JSON would.
+        """
+        if "subscription to" in said:
+            return self.needs_inbox
+        named = [f"publish to {_quoted(self.subject)}"]
+        if self.reply is not None:
+            named.append(f"reply of {_quoted(self.reply)}")
+        return any(name in said for name in named)
+
+
+class Link:
+    """One connection, opened by the first send; it knows the sends that are on their way."""
+
+    def __init__(self, access: Access) -> None:
+        self._access = access
+        self._context = self._make_context()
+        self._sends: set[Send] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._client: Client | None = None
+        self._no_inbox: str | None = None
+        self._where = ", ".join(server.url for server in access.servers)
+        self._opening = asyncio.create_task(self._open())
+        self._opening.add_done_callback(_looked_at)
+        self.users = 0
+        self.is_retired = False
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether it cannot be used, now or any more."""
+        if not self._opening.done():
+            return False
+        return self._client is None or not self._client.is_reading
+
+    async def opened(self) -> "Client":
+        """Wait for the connection; raises what keeps it from being made."""
+        try:
+            return await asyncio.shield(self._opening)
+        except DispatchError as error:
+            # Several sends wait for the same connection: to each its own exception.
+            raise _copied(error) from error
+
+    async def carry(self, send: Send, operation: Operation[T]) -> T:
+        """Run what sends a message, until it is done, refused, or the connection ends."""
+        client = await self.opened()
+        if send.needs_inbox and self._no_inbox:
+            raise self._refusal(self._no_inbox)
+        task = asyncio.create_task(operation(client))
+        self._kept(task)
+        ended = asyncio.create_task(send.over.wait())
+        self._sends.add(send)
+        try:
+            if not client.is_reading:
+                send.over.set()
+            await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if send.refused is not None:
+                raise send.refused
+            if not task.done():
+                raise self._loss(client)
+            return await self._result(task)
+        finally:
+            self._sends.discard(send)
+            task.cancel()
+            ended.cancel()
+
+    async def confirmed(self, client: "Client") -> None:
+        """Wait until the server has worked off, and answered, all that was published so far.
+
+        The library's first ping overtakes messages that still wait for its writer; by the time
+        that its pong is back, they are written, so the second one follows them. A refusal comes
+        before the second pong. Its `flush` may return with nothing written, `rtt` never does.
+        """
+        for _ in range(2):
+            await self._round_trip(client)
+
+    async def close(self) -> None:
+        """Close the connection and leave nothing behind."""
+        self._opening.cancel()
+        if self._client is not None:
+            await self._client.abandon()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(self._opening, *self._tasks, return_exceptions=True)
+
+    def _round_trip(self, client: "Client") -> Awaitable[float]:
+        """Ping in a task of the link's own: the pong of a cancelled ping kills the connection."""
+        from chronos_cli.protocols.nats_client import FOREVER
+
+        return asyncio.shield(self._kept(asyncio.create_task(client.rtt(FOREVER))))
+
+    def _kept(self, task: "asyncio.Task[T]") -> "asyncio.Task[T]":
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(_looked_at)
+        return task
+
+    async def _result(self, task: "asyncio.Task[T]") -> T:
+        from nats.errors import Error
+
+        try:
+            return await task
+        except (Error, OSError) as error:
+            raise translated(error, self._where) from error
+
+    async def _open(self) -> "Client":
+        failures: list[DispatchError] = []
+        *others, last = self._access.servers
+        for server in others:
+            try:
+                async with asyncio.timeout(_NEXT_SERVER_AFTER):
+                    return await self._connect(server)
+            except TimeoutError:
+                failures.append(TimedOutError(f"no answer in time ({server.url})"))
+            except (UnreachableError, TimedOutError) as error:
+                failures.append(error)
+        try:
+            return await self._connect(last)
+        except (UnreachableError, TimedOutError) as error:
+            if not failures:
+                raise
+            told = "; ".join(failure.message for failure in [*failures, error])
+            raise UnreachableError(f"no server can be reached: {told}", code=error.code) from error
+
+    async def _connect(self, server: Server) -> "Client":
+        from nats.errors import Error
+
+        from chronos_cli.protocols.nats_client import FOREVER, Client
+
+        options = self._access.options(server)
+        tls = self._access.tls
+        client = Client(wants_tls=self._access.wants_tls(server), on_lost=self._on_lost)
+        try:
+            await client.connect(
+                servers=server.url,
+                error_cb=self._on_error,
+                name="chronos",
+                # A message that waits for a reconnection would be reported as sent.
+                allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
+                # Nothing is buffered without a connection, and no write is waited for: those
+                # waits of the library swallow a cancellation.
+                pending_size=0,
+                flusher_queue_size=0,
+                connect_timeout=FOREVER,
+                tls=self._context,
+                tls_hostname=tls.server_name if tls else None,
+                **options,
+            )
+            # On a connection that was closed instead of answered, `connect` returns as if it had.
+            if not client.is_connected:
+                raise self._turned_away(client, server)
+        except (Error, OSError, UnicodeError) as error:
+            await client.abandon()
+            raise translated(error, server.url) from error
+        except BaseException:
+            await client.abandon()
+            raise
+        self._client, self._where = client, server.url
+        return client
+
+    def _make_context(self) -> "ssl.SSLContext | None":
+        needed = any(map(self._access.wants_tls, self._access.servers))
+        return make_context(self._access.tls) if needed else None
+
+    def _turned_away(self, client: "Client", server: Server) -> DispatchError:
+        tls = self._access.tls
+        if client.asked_for_certificate and (tls is None or tls.cert is None):
+            words = "TLS: the server wants a certificate of ours ('tls.cert')"
+            return RejectedError(f"{words} ({server.url})", code="TLS")
+        return UnreachableError(f"the server closed the connection at login ({server.url})")
+
+    def _loss(self, client: "Client") -> UnreachableError:
+        reason = client.last_error
+        words = "the connection was lost before the message was confirmed"
+        if reason is not None:
+            words += f": {str(reason).removeprefix('nats: ')}"
+        failure = UnreachableError(f"{words} ({self._where})", code="CONNECTION_LOST")
+        failure.__cause__ = reason
+        return failure
+
+    def _refusal(self, said: str) -> RejectedError:
+        words = said.removeprefix("nats: ")
+        return RejectedError(f"refused by the server: {words} ({self._where})", code="PERMISSIONS")
+
+    def _on_lost(self) -> None:
+        for send in self._sends:
+            send.over.set()
+
+    async def _on_error(self, error: Exception) -> None:
+        """Take what the server says without being asked; the end of a connection comes apart."""
+        said = str(error)
+        if "permissions violation" not in said:
+            return
+        if "subscription to" in said:
+            self._no_inbox = said
+        # One that no message can be found for refuses them all: better than a false success.
+        meant = [send for send in self._sends if send.is_meant(said)] or self._sends
+        for send in meant:
+            send.refused = self._refusal(said)
+            send.over.set()
+
+
+class Links:
+    """The connections of one process, by access."""
+
+    def __init__(self) -> None:
+        self._links: dict[Access, Link] = {}
+        self._retired: set[Link] = set()
+        self._closing: set[asyncio.Task[None]] = set()
+
+    @asynccontextmanager
+    async def use(self, access: Access) -> AsyncIterator[Link]:
+        """Lend the connection of an access; one that failed anybody is not lent again."""
+        link = self._links.get(access)
+        if link is None or link.is_lost:
+            if link is not None:
+                self._retire(access, link)
+            link = self._links[access] = Link(access)
+        link.users += 1
+        try:
+            yield link
+        except (asyncio.CancelledError, UnreachableError, TimedOutError):
+            self._retire(access, link)
+            raise
+        finally:
+            link.users -= 1
+            if link.is_retired and not link.users:
+                self._end(link)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        links = [*self._links.values(), *self._retired]
+        self._links.clear()
+        self._retired.clear()
+        await asyncio.gather(*self._closing, *(link.close() for link in links))
+
+    def _retire(self, access: Access, link: Link) -> None:
+        """Lend it no more; those who still use it go on, and the last one ends it."""
+        if self._links.get(access) is link:
+            del self._links[access]
+        if not link.is_retired:
+            link.is_retired = True
+            self._retired.add(link)
+            if not link.users:
+                self._end(link)
+
+    def _end(self, link: Link) -> None:
+        if link in self._retired:
+            self._retired.discard(link)
+            task = asyncio.create_task(link.close())
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+
+def _quoted(subject: str) -> str:
+    return json.dumps(subject.lower(), ensure_ascii=False)
+
+
+def _copied(error: DispatchError) -> DispatchError:
+    return type(error)(error.message, code=error.code)
+
+
+def _looked_at(task: "asyncio.Task[Any]") -> None:
+    """Take note of a task's exception, so that none is reported as never retrieved."""
+    if not task.cancelled():
+        task.exception()
