@@ -191,6 +191,8 @@ class Link:
                 raise self._turned_away(client, server)
         except (Error, OSError, UnicodeError) as error:
             await client.abandon()
+            if self._lacks_certificate(client) and isinstance(error, ConnectionError):
+                raise self._turned_away(client, server) from error
             raise translated(error, server.url) from error
         except BaseException:
             await client.abandon()
@@ -203,11 +205,14 @@ class Link:
         return make_context(self._access.tls) if needed else None
 
     def _turned_away(self, client: "Client", server: Server) -> DispatchError:
-        tls = self._access.tls
-        if client.asked_for_certificate and (tls is None or tls.cert is None):
+        if self._lacks_certificate(client):
             words = "TLS: the server wants a certificate of ours ('tls.cert')"
             return RejectedError(f"{words} ({server.url})", code="TLS")
         return UnreachableError(f"the server closed the connection at login ({server.url})")
+
+    def _lacks_certificate(self, client: "Client") -> bool:
+        tls = self._access.tls
+        return client.asked_for_certificate and (tls is None or tls.cert is None)
 
     def _loss(self, client: "Client") -> UnreachableError:
         reason = client.last_error

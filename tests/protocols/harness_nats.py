@@ -1,0 +1,55 @@
+"""NATS in the shared contract suite: core publishes, seen by a subscriber of our own."""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.protocols.harness import Harness, Received
+from tests.servers.nats_wire import Wire
+
+
+class NatsHarness:
+    key = "nats"
+
+    def __init__(self, request: pytest.FixtureRequest) -> None:
+        self._request = request
+        self._subscribers: dict[str, Wire] = {}
+
+    def target(self) -> dict[str, Any]:
+        return self._watched(self._request.getfixturevalue("nats_server").url)
+
+    def received(self, target: dict[str, Any], limit: float = 10.0) -> list[Received]:
+        messages = self._subscribers[target["subject"]].wait(limit)
+        return [Received(message.body, message.headers) for message in messages]
+
+    def refused(self, port: int) -> dict[str, Any]:
+        return {"url": f"nats://127.0.0.1:{port}", "subject": "jobs.nowhere"}
+
+    def silent(self, port: int) -> dict[str, Any]:
+        return self.refused(port)
+
+    def bad_credentials(self, secret: str) -> dict[str, Any] | None:
+        server = self._request.getfixturevalue("nats_secured").users
+        login = {"user": "chronos", "password": secret}
+        return {"url": server.url, "subject": "jobs.refused", **login}
+
+    def tls(self, ca: str) -> dict[str, Any] | None:
+        server = self._request.getfixturevalue("nats_secured").tls
+        return {**self._watched(server.url, ca), "tls": {"ca": ca}}
+
+    def tls_unknown_ca(self, other_ca: str) -> dict[str, Any] | None:
+        server = self._request.getfixturevalue("nats_secured").tls
+        return {"url": server.url, "subject": "jobs.unseen", "tls": {"ca": other_ca}}
+
+    def _watched(self, url: str, ca: str | None = None) -> dict[str, Any]:
+        """A subject with its subscriber in place: what nobody listens to is gone."""
+        subject = f"jobs.contract.{uuid4().hex}"
+        wire = self._subscribers[subject] = Wire(url, ca).subscribe(subject)
+        self._request.addfinalizer(wire.close)
+        return {"url": url, "subject": subject}
+
+
+def open_harness(folder: Path, request: pytest.FixtureRequest) -> Harness:
+    return NatsHarness(request)
