@@ -14,8 +14,9 @@ from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatcher import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.jobs.model import Settings
-from chronos_cli.protocols.nats_link import Link, Links, Send
+from chronos_cli.protocols.nats_link import Link, Send
 from chronos_cli.protocols.nats_login import Access
+from chronos_cli.protocols.nats_pool import Links
 from chronos_cli.protocols.nats_target import MESSAGE_ID, Nats
 from chronos_cli.redact import MASK, bears_secret
 

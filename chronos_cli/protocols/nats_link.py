@@ -1,9 +1,8 @@
-"""Connections to NATS: one for each access, shared by many sends, replaced when broken."""
+"""One connection to NATS, shared by many sends, each of which learns what became of it."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -38,7 +37,8 @@ class Send:
     def is_meant(self, said: str) -> bool:
         """Whether a permissions violation, as the library tells it, is about this message.
 
-        The library has put it into lower case; the server quotes subjects as JSON would.
+        The library has put it into lower case, so subjects that differ in nothing else are
+        refused together; the server quotes subjects as JSON would.
         """
         if "subscription to" in said:
             return self.needs_inbox
@@ -55,6 +55,8 @@ class Link:
         self._access = access
         self._context = self._make_context()
         self._sends: set[Send] = set()
+        # Those that were cancelled, for what the server still has to say of them.
+        self._cut_off: list[Send] = []
         self._tasks: set[asyncio.Task[Any]] = set()
         self._client: Client | None = None
         self._no_inbox: str | None = None
@@ -97,6 +99,9 @@ class Link:
             if not task.done():
                 raise self._loss(client)
             return await self._result(task)
+        except asyncio.CancelledError:
+            self._cut_off.append(send)
+            raise
         finally:
             self._sends.discard(send)
             task.cancel()
@@ -163,28 +168,13 @@ class Link:
     async def _connect(self, server: Server) -> "Client":
         from nats.errors import Error
 
-        from chronos_cli.protocols.nats_client import FOREVER, Client
+        from chronos_cli.protocols.nats_client import Client
 
         options = self._access.options(server)
-        tls = self._access.tls
         client = Client(wants_tls=self._access.wants_tls(server), on_lost=self._on_lost)
         try:
             await client.connect(
-                servers=server.url,
-                error_cb=self._on_error,
-                name="chronos",
-                # A message that waits for a reconnection would be reported as sent.
-                allow_reconnect=False,
-                max_reconnect_attempts=1,
-                reconnect_time_wait=0,
-                # Nothing is buffered without a connection, and no write is waited for: those
-                # waits of the library swallow a cancellation.
-                pending_size=0,
-                flusher_queue_size=0,
-                connect_timeout=FOREVER,
-                tls=self._context,
-                tls_hostname=tls.server_name if tls else None,
-                **options,
+                servers=server.url, error_cb=self._on_error, **self._options(), **options
             )
             # On a connection that was closed instead of answered, `connect` returns as if it had.
             if not client.is_connected:
@@ -199,6 +189,25 @@ class Link:
             raise
         self._client, self._where = client, server.url
         return client
+
+    def _options(self) -> dict[str, Any]:
+        from chronos_cli.protocols.nats_client import FOREVER
+
+        tls = self._access.tls
+        return {
+            "name": "chronos",
+            # A message that waits for a reconnection would be reported as sent.
+            "allow_reconnect": False,
+            "max_reconnect_attempts": 1,
+            "reconnect_time_wait": 0,
+            # Nothing is buffered without a connection, and no write is waited for: those waits
+            # of the library swallow a cancellation.
+            "pending_size": 0,
+            "flusher_queue_size": 0,
+            "connect_timeout": FOREVER,
+            "tls": self._context,
+            "tls_hostname": tls.server_name if tls else None,
+        }
 
     def _make_context(self) -> "ssl.SSLContext | None":
         needed = any(map(self._access.wants_tls, self._access.servers))
@@ -238,63 +247,13 @@ class Link:
             return
         if "subscription to" in said:
             self._no_inbox = said
-        # One that no message can be found for refuses them all: better than a false success.
-        meant = [send for send in self._sends if send.is_meant(said)] or self._sends
+        meant = {send for send in self._sends if send.is_meant(said)}
+        if not meant and not any(send.is_meant(said) for send in self._cut_off):
+            # No message can be found for it: better refuse them all than a false success.
+            meant = self._sends
         for send in meant:
             send.refused = self._refusal(said)
             send.over.set()
-
-
-class Links:
-    """The connections of one process, by access."""
-
-    def __init__(self) -> None:
-        self._links: dict[Access, Link] = {}
-        self._retired: set[Link] = set()
-        self._closing: set[asyncio.Task[None]] = set()
-
-    @asynccontextmanager
-    async def use(self, access: Access) -> AsyncIterator[Link]:
-        """Lend the connection of an access; one that failed anybody is not lent again."""
-        link = self._links.get(access)
-        if link is None or link.is_lost:
-            if link is not None:
-                self._retire(access, link)
-            link = self._links[access] = Link(access)
-        link.users += 1
-        try:
-            yield link
-        except (asyncio.CancelledError, UnreachableError, TimedOutError):
-            self._retire(access, link)
-            raise
-        finally:
-            link.users -= 1
-            if link.is_retired and not link.users:
-                self._end(link)
-
-    async def close(self) -> None:
-        """Close every connection."""
-        links = [*self._links.values(), *self._retired]
-        self._links.clear()
-        self._retired.clear()
-        await asyncio.gather(*self._closing, *(link.close() for link in links))
-
-    def _retire(self, access: Access, link: Link) -> None:
-        """Lend it no more; those who still use it go on, and the last one ends it."""
-        if self._links.get(access) is link:
-            del self._links[access]
-        if not link.is_retired:
-            link.is_retired = True
-            self._retired.add(link)
-            if not link.users:
-                self._end(link)
-
-    def _end(self, link: Link) -> None:
-        if link in self._retired:
-            self._retired.discard(link)
-            task = asyncio.create_task(link.close())
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
 
 
 def _quoted(subject: str) -> str:

@@ -21,7 +21,7 @@ from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
 from chronos_cli.protocols.nats import NatsDispatcher, NatsSettings
 from chronos_cli.protocols.nats_target import Nats
-from tests.brokers.nats import LIMITED_USER, PASSWORD, NatsServer, SecuredNats
+from tests.brokers.nats import LIMITED_USER, PASSWORD, SecuredNats
 from tests.brokers.process import free_ports
 from tests.protocols.nats_support import OwnServer, fresh
 from tests.servers.nats_wire import Wire, responder
@@ -244,19 +244,70 @@ def test_each_access_has_its_connection(nats_secured: SecuredNats) -> None:
     together(talk)
 
 
-def test_the_order_on_the_wire_is_not_trusted(nats_server: NatsServer) -> None:
-    """A confirmed message has arrived, also right after large ones that are still being sent."""
-    subject = fresh()
-    wire = Wire(nats_server.url).subscribe(subject)
-    target = {"url": nats_server.url, "subject": subject}
+def test_a_late_refusal_hits_nobody_else(nats_secured: SecuredNats) -> None:
+    server = nats_secured.users
+    target = {"url": server.url, "user": LIMITED_USER, "password": PASSWORD, "subject": "jobs.x"}
+    refused, cut_off = ({**target, "subject": subject} for subject in ("no.one", "no.two"))
 
     async def talk(dispatcher: NatsDispatcher) -> None:
-        large = [dispatcher.send(delivery(target, b"x" * 900_000)) for _ in range(8)]
-        tasks = [asyncio.create_task(send) for send in large]
-        await dispatcher.send(delivery(target, b"last"))
-        arrived = await asyncio.to_thread(wire.settle)
-        assert b"last" in [message.body for message in arrived]
-        await asyncio.gather(*tasks)
+        await dispatcher.send(delivery(target))
+        with server.paused():
+            large = [dispatcher.send(delivery(target, b"x" * 900_000)) for _ in range(20)]
+            tasks = [asyncio.create_task(ended(send)) for send in large]
+            await asyncio.sleep(0.1)
+            small = asyncio.create_task(ended(dispatcher.send(delivery(refused))))
+            cancelled = asyncio.create_task(dispatcher.send(delivery(cut_off)))
+            await asyncio.sleep(0.1)
+            cancelled.cancel()
+        result = await small
+        assert isinstance(result, RejectedError)
+        assert "no.one" in result.message
+        assert all(isinstance(each, Receipt) for each in await asyncio.gather(*tasks))
 
     together(talk)
-    wire.close()
+
+
+class SlowServer:
+    """Answers pings one by one, and knows what it has read; `gate` lets it start reading."""
+
+    def __init__(self) -> None:
+        self.subjects: list[str] = []
+        self.gate = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","max_payload":1048576,"headers":true}\r\n')
+        while line := await reader.readline():
+            word, *rest = line.split()
+            if word == b"HPUB":
+                self.subjects.append(rest[0].decode())
+                await reader.readexactly(int(rest[-1]) + 2)
+            elif word == b"PING":
+                writer.write(b"PONG\r\n")
+                await asyncio.sleep(0.01)
+                await self.gate.wait()
+        writer.close()
+
+
+def test_a_ping_that_overtakes_proves_nothing() -> None:
+    """While large messages fill the socket, the library sends a ping ahead of what is next."""
+
+    async def talk(dispatcher: NatsDispatcher) -> None:
+        slow = SlowServer()
+        server = await asyncio.start_server(slow.serve, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        target = {"url": f"nats://127.0.0.1:{port}", "subject": "large"}
+        sends = [dispatcher.send(delivery(target, b"x" * 900_000)) for _ in range(10)]
+        tasks = [asyncio.create_task(send) for send in sends]
+        await asyncio.sleep(0.1)
+        small = asyncio.create_task(dispatcher.send(delivery({**target, "subject": "small"})))
+        await asyncio.sleep(0.1)
+        slow.gate.set()
+        await small
+        assert "small" in slow.subjects
+        await asyncio.gather(*tasks)
+        await dispatcher.close()
+        server.close()
+        await server.wait_closed()
+        await asyncio.sleep(0.05)
+
+    together(talk)
