@@ -58,6 +58,7 @@ class Link:
         # Those that were cancelled, for what the server still has to say of them.
         self._cut_off: list[Send] = []
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._next_ping: asyncio.Task[None] | None = None
         self._client: Client | None = None
         self._no_inbox: str | None = None
         self._where = ", ".join(server.url for server in access.servers)
@@ -126,11 +127,20 @@ class Link:
             task.cancel()
         await asyncio.gather(self._opening, *self._tasks, return_exceptions=True)
 
-    def _round_trip(self, client: "Client") -> Awaitable[float]:
-        """Ping in a task of the link's own: the pong of a cancelled ping kills the connection."""
+    def _round_trip(self, client: "Client") -> Awaitable[None]:
+        """Wait for a ping that has yet to be sent, with all who ask for one before it is.
+
+        It has a task of the link's own: the pong of a cancelled ping kills the connection.
+        """
+        if self._next_ping is None:
+            self._next_ping = self._kept(asyncio.create_task(self._ping(client)))
+        return asyncio.shield(self._next_ping)
+
+    async def _ping(self, client: "Client") -> None:
         from chronos_cli.protocols.nats_client import FOREVER
 
-        return asyncio.shield(self._kept(asyncio.create_task(client.rtt(FOREVER))))
+        self._next_ping = None
+        await client.rtt(FOREVER)
 
     def _kept(self, task: "asyncio.Task[T]") -> "asyncio.Task[T]":
         self._tasks.add(task)
