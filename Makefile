@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format completions clean
+.PHONY: help demo test bench lint format completions clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -13,8 +13,12 @@ help:  ## Show this list
 demo: $(VENV)/.installed  ## Send the sample jobs to a receiver on this machine
 	@$(BIN)/chronos demo
 
-test: $(VENV)/.installed-dev  ## Run the tests
-	$(BIN)/pytest -n $(WORKERS)
+test: $(VENV)/.installed-dev  ## Run the tests, against real brokers that it brings along
+	@$(BIN)/python -m tests.brokers.provision
+	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+bench: $(VENV)/.installed-dev  ## Measure against hand-written code, side by side
+	for script in benchmarks/*.py; do $(BIN)/python $$script; done
 
 lint: $(VENV)/.installed-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -1,4 +1,4 @@
-"""`chronos demo`: the sample jobs, sent to a receiver on this machine by the ordinary path."""
+"""`chronos demo`: the sample jobs, sent to far sides on this machine by the ordinary path."""
 
 import asyncio
 import os
@@ -15,45 +15,42 @@ from chronos_cli.cli.loading import load_workspace
 from chronos_cli.cli.options import OutputFormat, Verbose
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.execution import Execution, in_zone, new_id
-from chronos_cli.receiver.http import HttpReceiver, ReceivedRequest, Reply
+from chronos_cli.dispatch.registry import Registry
+from chronos_cli.receiver.demo import DemoSides, demo_keys
+from chronos_cli.redact import mask_userinfo
 
 
 def command(verbose: Verbose = False) -> None:
-    """Send the sample jobs to a receiver on this machine, and show what came of it."""
+    """Send the sample jobs to far sides on this machine, and show what came of it."""
     raise typer.Exit(asyncio.run(_demo()))
 
 
-class _Far:
-    """The far side of the demo: its path /flaky refuses the first request, to show a retry."""
-
-    def __init__(self) -> None:
-        self.requests: list[ReceivedRequest] = []
-
-    async def answer(self, request: ReceivedRequest) -> Reply:
-        first = request.target not in {known.target for known in self.requests}
-        self.requests.append(request)
-        if request.target == "/flaky" and first:
-            return Reply(status=503, body=b'{"busy": true}\n', headers=[("Retry-After", "1")])
-        return Reply()
-
-
 async def _demo() -> ExitCode:
-    far = _Far()
-    receiver = HttpReceiver(far.answer)
-    host, port = await receiver.start("127.0.0.1", 0)
-    os.environ["CHRONOS_DEMO_HTTP"] = f"http://{host}:{port}"
-    output = Output()
-    output.note(f"receiver on http://{host}:{port}; sending the sample jobs to it")
-    with as_file(files(chronos_cli) / "samples") as packaged:
-        samples = packaged if packaged.is_dir() else _in_checkout()
-        workspace = load_workspace([str(samples)], None)
-    now = datetime.now(UTC).replace(microsecond=0)
-    executions = [Execution(new_id(), job, in_zone(job, now)) for job in workspace.jobs]
-    options = RunOptions(OutputFormat.TABLE, quiet=False, concurrency=4, fail_fast=False)
-    code = await execute(workspace, executions, options)
-    await receiver.close()
-    output.note(f"the receiver took {len(far.requests)} requests")
-    return code
+    async with DemoSides() as sides:
+        await _start(sides)
+        os.environ.update(sides.variables)
+        with as_file(files(chronos_cli) / "samples") as packaged:
+            samples = packaged if packaged.is_dir() else _in_checkout()
+            workspace = load_workspace([str(samples)], None)
+        jobs = [job for job in workspace.jobs if job.key not in sides.missing]
+        now = datetime.now(UTC).replace(microsecond=0)
+        executions = [Execution(new_id(), job, in_zone(job, now)) for job in jobs]
+        options = RunOptions(OutputFormat.TABLE, quiet=False, concurrency=4, fail_fast=False)
+        return await execute(workspace, executions, options)
+
+
+async def _start(sides: DemoSides) -> None:
+    output, registry = Output(), Registry()
+    for key in demo_keys():
+        if key not in registry.target_keys():
+            continue
+        if told := registry.missing_client(key):
+            sides.missing[key] = told
+            address = None
+        else:
+            address = await sides.start(key)
+        where = mask_userinfo(address) if address else f"left out: {sides.missing[key]}"
+        output.note(f"{key:<10}{where}")
 
 
 def _in_checkout() -> Path:

@@ -114,11 +114,17 @@ class _Schema:
 
     def __init__(self) -> None:
         self.definitions: dict[str, Any] = {}
+        self._names: dict[type[Struct], str] = {}
 
     def struct(self, cls: type[Struct]) -> dict[str, Any]:
         """Return a reference to a struct's schema, which is made when it is new."""
-        name = cls.__name__
-        if name not in self.definitions:
+        name = self._names.get(cls)
+        if name is None:
+            # Two protocols may each have an Expect.
+            name = cls.__name__
+            if name in self.definitions:
+                name = f"{cls.__module__.rpartition('.')[2]}.{name}"
+            self._names[cls] = name
             self.definitions[name] = {}  # so that a struct may hold itself
             self.definitions[name] = self.inline(cls)
         return {"$ref": f"#/$defs/{name}"}

@@ -29,14 +29,19 @@ def starter(key: str, kind: type[TargetKind], name: str) -> str:
             lines.append(f"# {field.encode_name}: {_example(field)}")
     lines += ["", f"{key}:"]
     for field in type_info(kind.Target).fields:
-        if field.required:
+        if _is_filled_in(field):
             lines.append(f"  {field.encode_name}: {_example(field)}  # {_described(field)}")
     lines += [
         f"  # {field.encode_name}: {_example(field)}  # {_described(field)}"
         for field in type_info(kind.Target).fields
-        if not field.required
+        if not _is_filled_in(field)
     ]
     return "\n".join(lines) + "\n"
+
+
+def _is_filled_in(field: Any) -> bool:
+    """Whether a key of the target block is needed, or is one of those that are."""
+    return field.required or "examples" in _metadata(field)
 
 
 def _described(field: Any) -> str:

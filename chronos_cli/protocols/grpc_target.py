@@ -81,9 +81,16 @@ class Keepalive(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 class Grpc(Target, kw_only=True, frozen=True):
     """Which method of which server is called, and how."""
 
-    address: Annotated[str, Meta(description="host:port, dns:///host:port or unix:path")]
+    address: Annotated[
+        str,
+        Meta(description="host:port, dns:///host:port or unix:path", examples=["127.0.0.1:9090"]),
+    ]
     method: Annotated[
-        str, Meta(description="Service/Method; with the package when the name alone is not unique")
+        str,
+        Meta(
+            description="Service/Method; with the package when the name alone is not unique",
+            examples=["JobService/Execute"],
+        ),
     ]
     metadata: Annotated[
         dict[str, str | list[str]],

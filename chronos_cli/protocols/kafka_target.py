@@ -112,9 +112,13 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
     """Where a Kafka message goes, and how far it must have got to have succeeded."""
 
     brokers: Annotated[
-        str | list[str], Meta(description="host:port of some brokers: a list, or with commas")
+        str | list[str],
+        Meta(
+            description="host:port of some brokers: a list, or with commas",
+            examples=["127.0.0.1:9092"],
+        ),
     ]
-    topic: Annotated[str, Meta(description="Name of the topic")]
+    topic: Annotated[str, Meta(description="Name of the topic", examples=["jobs"])]
     key: Annotated[
         str | UnsetType | None, Meta(description="Message key; null for none. Default: the job ID")
     ] = UNSET

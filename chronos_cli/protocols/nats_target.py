@@ -95,11 +95,14 @@ class Server:
 class Nats(Target, kw_only=True, frozen=True):
     """Where a message goes, and how it is confirmed."""
 
-    url: Annotated[str | None, Meta(description="nats:// or tls://; or use 'servers'")] = None
+    url: Annotated[
+        str | None,
+        Meta(description="nats:// or tls://; or use 'servers'", examples=["nats://127.0.0.1:4222"]),
+    ] = None
     servers: Annotated[
         list[str], Meta(description="URLs of one cluster's servers, tried in this order")
     ] = []
-    subject: Annotated[str, Meta(description="Subject to publish to")]
+    subject: Annotated[str, Meta(description="Subject to publish to", examples=["jobs.nightly"])]
     mode: Annotated[
         Literal["publish", "request", "jetstream"],
         Meta(

@@ -57,7 +57,11 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
     """Where an AMQP message goes, what it carries, and what counts as taken."""
 
     url: Annotated[
-        str | None, Meta(description="amqp:// or amqps://, with name, password and virtual host")
+        str | None,
+        Meta(
+            description="amqp:// or amqps://, with name, password and virtual host",
+            examples=["amqp://127.0.0.1:5672/%2F"],
+        ),
     ] = None
     hosts: Annotated[
         list[str] | None,
@@ -69,7 +73,11 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         None
     )
     queue: Annotated[
-        str | None, Meta(description="Straight to this queue: default exchange, its name as key")
+        str | None,
+        Meta(
+            description="Straight to this queue: default exchange, its name as key",
+            examples=["jobs"],
+        ),
     ] = None
     exchange: Annotated[str, Meta(description="Default: the default exchange")] = ""
     routing_key: Annotated[str | None, Meta(description="Default: empty")] = None
