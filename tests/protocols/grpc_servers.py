@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -34,9 +35,17 @@ class GrpcServer:
         self.process.kill()
         self.process.communicate(timeout=10)
 
-    def seen(self, method: str) -> list[dict[str, Any]]:
-        """What came in by a method, oldest first; asked for without any of our own code."""
-        with grpc.insecure_channel(self.address) as channel:
+    def seen(self, method: str, ca: Path | None = None) -> list[dict[str, Any]]:
+        """What came in by a method, oldest first; asked for without any of our own code.
+
+        `ca` is the authority of a server that speaks TLS.
+        """
+        if ca is None:
+            opened = grpc.insecure_channel(self.address)
+        else:
+            trusted = grpc.ssl_channel_credentials(ca.read_bytes())
+            opened = grpc.secure_channel(self.address, trusted)
+        with opened as channel:
             listing: Any = channel.unary_unary("/test.Seen/List")
             raw = listing(b"", timeout=10)
         return [call for call in json.loads(raw) if call["method"] == method]

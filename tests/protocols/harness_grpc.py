@@ -17,9 +17,10 @@ class GrpcHarness:
 
     key = "grpc"
 
-    def __init__(self, plain: GrpcServer, secure: GrpcServer) -> None:
+    def __init__(self, plain: GrpcServer, secure: GrpcServer, ca: Path) -> None:
         self._plain = plain
         self._secure = secure
+        self._ca = ca
 
     def target(self) -> dict[str, Any]:
         return self._to(self._plain.address)
@@ -27,8 +28,10 @@ class GrpcHarness:
     def received(self, target: dict[str, Any], limit: float = 10.0) -> list[Received]:
         destination = target["metadata"]["x-destination"]
         end = time.monotonic() + limit
+        is_secure = target["address"] == self._secure.address
+        server, ca = (self._secure, self._ca) if is_secure else (self._plain, None)
         while True:
-            calls = [(dict(one["metadata"]), one["request"]) for one in self._plain.seen("Free")]
+            calls = [(dict(one["metadata"]), one["request"]) for one in server.seen("Free", ca)]
             found = [call for call in calls if call[0].get("x-destination") == destination]
             if found or time.monotonic() > end:
                 return [
@@ -49,9 +52,6 @@ class GrpcHarness:
     def tls(self, ca: str) -> dict[str, Any] | None:
         return {**self._to(self._secure.address), "tls": {"ca": ca}}
 
-    def tls_unknown_ca(self, other_ca: str) -> dict[str, Any] | None:
-        return {**self._to(self._secure.address), "tls": {"ca": other_ca}}
-
     def _to(self, address: str) -> dict[str, Any]:
         metadata = {"x-destination": uuid.uuid4().hex}
         return {"address": address, "method": f"{BEHAVIOUR}/Free", "metadata": metadata}
@@ -59,12 +59,13 @@ class GrpcHarness:
 
 def open_harness(folder: Path, request: pytest.FixtureRequest) -> GrpcHarness:
     """Start the servers; they end with the test that asked."""
-    identity = request.getfixturevalue("certificates").server
+    certificates = request.getfixturevalue("certificates")
+    identity = certificates.server
     files = ["--certificate", str(identity.certificate), "--key", str(identity.key)]
     plain, secure = GrpcServer(), GrpcServer(*files)
     request.addfinalizer(plain.stop)
     request.addfinalizer(secure.stop)
-    return GrpcHarness(plain, secure)
+    return GrpcHarness(plain, secure, certificates.ca)
 
 
 def _whole(value: Any) -> Any:

@@ -62,9 +62,6 @@ class KafkaHarness:
     def tls(self, ca: str) -> dict[str, Any] | None:
         return self._at(self.broker.ssl, ca)
 
-    def tls_unknown_ca(self, other_ca: str) -> dict[str, Any] | None:
-        return self._at(self.broker.ssl, other_ca)
-
     def login(self, mechanism: str = "SCRAM-SHA-512", **changes: str) -> dict[str, str]:
         known = {"username": self.broker.user, "password": self.broker.password}
         return {"mechanism": mechanism, **known, **changes}

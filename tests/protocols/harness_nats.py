@@ -37,11 +37,8 @@ class NatsHarness:
 
     def tls(self, ca: str) -> dict[str, Any] | None:
         server = self._request.getfixturevalue("nats_secured").tls
-        return {**self._watched(server.url, ca), "tls": {"ca": ca}}
-
-    def tls_unknown_ca(self, other_ca: str) -> dict[str, Any] | None:
-        server = self._request.getfixturevalue("nats_secured").tls
-        return {"url": server.url, "subject": "jobs.unseen", "tls": {"ca": other_ca}}
+        trusted = str(self._request.getfixturevalue("certificates").ca)
+        return {**self._watched(server.url, trusted), "tls": {"ca": ca}}
 
     def _watched(self, url: str, ca: str | None = None) -> dict[str, Any]:
         """A subject with its subscriber in place: what nobody listens to is gone."""

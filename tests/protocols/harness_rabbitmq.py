@@ -105,9 +105,6 @@ class RabbitHarness:
         queue = declare_queue(self._broker.url)
         return {"url": self._broker.tls_url, "queue": queue, "tls": {"ca": ca}}
 
-    def tls_unknown_ca(self, other_ca: str) -> dict[str, Any] | None:
-        return self.tls(other_ca)
-
 
 def open_harness(folder: Path, request: pytest.FixtureRequest) -> RabbitHarness:
     return RabbitHarness(request.getfixturevalue("rabbitmq_broker"))

@@ -277,7 +277,7 @@ def test_wrong_login(kafka: KafkaHarness, certificates: Certificates, run: Run) 
 def test_certificates_that_do_not_do(
     kafka: KafkaHarness, certificates: Certificates, run: Run
 ) -> None:
-    unknown = kafka.tls_unknown_ca(str(certificates.other_ca))
+    unknown = kafka.tls(str(certificates.other_ca))
     assert unknown is not None
     assert_failed(run(unknown), "rejected", 4, 1, "TLS", "certificate verify failed")
     known = {"tls": {"ca": str(certificates.ca)}}
