@@ -55,7 +55,7 @@ class _Run:
         """Run everything; return the exit code after the report is written."""
         dispatchers = self._workspace.dispatchers()
         shown = sys.stderr.isatty() and not self._options.quiet and len(self._executions) > 1
-        with Progress(len(self._executions), shown=shown) as progress:
+        with Progress("running", len(self._executions), shown=shown) as progress:
 
             def on_outcome(outcome: Outcome) -> None:
                 progress.advance()

@@ -2,20 +2,25 @@
 
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from chronos_cli.cli.output import redactor
+from chronos_cli.cli.progress import Progress
 from chronos_cli.dispatch.registry import Dispatchers, Registry
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import Config, find_config, read_config
-from chronos_cli.jobs.files import CONFIG_NAMES, SourceFile, find_files, read_file
+from chronos_cli.jobs.files import CONFIG_NAMES, find_files, read_file
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
 from chronos_cli.jobs.model import Job
 from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.problems import Problem
+
+# Beyond these, reading takes long enough to be shown on a terminal.
+MANY_FILES = 200
+MANY_BYTES = 500_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +123,11 @@ def check_workspace(paths: list[str], config_path: str | None, sources: Sources)
     if problems:
         # Wrong defaults would be told again as problems of every job.
         config = Config()
-    loaded = load_jobs(_files(paths), config, registry, sources)
+    files = _found(paths)
+    shown = len(files) > MANY_FILES or sum(map(_size, files)) > MANY_BYTES
+    with Progress("checking", None, shown=shown and sys.stderr.isatty()) as progress:
+        read = (read_file(path, sys.stdin.buffer) for path in files)
+        loaded = load_jobs(read, config, registry, sources, progress.advance)
     return Checked(Workspace(loaded.jobs, config, registry), [*problems.sorted(), *loaded.problems])
 
 
@@ -129,8 +138,14 @@ def _config(path: str | None, registry: Registry, sources: Sources) -> tuple[Con
     return read_config(read_file(found, sys.stdin.buffer), registry, sources)
 
 
-def _files(paths: list[str]) -> Iterator[SourceFile]:
+def _found(paths: list[str]) -> list[str]:
     if not paths:
         raise UsageError("name at least one job file or directory, or - for stdin")
-    for path in find_files(paths):
-        yield read_file(path, sys.stdin.buffer)
+    return find_files(paths)
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except OSError:
+        return 0

@@ -1,6 +1,6 @@
 """Files → jobs: every job complete and checked, or a list of all that is wrong."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from chronos_cli.jobs.build import JobBuilder
@@ -25,30 +25,39 @@ class Loaded:
 
 
 def load_jobs(
-    files: Iterable[SourceFile], config: Config, kinds: TargetKinds, sources: Sources
+    files: Iterable[SourceFile],
+    config: Config,
+    kinds: TargetKinds,
+    sources: Sources,
+    on_job: Callable[[], None] = lambda: None,
 ) -> Loaded:
-    """Read every job of every file. Never raises for what stands in a file."""
+    """Read every job of every file. Never raises for what stands in a file.
+
+    `on_job` is called after each job, for those who watch.
+    """
     problems = ProblemList()
     jobs: list[Job] = []
     for source in files:
-        jobs += load_file(source, config, kinds, sources, problems)
+        for job in _load_file(source, config, kinds, sources, problems):
+            on_job()
+            if job is not None:
+                jobs.append(job)
     return Loaded(list(_unique(jobs, problems)), problems.sorted())
 
 
-def load_file(
+def _load_file(
     source: SourceFile,
     config: Config,
     kinds: TargetKinds,
     sources: Sources,
     problems: ProblemList,
-) -> list[Job]:
-    """Read the jobs of one file; its problems are added to `problems`."""
+) -> Iterator[Job | None]:
+    """Yield the jobs of one file, None for a wrong one; adds its problems to `problems`."""
     parsed = parse(source.name, source.raw)
     problems.of_file(parsed, parsed.problems)
     reading = _FileReading(parsed, source, config, kinds)
-    jobs = reading.jobs(sources)
+    yield from reading.jobs(sources)
     problems.of_file(parsed, reading.problems)
-    return jobs
 
 
 def _unique(jobs: Sequence[Job], problems: ProblemList) -> Iterator[Job]:
@@ -79,22 +88,20 @@ class _FileReading:
     def problems(self) -> list[Problem]:
         return self._found + self._reader.problems + self._builder.problems
 
-    def jobs(self, sources: Sources) -> list[Job]:
-        found: list[Job] = []
+    def jobs(self, sources: Sources) -> Iterator[Job | None]:
         for document in self._parsed.documents:
             root = document.root
             if is_null(root) and len(self._parsed.documents) > 1:
                 continue
             self._found += interpolate(root, sources)
-            found += self._document(root)
+            yield from self._document(root)
         if not self._parsed.documents and not self._parsed.problems:
             self._reader.fail(Mapping(Position(self._source.name)), (), "the file holds no job")
-        return found
 
-    def _document(self, root: Node) -> list[Job]:
+    def _document(self, root: Node) -> Iterator[Job | None]:
         if not isinstance(root, Mapping):
             self._reader.fail(root, (), "a job must be a mapping", "start with 'name: …'")
-            return []
+            return iter(())
         if "jobs" not in root.entries:
             return self._listed([((), root)], None)
         for name, entry in root.entries.items():
@@ -103,20 +110,21 @@ class _FileReading:
         listed = root.entries["jobs"].value
         if not isinstance(listed, SequenceNode):
             self._reader.fail(listed, ("jobs",), "expected a list of jobs")
-            return []
+            return iter(())
         if not listed.items:
             self._reader.fail(listed, ("jobs",), "the list holds no job")
         defaults = root.entries.get("defaults")
         nodes = [(("jobs", n), item) for n, item in enumerate(listed.items)]
         return self._listed(nodes, defaults)
 
-    def _listed(self, nodes: Sequence[tuple[Path, Node]], defaults: Entry | None) -> list[Job]:
+    def _listed(
+        self, nodes: Sequence[tuple[Path, Node]], defaults: Entry | None
+    ) -> Iterator[Job | None]:
         base = defaults.value if defaults else None
         if base is not None and not isinstance(base, Mapping):
             self._reader.fail(base, ("defaults",), "expected a mapping")
             base = None
-        jobs = (self._job(path, node, base) for path, node in nodes)
-        return [job for job in jobs if job is not None]
+        return (self._job(path, node, base) for path, node in nodes)
 
     def _job(self, path: Path, own: Node, defaults: Mapping | None) -> Job | None:
         if not isinstance(own, Mapping):

@@ -11,15 +11,18 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.schedule.zones import load_zone
 
 if TYPE_CHECKING:
+    from jinja2 import Template as JinjaTemplate
     from jinja2.sandbox import SandboxedEnvironment
 
 MAX_OUTPUT = 1024 * 1024
+# Templates kept compiled: jobs in their thousands often share theirs.
+_REMEMBERED = 1000
 
 _BUILT_IN_FILTERS = (
     "abs", "capitalize", "default", "first", "float", "int", "last", "length", "lower", "round",
@@ -48,6 +51,7 @@ class TemplateFailure(ValueError):  # noqa: N818 - not an error of the program
         self.offset = offset
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def check_template(text: str) -> None:
     """Raise TemplateFailure when a template cannot be read."""
     from jinja2 import TemplateSyntaxError
@@ -56,7 +60,7 @@ def check_template(text: str) -> None:
     if statement >= 0:
         raise TemplateFailure("statements '{% … %}' are not supported, only '{{ … }}'", statement)
     try:
-        _environment().from_string(text)
+        _compiled(text)
     except TemplateSyntaxError as error:
         raise TemplateFailure(f"template: {error.message}", _offset(text, error.lineno)) from error
 
@@ -66,10 +70,15 @@ def render_text(text: str, names: Mapping[str, Any]) -> str:
     from jinja2 import TemplateError
 
     try:
-        rendered = _environment().from_string(text).render(names)
+        rendered = _compiled(text).render(names)
         return _bounded(rendered)
     except (TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
         raise TemplateFailure(f"template {text[:200]!r} failed: {error}") from error
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _compiled(text: str) -> "JinjaTemplate":
+    return _environment().from_string(text)
 
 
 def _offset(text: str, line: int) -> int:
