@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format completions clean
+.PHONY: help demo test bench lint format reference completions clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -28,6 +28,11 @@ lint: $(VENV)/.installed-dev  ## Check style and types
 format: $(VENV)/.installed-dev  ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+reference: $(VENV)/.installed  ## Write the list of all keys into the README
+	$(BIN)/chronos schema --output markdown > .reference
+	sed -i -e '/<!-- chronos schema/,/<!-- end -->/{/<!--/!d}' -e '/<!-- chronos schema/r .reference' README.md
+	rm .reference
 
 completions: $(VENV)/.installed  ## Write the shells' completion scripts
 	for shell in bash zsh fish; do $(BIN)/chronos completion $$shell > completions/chronos.$$shell; done

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.model import JobSpec, RetryPolicy
+from chronos_cli.jobs.reference import reference
 from tests.support import ROOT, chronos
 
 README = (ROOT / "README.md").read_text()
@@ -16,6 +18,12 @@ def test_every_exit_code_is_in_the_table() -> None:
     listed = re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE)
     codes = {int(code) for row in listed for code in row.split(",")}
     assert codes == {code.value for code in ExitCode}
+
+
+def test_the_reference_is_that_of_the_program() -> None:
+    """`make reference` writes it."""
+    shown = README.split("<!-- chronos schema --output markdown -->\n")[1].split("<!-- end -->")[0]
+    assert shown.strip() == reference(Registry()).strip()
 
 
 @pytest.mark.parametrize("name", [*JobSpec.__struct_fields__, *RetryPolicy.__struct_fields__])

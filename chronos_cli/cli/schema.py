@@ -1,19 +1,34 @@
 """`chronos schema`: JSON Schema for editors and checkers."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.registry import Registry
+from chronos_cli.jobs.reference import reference
 from chronos_cli.jobs.schema import config_schema, job_schema
+
+
+class Format(StrEnum):
+    """How the keys are described."""
+
+    JSON = "json"
+    MARKDOWN = "markdown"
 
 
 def command(
     config: Annotated[
         bool, typer.Option("--chronos-yaml", help="The schema of chronos.yaml, not of job files.")
     ] = False,
+    output: Annotated[
+        Format, typer.Option("--output", "-o", help="JSON Schema, or tables of all keys.")
+    ] = Format.JSON,
 ) -> None:
     """Print the JSON Schema (2020-12) of job files, with all installed protocols."""
     registry = Registry()
+    if output is Format.MARKDOWN:
+        Output().result(reference(registry))
+        return
     Output().json(config_schema(registry) if config else job_schema(registry))
