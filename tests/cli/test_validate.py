@@ -164,3 +164,42 @@ def test_chronos_yaml_is_checked_as_configuration(tmp_path: Path) -> None:
         result = chronos("validate", *paths, cwd=tmp_path)
         assert result.code == 3
         assert result.err.count("chronos.yaml:1:13: unknown key 'max_concurent_jobs'") == 1
+
+
+MISTAKES = (
+    ("timout: 3s", 1, "unknown key 'timout' (did you mean 'timeout'?)"),
+    ("timeout: soon", 10, "'soon' is not a duration"),
+    ("enabled: yes", 10, "'yes' is not a boolean"),
+    ("tags: [a]", 7, "expected a mapping, found a list"),
+    ("schedule: '61 * * * *'", 11, "61 is not a minute"),
+    ("timezone: Europe", 11, "no time zone 'Europe'"),
+    ("payload: ${NOBODY_SET_THIS}", 10, "variable 'NOBODY_SET_THIS' is not set"),
+    ("payload: {a: 1, a: 2}", 17, "duplicate key 'a'"),
+    ("retry_policy: {max_attempts: 0}", 30, "must be at least 1"),
+    ("payload: '{{ now | nosuch }}'", 11, "No filter named 'nosuch'"),
+)
+
+
+def test_a_hundred_broken_files_give_a_hundred_messages(tmp_path: Path) -> None:
+    expected = []
+    for number in range(100):
+        mistake, column, told = MISTAKES[number % 10]
+        before = [f"# line {n}" for n in range(number // 10)]
+        lines = [*before, f"name: job {number}", mistake, "webhook: {url: 'http://h/'}"]
+        (tmp_path / f"{number:03}.yaml").write_text("\n".join(lines) + "\n")
+        expected.append((f"{number:03}.yaml:{len(before) + 2}:{column}: ", told))
+    result = chronos("validate", ".", cwd=tmp_path)
+    lines = result.err.splitlines()
+    assert (result.code, lines[-1]) == (3, "100 problems in 100 files")
+    for line, (place, told) in zip(lines[:-1], expected, strict=True):
+        assert line.startswith(place), line
+        assert told in line
+
+
+def test_progress_shows_for_many_files(tmp_path: Path) -> None:
+    for number in range(250):
+        write(tmp_path, GOOD.format(name=f"j{number}"), f"{number}.yaml")
+    code, text = on_terminal(["validate", "."], tmp_path)
+    assert (code, "checking" in text) == (0, True)
+    assert "250 jobs checked, no problems" in text
+    assert "checking" not in chronos("validate", ".", cwd=tmp_path).err
