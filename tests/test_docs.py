@@ -39,6 +39,13 @@ def test_the_job_of_the_readme_is_valid_and_short(tmp_path: Path) -> None:
     assert result.code == 0, result.err
 
 
+def test_the_other_jobs_of_the_readme_are_valid() -> None:
+    jobs = re.search(r"## The other protocols\n\n```yaml\n(.*?)```", README, re.DOTALL)
+    assert jobs
+    result = chronos("validate", "-", stdin=jobs[1], env={"AMQP_PASSWORD": "x"})
+    assert (result.code, result.err) == (0, "4 jobs checked, no problems\n")
+
+
 def test_the_configuration_of_the_readme_is_valid(tmp_path: Path) -> None:
     config = re.search(r"## chronos.yaml\n.*?```yaml\n(.*?)```", README, re.DOTALL)
     assert config
