@@ -1,7 +1,11 @@
-"""The text of a schedule: what is well formed, and what could never fire."""
+"""The text of a schedule: what it says, what is malformed, and what could never fire."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import lru_cache
+from typing import NoReturn
 
 from chronos_cli.units import parse_duration
 
@@ -14,28 +18,115 @@ NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+# As the number of a weekday in its month: the last one.
+LAST = -1
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _DAYS = "sun mon tue wed thu fri sat".split()
 _LONGEST = 256
-_DAYS_IN_MONTH = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+_DAYS_IN_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
+class Part:
+    """`first-last/step` in a field, both ends included; `*` is the field's whole range."""
+
+    first: int
+    last: int
+    step: int = 1
+    star: bool = False
+
+    @property
+    def values(self) -> range:
+        """Every value it stands for."""
+        return range(self.first, self.last + 1, self.step)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field's plain parts, as written and as sorted values. Sunday is 0 among the values.
+
+    `starred`: its text begins with `*` (or is `?`), which for cron is no restriction.
+    """
+
+    parts: tuple[Part, ...]
+    values: tuple[int, ...]
+    starred: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A cron expression, read. Without a field for seconds, `has_seconds` is false.
+
+    `last_day` is `L` among the days. `nth_weekdays` are `5#2` and `L5`, as (weekday, number),
+    with LAST as number; these come beside the weekday field's plain values.
+    """
+
+    second: Field
+    minute: Field
+    hour: Field
+    day: Field
+    month: Field
+    weekday: Field
+    has_seconds: bool
+    last_day: bool
+    nth_weekdays: tuple[tuple[int, int], ...]
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it names times of the day, instead of following the wall clock."""
+        return not (self.minute.starred or self.hour.starred)
+
+    @property
+    def either_day(self) -> bool:
+        """Whether a day of the month or of the week is enough: both are restricted."""
+        return not (self.day.starred or self.weekday.starred)
+
+    def can_fire(self) -> bool:
+        """Whether any month of any year has such a day."""
+        return any(
+            self._has_day(day, weekday, length)
+            for month in self.month.values
+            for length in ((28, 29) if month == 2 else (_DAYS_IN_MONTH[month - 1],))
+            for day in range(1, length + 1)
+            for weekday in range(7)
+        )
+
+    def _has_day(self, day: int, weekday: int, length: int) -> bool:
+        by_day = day in self.day.values or (self.last_day and day == length)
+        by_weekday = (
+            weekday in self.weekday.values
+            or (weekday, (day + 6) // 7) in self.nth_weekdays
+            or ((weekday, LAST) in self.nth_weekdays and day + 7 > length)
+        )
+        return (by_day or by_weekday) if self.either_day else (by_day and by_weekday)
+
+
+@dataclass(frozen=True, slots=True)
+class Every:
+    """`@every`: a fixed interval, of at least a second."""
+
+    interval: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What may stand in a field. `last` ends `*` and `n/step`, `high` is the highest number."""
+
     name: str
     low: int
     high: int
+    last: int
     names: dict[str, int]
 
 
-_SECOND = _Field("second", 0, 59, {})
-_FIELDS = (
-    _Field("minute", 0, 59, {}),
-    _Field("hour", 0, 23, {}),
-    _Field("day of month", 1, 31, {}),
-    _Field("month", 1, 12, {name: n for n, name in enumerate(_MONTHS, 1)}),
-    _Field("day of week", 0, 7, {name: n for n, name in enumerate(_DAYS)}),
-)
+_SECOND = _Kind("second", 0, 59, 59, {})
+_MINUTE = _Kind("minute", 0, 59, 59, {})
+_HOUR = _Kind("hour", 0, 23, 23, {})
+_DAY = _Kind("day of month", 1, 31, 31, {})
+_MONTH = _Kind("month", 1, 12, 12, {name: n for n, name in enumerate(_MONTHS, 1)})
+_WEEKDAY = _Kind("day of week", 0, 7, 6, {name: n for n, name in enumerate(_DAYS)})
+_KINDS = (_SECOND, _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
+
 _ITEM = re.compile(r"(?P<first>\*|\?|[0-9a-z]+)(?:-(?P<last>[0-9a-z]+))?(?:/(?P<step>[0-9]{1,4}))?")
 _NTH_WEEKDAY = re.compile(r"([0-9a-z]+)#([1-5])")
 _LAST_WEEKDAY = re.compile(r"l([0-7])")
@@ -44,89 +135,114 @@ _LAST_WEEKDAY = re.compile(r"l([0-7])")
 def check_schedule(text: str) -> str | None:
     """Return what is wrong with a schedule's text, or None."""
     try:
-        _check(text)
+        parse_schedule(text)
     except ValueError as error:
         return str(error)
     return None
 
 
-def _check(text: str) -> None:
+@lru_cache(maxsize=1024)
+def parse_schedule(text: str) -> Cron | Every:
+    """Return what a schedule says; ValueError, with a message for the user, when it says nothing.
+
+    A schedule that could never fire is refused too.
+    """
     expression = text.strip()
     if len(expression) > _LONGEST:
         raise ValueError(f"the schedule is longer than {_LONGEST} characters")
     if expression.startswith("@every"):
-        if parse_duration(expression.removeprefix("@every").strip()) < 1:
+        interval = timedelta(seconds=parse_duration(expression.removeprefix("@every").strip()))
+        if interval < timedelta(seconds=1):
             raise ValueError("'@every' needs at least 1s")
-        return
+        return Every(interval)
     if expression.startswith("@"):
         if expression not in NICKNAMES:
             known = ", ".join([*NICKNAMES, "@every 30s"])
             raise ValueError(f"'{expression[:40]}' is not one of: {known}")
-        return
-    words = expression.lower().split()
+        expression = NICKNAMES[expression]
+    cron = _cron(expression.lower().split())
+    if not cron.can_fire():
+        raise ValueError("this schedule can never fire: none of its months has such a day")
+    return cron
+
+
+def _cron(words: list[str]) -> Cron:
     if len(words) not in {5, 6}:
         raise ValueError(f"a schedule has 5 fields (or 6, with seconds first), found {len(words)}")
-    fields = _FIELDS if len(words) == 5 else (_SECOND, *_FIELDS)
-    values = [_field(word, field) for word, field in zip(words, fields, strict=True)]
-    _check_calendar(words[-3], words[-1], values[-3], values[-2])
+    has_seconds = len(words) == 6
+    if not has_seconds:
+        words = ["0", *words]
+    *head, day, month, weekday = words
+    days, last_day = _days(day)
+    weekdays, nth_weekdays = _weekdays(weekday)
+    second, minute, hour = (
+        _field(word, word.split(","), kind) for word, kind in zip(head, _KINDS, strict=False)
+    )
+    months = _field(month, month.split(","), _MONTH)
+    return Cron(second, minute, hour, days, months, weekdays, has_seconds, last_day, nth_weekdays)
 
 
-def _field(word: str, field: _Field) -> set[int]:
-    """Return the plain values of a field; `L` and `#` items add none but are checked."""
-    values: set[int] = set()
+def _days(word: str) -> tuple[Field, bool]:
+    items = word.split(",")
+    plain = [item for item in items if item != "l"]
+    return _field(word, plain, _DAY), len(plain) < len(items)
+
+
+def _weekdays(word: str) -> tuple[Field, tuple[tuple[int, int], ...]]:
+    plain: list[str] = []
+    special: set[tuple[int, int]] = set()
     for item in word.split(","):
-        values |= _item(item, field)
-    return values
-
-
-def _item(item: str, field: _Field) -> set[int]:
-    if field.name == "day of month" and item == "l":
-        return {28}
-    if field.name == "day of week":
         if match := _NTH_WEEKDAY.fullmatch(item):
-            return {_number(match[1], field)}
-        if match := _LAST_WEEKDAY.fullmatch(item):
-            return {int(match[1])}
+            special.add((_number(match[1], _WEEKDAY) % 7, int(match[2])))
+        elif match := _LAST_WEEKDAY.fullmatch(item):
+            special.add((int(match[1]) % 7, LAST))
+        else:
+            plain.append(item)
+    field = _field(word, plain, _WEEKDAY)
+    sunday_is_zero = tuple(sorted({value % 7 for value in field.values}))
+    return replace(field, values=sunday_is_zero), tuple(sorted(special))
+
+
+def _field(word: str, items: Iterable[str], kind: _Kind) -> Field:
+    parts = tuple(_part(item, kind) for item in items)
+    values = {value for part in parts for value in part.values}
+    return Field(parts, tuple(sorted(values)), word[0] in "*?")
+
+
+def _part(item: str, kind: _Kind) -> Part:
     match = _ITEM.fullmatch(item)
     if match is None:
-        raise ValueError(f"cannot read '{item[:40]}' in the field for {field.name}")
-    return _range(match, item, field)
-
-
-def _range(match: re.Match[str], item: str, field: _Field) -> set[int]:
+        _unreadable(item, kind)
     step = int(match["step"] or 1)
-    if step == 0 or step > field.high:
-        raise ValueError(f"step {step} in '{item}' does not fit {field.name}")
+    if step == 0 or step > kind.high:
+        raise ValueError(f"step {step} in '{item}' does not fit {kind.name}")
     if match["first"] in {"*", "?"}:
-        if match["first"] == "?" and (not field.name.startswith("day") or item != "?"):
-            raise ValueError(f"'?' cannot stand in the field for {field.name}")
+        if match["first"] == "?" and (not kind.name.startswith("day") or item != "?"):
+            raise ValueError(f"'?' cannot stand in the field for {kind.name}")
         if match["last"]:
-            raise ValueError(f"cannot read '{item}' in the field for {field.name}")
-        return set(range(field.low, field.high + 1, step))
-    first = _number(match["first"], field)
+            _unreadable(item, kind)
+        return Part(kind.low, kind.last, step, star=True)
+    first = _number(match["first"], kind)
     if match["last"] is None:
-        return {first} if match["step"] is None else set(range(first, field.high + 1, step))
-    last = _number(match["last"], field)
+        return Part(first, first if match["step"] is None else max(first, kind.last), step)
+    last = _number(match["last"], kind)
+    if kind is _WEEKDAY and last == 0 < first:
+        last = 7  # sat-sun
     if last < first:
-        raise ValueError(f"'{item}' runs backwards; write {first}-{field.high},{field.low}-{last}")
-    return set(range(first, last + 1, step))
+        raise ValueError(f"'{item}' runs backwards; write {first}-{kind.high},{kind.low}-{last}")
+    return Part(first, last, step)
 
 
-def _number(text: str, field: _Field) -> int:
-    if text in field.names:
-        return field.names[text]
+def _unreadable(item: str, kind: _Kind) -> NoReturn:
+    raise ValueError(f"cannot read '{item[:40]}' in the field for {kind.name}")
+
+
+def _number(text: str, kind: _Kind) -> int:
+    if text in kind.names:
+        return kind.names[text]
     if not text.isdigit() or len(text) > 4:
-        raise ValueError(f"'{text[:40]}' is not a {field.name}")
+        raise ValueError(f"'{text[:40]}' is not a {kind.name}")
     number = int(text)
-    if not field.low <= number <= field.high:
-        raise ValueError(f"{number} is not a {field.name} ({field.low} to {field.high})")
+    if not kind.low <= number <= kind.high:
+        raise ValueError(f"{number} is not a {kind.name} ({kind.low} to {kind.high})")
     return number
-
-
-def _check_calendar(day_word: str, weekday_word: str, days: set[int], months: set[int]) -> None:
-    """Refuse a day that no listed month has, unless a weekday may stand in for it."""
-    by_weekday_too = weekday_word[0] not in "*?" and day_word[0] not in "*?"
-    if by_weekday_too:
-        return
-    if not any(min(days) <= _DAYS_IN_MONTH[month - 1] for month in months):
-        raise ValueError("this schedule can never fire: none of its months has such a day")
