@@ -24,8 +24,7 @@ class WallClock:
         from croniter import croniter  # costs 50 ms that only schedules need pay
 
         self._walkers: list[croniter] = [
-            croniter(text, _START, datetime, day_or=False, second_at_beginning=True)
-            for text in _texts(cron)
+            croniter(text, _START, day_or=False, second_at_beginning=True) for text in _texts(cron)
         ]
 
     def after(self, reading: datetime) -> datetime | None:
@@ -46,7 +45,7 @@ class WallClock:
             # No match in 50 years, and the calendar knows no longer pause: there is none at all.
             self._walkers = [one for one in self._walkers if one is not walker]
             return None
-        except OverflowError:
+        except (OverflowError, ValueError):
             return None  # past the year 9999
         return found
 

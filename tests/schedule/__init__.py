@@ -1,0 +1,1 @@
+"""Fire times against a table and against an oracle."""
