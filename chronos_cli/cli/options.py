@@ -1,6 +1,7 @@
 """Options that several commands have in common."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 
@@ -65,3 +66,19 @@ def pairs(option: str, values: list[str]) -> dict[str, str]:
             raise UsageError(f"{option} takes key=value, not '{value}'")
         found[key] = text
     return found
+
+
+def parse_time(option: str, text: str | None) -> datetime | None:
+    """Read an option's RFC 3339 with an offset, if given; UsageError for anything else."""
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise UsageError(
+            f"{option} takes RFC 3339 with an offset, such as 2026-11-23T09:00:00+01:00, "
+            f"not '{text}'"
+        )
+    return moment

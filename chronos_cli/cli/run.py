@@ -12,7 +12,15 @@ import typer
 from chronos_cli.cli.execute import RunOptions, execute
 from chronos_cli.cli.exit_codes import ExitCode, exit_code
 from chronos_cli.cli.loading import Workspace, load_workspace
-from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, OutputFormat, Verbose, pairs
+from chronos_cli.cli.options import (
+    ConfigPath,
+    EnvFile,
+    Jobs,
+    OutputFormat,
+    Verbose,
+    pairs,
+    parse_time,
+)
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.delivery import prepare
 from chronos_cli.dispatch.execution import (
@@ -88,7 +96,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     4 rejected, 5 unreachable, 6 timed out, 7 some succeeded and some failed, 130/143 stopped.
     """
     firing = Firing(
-        _parse_time(scheduled_time), _checked_id(execution_id), pairs("--var", var or [])
+        parse_time("--scheduled-time", scheduled_time),
+        _checked_id(execution_id),
+        pairs("--var", var or []),
     )
     workspace = load_workspace(jobs, config, env_file)
     selected = _selected(workspace.jobs, job or [], pairs("--tag", tag or []))
@@ -98,21 +108,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         raise typer.Exit(_dry_run(workspace, executions, output))
     options = RunOptions(output, quiet, concurrency, fail_fast)
     raise typer.Exit(asyncio.run(execute(workspace, executions, options)))
-
-
-def _parse_time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise UsageError(
-            f"--scheduled-time takes RFC 3339 with an offset, such as 2026-11-23T09:00:00+01:00, "
-            f"not '{text}'"
-        )
-    return moment
 
 
 def _checked_id(text: str | None) -> str | None:

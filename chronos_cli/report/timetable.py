@@ -1,0 +1,80 @@
+"""Coming fire times as JSON data and as plain lines."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chronos_cli.report.text import printable
+
+SCHEMA_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Fire:
+    """A fire time, in the job's zone, and what a change of the clock did to it."""
+
+    time: datetime
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A job with its coming fire times."""
+
+    job_id: str
+    schedule: str
+    timezone: str
+    enabled: bool
+    description: str
+    fires: Sequence[Fire]
+
+
+def timetable_document(listings: Sequence[Listing]) -> dict[str, Any]:
+    """Return the fire times in their stable JSON shape; a disabled job has none."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "results": [
+            {
+                "job_id": listing.job_id,
+                "schedule": listing.schedule,
+                "timezone": listing.timezone,
+                "fires": [_rfc3339(fire.time) for fire in listing.fires if listing.enabled],
+            }
+            for listing in listings
+        ],
+    }
+
+
+def timetable_lines(listings: Sequence[Listing]) -> str:
+    """Return a block for each job: what its schedule says, and each time locally and in UTC."""
+    return "\n".join(_block(listing) for listing in listings)
+
+
+def _block(listing: Listing) -> str:
+    mark = "" if listing.enabled else " (disabled: does not fire)"
+    lines = [
+        f"{listing.job_id}{mark}: {listing.description}",
+        f"  {printable(listing.schedule)}  {printable(listing.timezone)}",
+    ]
+    for fire in listing.fires:
+        line = f"  {_local(fire.time)}  =  {_clock(fire.time.astimezone(UTC))} UTC"
+        lines.append(f"{line}  ! {fire.note}" if fire.note else line)
+    if not listing.fires:
+        lines.append("  never again before the year 10000")
+    return "\n".join(lines) + "\n"
+
+
+def _local(time: datetime) -> str:
+    offset = time.isoformat()[len(time.replace(tzinfo=None).isoformat()) :]
+    return f"{time:%a} {_clock(time)} {offset}"
+
+
+def _clock(time: datetime) -> str:
+    return time.replace(tzinfo=None).isoformat(" ")
+
+
+def _rfc3339(time: datetime) -> str:
+    """Write a time with its offset; one that is no whole minute, of long ago, in UTC."""
+    text = time.isoformat()
+    return text if text[-6] in "+-" else time.astimezone(UTC).isoformat()

@@ -1,0 +1,70 @@
+"""What a change of the clock does to fire times, in words."""
+
+from datetime import UTC, datetime, timedelta
+
+from chronos_cli.schedule.expression import Cron, parse_schedule
+from chronos_cli.schedule.passage import Change, fold_at, gap_at, gap_ending, reading
+from chronos_cli.schedule.timetable import wall_clock
+from chronos_cli.schedule.wallclock import WallClock
+from chronos_cli.schedule.zones import load_zone
+
+_MOST_NAMED = 3
+
+
+def shift_note(schedule: str, zone: str, previous: datetime, fire: datetime) -> str | None:
+    """Say what the clock's being put did to a fire time, or to those due since `previous`.
+
+    Returns None when it did nothing. `fire` must be the first fire time after `previous`.
+    """
+    cron = parse_schedule(schedule)
+    if not isinstance(cron, Cron):
+        return None  # intervals do not look at the clock
+    place, clock = load_zone(zone), wall_clock(cron)
+    instant = fire.astimezone(UTC)
+    now = reading(instant, place)
+    if cron.is_fixed:
+        gap = gap_ending(instant, place)
+        if gap and (moved := _within(gap, clock.since(gap.before), clock)):
+            return f"{_missing(moved, gap)}; fires at {_written(gap.after, gap)}"
+    else:
+        since = reading(previous.astimezone(UTC).replace(microsecond=0), place)
+        missed = clock.after(since)
+        if missed and missed < now and (gap := gap_at(missed, place)):
+            return f"{_missing(_within(gap, missed, clock), gap)}; does not fire then"
+    if fold := fold_at(now, place):
+        which = "second" if now.fold else "first"
+        told = "fires the first time only" if cron.is_fixed else f"this is the {which} time"
+        return f"{_written(now, fold)} comes twice ({_put(fold)}); {told}"
+    return None
+
+
+def _within(gap: Change, first: datetime | None, clock: WallClock) -> list[datetime]:
+    """Return the matches in a gap, from `first` on: one more than are named, at most."""
+    found: list[datetime] = []
+    while first and first < gap.after and len(found) <= _MOST_NAMED:
+        found.append(first)
+        first = clock.after(first)
+    return found
+
+
+def _missing(times: list[datetime], gap: Change) -> str:
+    words = [_written(time, gap) for time in times[:_MOST_NAMED]]
+    if len(times) > _MOST_NAMED:
+        words.append("more")
+    listed = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return f"{listed} {'do' if len(times) > 1 else 'does'} not exist ({_put(gap)})"
+
+
+def _put(change: Change) -> str:
+    back = " back" if change.after < change.before else ""
+    return (
+        f"the clock goes{back} from {_written(change.before, change)} "
+        f"to {_written(change.after, change)}"
+    )
+
+
+def _written(time: datetime, change: Change) -> str:
+    """Write a reading; its date is needed where the change leads from one day into another."""
+    clock = f"{time:%H:%M:%S}" if time.second else f"{time:%H:%M}"
+    last = change.before - timedelta(seconds=1)
+    return clock if last.date() == change.after.date() else f"{time:%Y-%m-%d} {clock}"
