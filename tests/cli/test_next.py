@@ -1,0 +1,125 @@
+"""`chronos next`, from the command line."""
+
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_program import CLIENTS, imported
+from tests.support import chronos, write
+
+JOBS = """
+defaults: {webhook: {url: "http://localhost/"}}
+jobs:
+  - {name: nightly, schedule: "30 2 * * *", timezone: America/New_York}
+  - {name: twin, schedule: "30 2 * * *", timezone: America/New_York}
+  - {name: pulse, schedule: "@every 90s"}
+  - {name: paused, schedule: "@daily", enabled: false}
+  - {name: by-hand}
+"""
+AFTER = ("--after", "2024-03-10T00:00-05:00")
+
+
+def test_json_is_exactly_this(tmp_path: Path) -> None:
+    path = write(tmp_path, JOBS)
+    result = chronos("next", path, *AFTER, "--count", "2", "--output", "json")
+    assert result.code == 0
+    nightly = {
+        "schedule": "30 2 * * *",
+        "timezone": "America/New_York",
+        "fires": ["2024-03-10T03:00:00-04:00", "2024-03-11T02:30:00-04:00"],
+    }
+    pulse = ["2024-03-10T05:01:30+00:00", "2024-03-10T05:03:00+00:00"]
+    assert result.report == {
+        "schema_version": 1,
+        "results": [
+            {"job_id": "nightly", **nightly},
+            {"job_id": "twin", **nightly},
+            {"job_id": "pulse", "schedule": "@every 90s", "timezone": "UTC", "fires": pulse},
+            {"job_id": "paused", "schedule": "@daily", "timezone": "UTC", "fires": []},
+        ],
+    }
+    assert result.err == (
+        "chronos: 1 job disabled: paused\nchronos: 1 job without a schedule: by-hand\n"
+    )
+
+
+def test_the_table_says_it_to_people(tmp_path: Path) -> None:
+    result = chronos("next", write(tmp_path, JOBS), *AFTER, "--count", "2")
+    assert result.code == 0
+    blocks = result.out.split("\n\n")
+    assert blocks[0].splitlines() == [
+        "nightly: at 02:30 every day",
+        "  30 2 * * *  America/New_York",
+        "  Sun 2024-03-10 03:00:00 -04:00  =  2024-03-10 07:00:00 UTC"
+        "  ! 02:30 does not exist (the clock goes from 02:00 to 03:00); fires at 03:00",
+        "  Mon 2024-03-11 02:30:00 -04:00  =  2024-03-11 06:30:00 UTC",
+    ]
+    assert [block.splitlines()[0] for block in blocks[1:]] == [
+        "twin: at 02:30 every day",
+        "pulse: every 1m30s",
+        "paused (disabled: does not fire): at 00:00 every day",
+    ]
+    assert result.err == "chronos: 1 job without a schedule: by-hand\n"
+
+
+def test_five_from_now_unless_told_otherwise(tmp_path: Path) -> None:
+    path = write(tmp_path, 'name: a\nschedule: "* * * * *"\nwebhook: {url: "http://h/"}\n')
+    result = chronos("next", path, "--output", "json")
+    times = [datetime.fromisoformat(text) for text in result.only["fires"]]
+    assert len(times) == 5
+    wait = (times[0] - datetime.now(times[0].tzinfo)).total_seconds()
+    assert -30 < wait <= 60
+
+
+def test_no_schedule_at_all(tmp_path: Path) -> None:
+    path = write(tmp_path, 'name: a\nwebhook: {url: "http://h/"}\n')
+    result = chronos("next", path, "--output", "json")
+    assert (result.code, result.report["results"]) == (0, [])
+    assert chronos("next", path).out == ""
+
+
+def test_a_time_with_an_offset_that_rfc_3339_does_not_know(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        'name: a\nschedule: "0 9 * * *"\ntimezone: Africa/Monrovia\nwebhook: {url: "http://h/"}\n',
+    )
+    result = chronos("next", path, "--after", "1960-01-01T00:00Z", "--count=1", "--output", "json")
+    assert result.only["fires"] == ["1960-01-01T09:44:30+00:00"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--after", "tomorrow"),
+        ("--after", "2024-03-10T00:00"),
+        ("--after", "9999-12-31T00:00Z"),
+        ("--after", "0001-01-01T00:00+14:00"),
+        ("--count", "0"),
+        ("--count", "10001"),
+        ("--output", "jsonl"),
+    ],
+)
+def test_a_wrong_command_line(arguments: tuple[str, ...], tmp_path: Path) -> None:
+    result = chronos("next", write(tmp_path, JOBS), *arguments)
+    assert (result.code, result.out) == (2, "")
+    assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize(
+    "schedule", ["0 0 31 2,4,6,9,11 *", "0 0 */30 * 1#2", "0 22-2 * * *", "@reboot", "0 0 W * *"]
+)
+def test_a_schedule_that_cannot_be(schedule: str, tmp_path: Path) -> None:
+    path = write(tmp_path, f'name: a\nschedule: "{schedule}"\nwebhook: {{url: "http://h/"}}\n')
+    result = chronos("next", path)
+    assert (result.code, result.out) == (3, "")
+    assert "job.yaml:2:11: " in result.err
+    assert result.seconds < 5
+
+
+def test_only_next_pays_for_croniter(tmp_path: Path) -> None:
+    write(tmp_path, JOBS)
+    assert "croniter" in imported("next", "job.yaml", cwd=tmp_path)
+    assert not imported("next", "job.yaml", cwd=tmp_path) & (CLIENTS | {"rich", "pydantic"})
+    for arguments in (("validate", "job.yaml"), ("run", "job.yaml", "--dry-run")):
+        assert not imported(*arguments, cwd=tmp_path) & {"croniter", "dateutil"}
