@@ -25,9 +25,14 @@ from chronos_cli.jobs.document import (
     plain_value,
     position_in,
 )
+from chronos_cli.jobs.forms import describe, fits, type_name
 from chronos_cli.jobs.template import Template, TemplateFailure, check_template
 from chronos_cli.problems import Flaw, Path, Position, Problem, format_path
 
+_NO_TEMPLATE = (
+    "a template '{{ … }}' cannot stand here",
+    "templates work in the payload and in the target block's texts",
+)
 _YAML_1_1_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
 
 
@@ -119,6 +124,8 @@ class Reader:
             value = self._parsed(node, parse, path)
             return value if value is INVALID else self._bounded(node, info, value, path)
         value = _READERS[type(info)](self, node, info, path)
+        if extra.get("path") and isinstance(value, Template):
+            return self.fail(node, path, *_NO_TEMPLATE)
         if extra.get("path") and isinstance(value, str):
             return str(FilePath(node.position.file).absolute().parent / value)
         return value
@@ -186,8 +193,7 @@ class Reader:
         return Template(node.text)
 
     def _no_template(self, node: Scalar, path: Path) -> Invalid:
-        hint = "templates work in the payload and in the target block's texts"
-        return self.fail(node, path, "a template '{{ … }}' cannot stand here", hint)
+        return self.fail(node, path, *_NO_TEMPLATE)
 
     def _boolean(self, node: Node, _info: Any, path: Path) -> Any:
         text = node.text if isinstance(node, Scalar) else ""
@@ -260,9 +266,9 @@ class Reader:
         return INVALID if INVALID in pairs.values() else pairs
 
     def _union(self, node: Node, info: Any, path: Path) -> Any:
-        fitting = [member for member in info.types if _fits(node, member)]
+        fitting = [member for member in info.types if fits(node, member)]
         if not fitting:
-            return self._wrong(node, path, " or ".join(dict.fromkeys(map(_name, info.types))))
+            return self._wrong(node, path, " or ".join(dict.fromkeys(map(type_name, info.types))))
         return self._read(node, fitting[0], path)
 
     def _null(self, node: Node, _info: Any, path: Path) -> Any:
@@ -272,7 +278,7 @@ class Reader:
         return self.any(node, path)
 
     def _wrong(self, node: Node, path: Path, wanted: str) -> Invalid:
-        return self.fail(node, path, f"expected {wanted}, found {_describe(node)}")
+        return self.fail(node, path, f"expected {wanted}, found {describe(node)}")
 
 
 _READERS: dict[type, Callable[[Reader, Node, Any, Path], Any]] = {
@@ -289,64 +295,6 @@ _READERS: dict[type, Callable[[Reader, Node, Any, Path], Any]] = {
     types.NoneType: Reader._null,
     types.AnyType: Reader._any,
 }
-
-
-def _fits(node: Node, member: Any) -> bool:
-    """Whether a node has the outer form of a union's member."""
-    if isinstance(member, types.Metadata):
-        if (member.extra or {}).get("parse"):
-            return isinstance(node, Scalar) and not is_null(node)
-        member = member.type
-    if isinstance(member, types.AnyType):
-        return True
-    if isinstance(node, Mapping):
-        return isinstance(member, types.StructType | types.DictType)
-    if isinstance(node, Sequence):
-        return isinstance(member, types.ListType | types.VarTupleType)
-    if is_null(node):
-        return isinstance(member, types.NoneType)
-    return _fits_text(node, member)
-
-
-def _fits_text(node: Scalar, member: Any) -> bool:
-    is_bare = node.plain or node.interpolated
-    if isinstance(member, types.IntType):
-        return is_bare and node.text.lstrip("+-").isdigit()
-    if isinstance(member, types.BoolType):
-        return is_bare and node.text.lower() in {"true", "false"}
-    if isinstance(member, types.FloatType):
-        return is_bare and bool(re.fullmatch(r"[-+]?[0-9]+\.[0-9]+", node.text))
-    if isinstance(member, types.LiteralType):
-        return node.text in member.values
-    return isinstance(member, types.StrType)
-
-
-_NAMES: dict[type, str] = {
-    types.StructType: "a mapping",
-    types.DictType: "a mapping",
-    types.ListType: "a list",
-    types.VarTupleType: "a list",
-    types.StrType: "text",
-    types.IntType: "a whole number",
-    types.FloatType: "a number",
-    types.BoolType: "true or false",
-    types.NoneType: "null",
-}
-
-
-def _name(member: Any) -> str:
-    inner = member.type if isinstance(member, types.Metadata) else member
-    return _NAMES.get(type(inner), "a value")
-
-
-def _describe(node: Node) -> str:
-    if isinstance(node, Mapping):
-        return "a mapping"
-    if isinstance(node, Sequence):
-        return "a list"
-    if is_null(node):
-        return "nothing"
-    return f"'{node.text[:40]}'"
 
 
 def locate(root: Node, path: Path) -> Position:
