@@ -12,7 +12,7 @@ from tests.brokers.fixtures import (
     nats_server,
     rabbitmq_broker,
 )
-from tests.support import HttpServer
+from tests.support import HttpServer, SilentPort
 
 __all__ = ["certificates", "kafka_broker", "nats_secured", "nats_server", "rabbitmq_broker"]
 
@@ -25,12 +25,11 @@ def server() -> Iterator[HttpServer]:
 
 
 @pytest.fixture
-def silent_port() -> Iterator[int]:
-    """A port that accepts and never answers."""
+def silent_port() -> Iterator[SilentPort]:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen(16)
-        yield listener.getsockname()[1]
+        yield SilentPort.of(listener)
 
 
 @pytest.fixture

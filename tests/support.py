@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
@@ -12,7 +13,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
 
@@ -121,6 +122,23 @@ class HttpServer:
     def stop(self) -> None:
         self._process.send_signal(signal.SIGKILL)
         self._process.communicate(timeout=10)
+
+
+class SilentPort(int):
+    """The number of a port that accepts and never answers."""
+
+    _listener: socket.socket
+
+    @classmethod
+    def of(cls, listener: socket.socket) -> Self:
+        port = cls(listener.getsockname()[1])
+        port._listener = listener
+        return port
+
+    def wait_for_client(self, limit: float = 30) -> socket.socket:
+        """Return the connection of a client that has got so far."""
+        self._listener.settimeout(limit)
+        return self._listener.accept()[0]
 
 
 def headers(request: dict[str, Any]) -> dict[str, str]:

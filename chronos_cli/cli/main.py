@@ -1,11 +1,11 @@
 """The entry point: from argv to an exit code, with no traceback for what a user can cause."""
 
+# Nothing else here: `--version` would pay for it.
 import sys
-from typing import NoReturn
 
 
-def main() -> NoReturn:
-    """Run the command line and exit."""
+def main() -> None:
+    """Run the command line and exit the process."""
     if sys.argv[1:] == ["--version"]:
         # Asked by scripts and probes all the time: answered before anything else is imported.
         from chronos_cli import __version__

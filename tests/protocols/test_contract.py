@@ -29,7 +29,7 @@ from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
 from tests.brokers.certificates import Certificates
 from tests.protocols.harness import Harness
-from tests.support import Result, chronos, finish, start
+from tests.support import Result, SilentPort, chronos, finish, start
 
 PAYLOAD = {"report": "daily", "text": "Grüße, \u65e5\u672c"}
 FAST = {"max_attempts": 1}
@@ -153,13 +153,13 @@ def test_a_missing_ca_file_is_rejected_and_named(harness: Harness, tmp_path: Pat
     assert "no-such-ca.pem" in result.only["message"]
 
 
-def test_cancelled_cleanly(harness: Harness, silent_port: int, tmp_path: Path) -> None:
+def test_cancelled_cleanly(harness: Harness, silent_port: SilentPort, tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_text(document(harness, harness.silent(silent_port), timeout="60s"))
     process = start("run", str(path), "-o", "json")
-    time.sleep(2)  # real time: until it waits for the silent port, which shows nothing of it
-    process.send_signal(signal.SIGINT)
-    result = finish(process)
+    with silent_port.wait_for_client():
+        process.send_signal(signal.SIGINT)
+        result = finish(process)
     assert (result.code, result.only["status"]) == (130, "interrupted")
     assert result.err == ""
     assert result.seconds < 2

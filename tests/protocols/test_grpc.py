@@ -568,11 +568,11 @@ def test_server_that_comes_back(tmp_path: Path) -> None:
     server = GrpcServer()
     server.stop()
     path = tmp_path / "job.yaml"
-    retry = {"max_attempts": 60, "initial_interval": "50ms", "multiplier": 1}
+    retry = {"max_attempts": 200, "initial_interval": "50ms", "multiplier": 1}
     job = {"name": "b", "retry_policy": retry, "grpc": behaviour(server, "Take")}
     path.write_text(yaml.safe_dump(job))
     process = start("run", str(path), "-o", "json")
-    time.sleep(0.7)
+    time.sleep(3)  # real time: the program has started, and found nobody
     server.start()
     result = finish(process)
     server.stop()

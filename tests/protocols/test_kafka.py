@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import shutil
-import signal
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -25,7 +24,7 @@ from tests.brokers.certificates import Certificates
 from tests.brokers.kafka import KafkaBroker
 from tests.protocols.harness_kafka import KafkaHarness, consume, headers_of
 from tests.protocols.mock_kafka import MockCluster
-from tests.support import HttpServer, Result, chronos, finish, start
+from tests.support import HttpServer, Result, chronos
 
 NOT_ENOUGH_REPLICAS, NOT_LEADER, TOO_SLOW, NO_RIGHT = 19, 6, 7, 29
 
@@ -326,20 +325,6 @@ def test_frozen_broker(kafka: KafkaHarness, run: Run) -> None:
         result = run(target, timeout="700ms")
     only = assert_failed(result, "timed_out", 6, 2)
     assert all(700 <= attempt["duration_ms"] < 900 for attempt in only["attempts"])
-
-
-def test_interrupted(kafka: KafkaHarness, tmp_path: Path, silent_port: int) -> None:
-    path = job_file(tmp_path, kafka.silent(silent_port), timeout="30s")
-    process = start("run", "--output=json", path)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    result = finish(process)
-    assert result.only["status"] == "interrupted"
-    assert (result.code, result.err) == (130, "")
-    assert result.seconds < 1
-
-
-# One process, many messages
 
 
 def load(folder: Path, target: dict[str, Any], **more: Any) -> Callable[[], Execution]:

@@ -1,9 +1,7 @@
 """NATS, the whole program against real servers: what is sent, and what each failure is."""
 
 import json
-import signal
 import socket
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -396,13 +394,3 @@ def test_the_next_server_is_tried(
     assert outcome(result) == ("succeeded", None, 1, 0)
     result = run(tmp_path, {"servers": [dead, dead], "subject": "x"})
     assert outcome(result) == ("unreachable", "ECONNREFUSED", 3, UNREACHABLE)
-
-
-def test_interrupted_leaves_nothing(tmp_path: Path, silent_port: int) -> None:
-    document = {"name": "job", "nats": {"url": f"nats://127.0.0.1:{silent_port}", "subject": "x"}}
-    process = start("run", write(tmp_path, json.dumps(document)), "-o", "json")
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    result = finish(process)
-    assert (result.code, result.err, result.only["status"]) == (130, "", "interrupted")
-    assert result.seconds < 1

@@ -2,7 +2,6 @@
 
 import contextlib
 import json
-import signal
 import socket
 import threading
 import time
@@ -17,7 +16,7 @@ import pytest
 
 from tests.protocols.harness_rabbitmq import RabbitNode, bare_channel, declare_queue, take_all
 from tests.servers.cutting_proxy import CuttingProxy
-from tests.support import Result, chronos, finish, start
+from tests.support import Result, chronos
 
 _RETRY = {"max_attempts": 3, "initial_interval": "20ms", "jitter": 0}
 
@@ -256,18 +255,6 @@ def test_silent_tls_port(silent_port: int, tmp_path: Path) -> None:
     result = run(tmp_path, target, timeout="300ms", retry_policy={"max_attempts": 1})
     assert (ended(result), result.err) == ((6, "timed_out", None, 1), "")
     assert result.seconds < 3
-
-
-def test_interrupt_while_nobody_answers(silent_port: int, tmp_path: Path) -> None:
-    path = tmp_path / "job.yaml"
-    target = {"url": f"amqp://guest:guest@127.0.0.1:{silent_port}/", "queue": "q"}
-    path.write_text(json.dumps(job(target, timeout="50s")))
-    process = start("run", str(path), "--output", "json")
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    result = finish(process)
-    assert (result.code, result.err, result.only["status"]) == (130, "", "interrupted")
-    assert result.seconds < 2
 
 
 def test_frozen_broker(rabbitmq_broker: RabbitNode, tmp_path: Path) -> None:
