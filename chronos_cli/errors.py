@@ -3,6 +3,7 @@
     ChronosError
     ├── UsageError            the command line cannot be carried out
     ├── InvalidInputError     job files or configuration with problems; carries all of them
+    ├── StateError            the state file cannot be read or written
     └── DispatchError         one attempt did not succeed
         ├── RejectedError     the far side (or TLS) said no, and would say so again
         ├── UnreachableError  it never got through, or the far side said "not now"
@@ -32,6 +33,10 @@ class InvalidInputError(ChronosError):
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__(f"{len(problems)} problem(s) in the input")
         self.problems = list(problems)
+
+
+class StateError(ChronosError):
+    """The state file cannot be read or written; the message says why and what to do."""
 
 
 class DispatchError(ChronosError):

@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import textwrap
 import time
 import urllib.request
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import Any, Self
 
 ROOT = Path(__file__).parents[1]
+
+# Where the program under test keeps its state: removed when the tests end.
+_STATE_HOME = tempfile.TemporaryDirectory(prefix="chronos-tests-", ignore_cleanup_errors=True)
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,12 @@ class Result:
 
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("CHRONOS_DEMO", "TRACE"))}
-    return {**kept, "XDG_CONFIG_HOME": "/nonexistent", "COLUMNS": "80", **(extra or {})}
+    ours = {
+        "XDG_CONFIG_HOME": "/nonexistent",
+        "XDG_STATE_HOME": _STATE_HOME.name,
+        "COLUMNS": "80",
+    }
+    return {**kept, **ours, **(extra or {})}
 
 
 def command(*arguments: str) -> list[str]:

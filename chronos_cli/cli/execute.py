@@ -14,6 +14,7 @@ from chronos_cli.cli.loading import Workspace
 from chronos_cli.cli.options import OutputFormat
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.cli.progress import Progress
+from chronos_cli.cli.recording import Recording
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.batch import Batch, BatchOptions
 from chronos_cli.dispatch.execution import Execution
@@ -30,6 +31,7 @@ class RunOptions:
     quiet: bool
     concurrency: int
     fail_fast: bool
+    journal: Recording | None = None
 
 
 async def execute(
@@ -68,6 +70,7 @@ class _Run:
                 on_outcome=on_outcome,
                 on_notice=self._on_notice,
                 mask=redactor.data,
+                journal=self._options.journal,
             )
             batch = Batch(Runner(SystemClock()), dispatchers, options)
             self._listen(batch)
@@ -75,6 +78,8 @@ class _Run:
         code = exit_code({outcome.status for outcome in outcomes}, self._stopped_by)
         self._report([_masked(outcome) for outcome in outcomes], code)
         await dispatchers.close()
+        if self._options.journal:
+            self._options.journal.close()
         return code
 
     def _listen(self, batch: Batch) -> None:

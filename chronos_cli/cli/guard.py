@@ -6,7 +6,7 @@ import traceback
 from chronos_cli.cli import options
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.output import Output
-from chronos_cli.errors import InvalidInputError, UsageError
+from chronos_cli.errors import InvalidInputError, StateError, UsageError
 
 
 def guarded() -> int:
@@ -16,7 +16,7 @@ def guarded() -> int:
         from chronos_cli.cli.commands import run_command  # may be interrupted
 
         return run_command()
-    except UsageError as error:
+    except (UsageError, StateError) as error:
         output.note(f"chronos: {error}")
         return ExitCode.USAGE
     except InvalidInputError as error:

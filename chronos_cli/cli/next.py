@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from chronos_cli.cli.loading import load_workspace
-from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, Verbose, parse_time
+from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, Verbose, parse_moment
 from chronos_cli.cli.output import Output
 from chronos_cli.clock import SystemClock
 from chronos_cli.errors import UsageError
@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 
 def _start(text: str | None) -> datetime:
-    moment = parse_time("--after", text)
+    moment = parse_moment("--after", text) if text is not None else None
     if moment is None:
         return SystemClock().now()
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:

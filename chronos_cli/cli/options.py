@@ -1,13 +1,16 @@
 """Options that several commands have in common."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
 import typer
 
+from chronos_cli.cli.output import redactor
 from chronos_cli.errors import UsageError
+from chronos_cli.redact import bears_secret
+from chronos_cli.units import parse_duration
 
 
 @dataclass(slots=True)
@@ -44,6 +47,19 @@ ConfigPath = Annotated[
     str | None,
     typer.Option("--config", metavar="PATH", help="The chronos.yaml to use.", show_default=False),
 ]
+StatePath = Annotated[
+    str | None,
+    typer.Option(
+        "--state",
+        metavar="PATH",
+        help="The state file. Default: chronos/state.sqlite in $XDG_STATE_HOME or ~/.local/state.",
+        show_default=False,
+    ),
+]
+Var = Annotated[
+    list[str] | None,
+    typer.Option("--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."),
+]
 
 
 EnvFile = Annotated[
@@ -68,10 +84,17 @@ def pairs(option: str, values: list[str]) -> dict[str, str]:
     return found
 
 
-def parse_time(option: str, text: str | None) -> datetime | None:
-    """Read an option's RFC 3339 with an offset, if given; UsageError for anything else."""
-    if text is None:
-        return None
+def variables(values: list[str] | None) -> dict[str, str]:
+    """Read `--var`; what is named like a secret is masked from then on."""
+    found = pairs("--var", values or [])
+    for name, value in found.items():
+        if bears_secret(name):
+            redactor.add(value)
+    return found
+
+
+def parse_moment(option: str, text: str) -> datetime:
+    """Read RFC 3339 with an offset; UsageError when it is anything else."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -82,3 +105,17 @@ def parse_time(option: str, text: str | None) -> datetime | None:
             f"not '{text}'"
         )
     return moment
+
+
+def parse_past(option: str, text: str | None) -> datetime | None:
+    """Read RFC 3339 with an offset, or how long ago (`1d`); UsageError when it is neither."""
+    if text is None:
+        return None
+    try:
+        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        return parse_moment(option, text)
+    except UsageError as error:
+        raise UsageError(f"{error}, or how long ago, such as 30m or 1d") from error

@@ -9,20 +9,22 @@ from typing import Annotated
 
 import typer
 
+from chronos_cli.cli.dry_run import show
 from chronos_cli.cli.execute import RunOptions, execute
-from chronos_cli.cli.exit_codes import ExitCode, exit_code
-from chronos_cli.cli.loading import Workspace, load_workspace
+from chronos_cli.cli.loading import load_workspace
 from chronos_cli.cli.options import (
     ConfigPath,
     EnvFile,
     Jobs,
     OutputFormat,
+    StatePath,
+    Var,
     Verbose,
     pairs,
-    parse_time,
+    parse_moment,
+    variables,
 )
-from chronos_cli.cli.output import Output
-from chronos_cli.dispatch.delivery import prepare
+from chronos_cli.cli.recording import recording
 from chronos_cli.dispatch.execution import (
     Execution,
     in_zone,
@@ -30,12 +32,9 @@ from chronos_cli.dispatch.execution import (
     new_id,
     scheduled_id,
 )
-from chronos_cli.dispatch.registry import Dispatchers
-from chronos_cli.dispatch.runner import status_of
 from chronos_cli.dispatch.trace import Trace
-from chronos_cli.errors import DispatchError, UsageError
+from chronos_cli.errors import UsageError
 from chronos_cli.jobs.model import Job
-from chronos_cli.report.preview import JobPreview, preview_lines, previews_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +57,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
             "--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."
         ),
     ] = None,
-    var: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."
-        ),
-    ] = None,
+    var: Var = None,
     scheduled_time: Annotated[
         str | None,
         typer.Option(metavar="T", help="The time the jobs stand for, RFC 3339. Default: now."),
@@ -86,6 +80,11 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No report; on failure one reason on stderr.")
     ] = False,
+    state: StatePath = None,
+    no_state: Annotated[
+        bool,
+        typer.Option("--no-state", help="Record nothing; 'concurrency: forbid' has no effect."),
+    ] = False,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
@@ -95,18 +94,18 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     Exit codes: 0 all succeeded or skipped, 2 usage, 3 invalid files (nothing was sent),
     4 rejected, 5 unreachable, 6 timed out, 7 some succeeded and some failed, 130/143 stopped.
     """
-    firing = Firing(
-        parse_time("--scheduled-time", scheduled_time),
-        _checked_id(execution_id),
-        pairs("--var", var or []),
+    moment = (
+        parse_moment("--scheduled-time", scheduled_time) if scheduled_time is not None else None
     )
+    firing = Firing(moment, _checked_id(execution_id), variables(var))
+    journal = recording(state, no_state=no_state, origin="run", config=config)
     workspace = load_workspace(jobs, config, env_file)
     selected = _selected(workspace.jobs, job or [], pairs("--tag", tag or []))
     workspace.require_clients(selected)
     executions = _executions(selected, firing)
     if dry_run:
-        raise typer.Exit(_dry_run(workspace, executions, output))
-    options = RunOptions(output, quiet, concurrency, fail_fast)
+        raise typer.Exit(show(workspace, executions, output))
+    options = RunOptions(output, quiet, concurrency, fail_fast, journal)
     raise typer.Exit(asyncio.run(execute(workspace, executions, options)))
 
 
@@ -145,32 +144,3 @@ def _execution(job: Job, firing: Firing, now: datetime) -> Execution:
     trace = Trace.from_environment(os.environ)
     identity = firing.execution_id or (scheduled_id(job.id, moment) if moment else new_id())
     return Execution(identity, job, in_zone(job, moment or now), firing.variables, trace)
-
-
-def _dry_run(
-    workspace: Workspace, executions: Sequence[Execution], output: OutputFormat
-) -> ExitCode:
-    previews, code = asyncio.run(_previews(workspace.dispatchers(), executions))
-    if output is OutputFormat.TABLE:
-        Output().result(preview_lines(previews))
-    else:
-        Output().json(previews_document(previews, code))
-    return code
-
-
-async def _previews(
-    dispatchers: Dispatchers, executions: Sequence[Execution]
-) -> tuple[list[JobPreview], ExitCode]:
-    previews: list[JobPreview] = []
-    failures = []
-    for execution in executions:
-        try:
-            delivery = prepare(execution, 1)
-            shown = await dispatchers.get(execution.job.key).preview(delivery)
-            previews.append(JobPreview(execution, delivery.target.describe(), shown))
-        except DispatchError as error:
-            target = execution.job.target.describe()
-            previews.append(JobPreview(execution, target, None, error.message))
-            failures.append(status_of(error))
-    await dispatchers.close()
-    return previews, exit_code(failures)

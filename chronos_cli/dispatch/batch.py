@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -12,6 +12,18 @@ from chronos_cli.dispatch.notices import notice_of
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.dispatch.registry import Dispatchers
 from chronos_cli.dispatch.runner import Runner, ended
+
+
+class Journal(Protocol):
+    """Keeps what is started and what came of it."""
+
+    def begin(self, execution: Execution) -> str | None:
+        """Record that an execution starts, or return why it must not."""
+        ...
+
+    def end(self, execution: Execution, outcome: Outcome) -> None:
+        """Record how an execution ended, also one that did not start."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,7 @@ class BatchOptions:
     on_outcome: Callable[[Outcome], None]
     on_notice: Callable[[Outcome], None]
     mask: Callable[[Any], Any]
+    journal: Journal | None = None
 
 
 class Batch:
@@ -48,7 +61,7 @@ class Batch:
         for execution, result in zip(executions, results, strict=True):
             if isinstance(result, asyncio.CancelledError):
                 # Cancelled before its task had even begun.
-                result = self._told(_not_started(execution))  # noqa: PLW2901
+                result = self._told(execution, _not_started(execution))  # noqa: PLW2901
             if isinstance(result, BaseException):
                 raise result
             outcomes.append(result)
@@ -60,7 +73,7 @@ class Batch:
             task.cancel()
 
     async def _one(self, execution: Execution) -> Outcome:
-        outcome = self._told(await self._outcome(execution))
+        outcome = self._told(execution, await self._outcome(execution))
         await self._notify(execution, outcome)
         return outcome
 
@@ -75,6 +88,9 @@ class Batch:
             if self._failed and self._options.fail_fast:
                 message = "not started: an earlier job failed (--fail-fast)"
                 return ended(execution, Status.SKIPPED, message)
+            journal = self._options.journal
+            if journal and (reason := journal.begin(execution)):
+                return ended(execution, Status.SKIPPED, reason)
             outcome = await self._run(execution)
         finally:
             self._slots.release()
@@ -89,7 +105,9 @@ class Batch:
         if notice := notice_of(execution, outcome, data):
             self._options.on_notice(await self._run(notice))
 
-    def _told(self, outcome: Outcome) -> Outcome:
+    def _told(self, execution: Execution, outcome: Outcome) -> Outcome:
+        if self._options.journal:
+            self._options.journal.end(execution, outcome)
         self._options.on_outcome(outcome)
         return outcome
 

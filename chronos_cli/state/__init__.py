@@ -1,0 +1,1 @@
+"""What outlives a process: history, the last ticks, and who is running."""

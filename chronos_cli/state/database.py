@@ -1,0 +1,142 @@
+"""A state file, opened: short transactions, and its failures in words that say what to do."""
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from chronos_cli.errors import StateError
+from chronos_cli.state.schema import VERSION, migrate, version_of
+
+# How long another process may hold the file, in seconds. Ours hold it for a millisecond.
+_PATIENCE = 5.0
+_ELSEWHERE = "name another place with --state PATH"
+
+
+class Database:
+    """One connection. WAL, so that readers and the one writer do not wait for each other.
+
+    `synchronous = NORMAL`: a commit is in the kernel's hands, so that it outlives the death of
+    this process; only a power cut can lose the last ones, and never corrupts the file. What is
+    lost is sent again under the same execution ID, as after any crash: worth no fsync per job.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open the file, and make it where there is none; raises StateError."""
+        self.path = path
+        self._db: sqlite3.Connection | None = None
+        with self.failures():
+            _make_private(path)
+            self._db = _connect(path)
+            self._set_up()
+
+    def close(self) -> None:
+        """Give the file back; what cannot be tidied up now, the next one to open it does."""
+        if self._db is not None:
+            with suppress(sqlite3.Error):
+                self._db.close()
+            self._db = None
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection; raises StateError for what goes wrong in it."""
+        with self.failures():
+            yield self._connection()
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection within a transaction; raises StateError when it is not kept."""
+        with self.failures():
+            db = self._connection()
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("COMMIT")
+            except BaseException:
+                with suppress(sqlite3.Error):  # a full disk has rolled back by itself
+                    db.execute("ROLLBACK")
+                raise
+
+    @contextmanager
+    def failures(self) -> Iterator[None]:
+        """Translate what SQLite and the file system raise into StateError."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StateError(_explained(self.path, error)) from error
+        except OSError as error:
+            told = error.strerror or str(error)
+            raise StateError(f"cannot keep the state in {self.path}: {told}; {_ELSEWHERE}") from (
+                error
+            )
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise StateError(f"the state {self.path} is closed")
+        return self._db
+
+    def _set_up(self) -> None:
+        db = self._connection()
+        version = version_of(db)
+        if version < 0:
+            raise StateError(f"{self.path} is a database of another program; {_ELSEWHERE}")
+        if version > VERSION:
+            raise StateError(
+                f"{self.path} was written by a newer chronos (its tables are of version {version}, "
+                f"this one knows up to {VERSION}); install that one, or {_ELSEWHERE}"
+            )
+        db.execute("PRAGMA synchronous = NORMAL")
+        db.execute("PRAGMA foreign_keys = ON")
+        if version == VERSION:
+            return
+        if version == 0:
+            db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            _switch_to_wal(db)
+        with self.writing():
+            migrate(db)
+
+
+def _make_private(path: Path) -> None:
+    """Make the folder and the file for the owner's eyes only, unless they are there already."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    # Transactions are ours to begin and end; the file is there, so that none is made here.
+    return sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw", uri=True, timeout=_PATIENCE, isolation_level=None
+    )
+
+
+def _switch_to_wal(db: sqlite3.Connection) -> None:
+    """Switch the journal mode; of several processes that do it at once SQLite lets none wait."""
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > end:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _explained(path: Path, error: sqlite3.Error) -> str:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
+        return f"{path} is damaged or no state file ({error}); move it away, or {_ELSEWHERE}"
+    if code == sqlite3.SQLITE_FULL:
+        return f"no room to write the state in {path}; make some, or {_ELSEWHERE}"
+    if code == sqlite3.SQLITE_IOERR:
+        return (
+            f"cannot read or write the state in {path}: {error} (is the disk full, or a limit "
+            f"reached?); {_ELSEWHERE}"
+        )
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return f"the state {path} has been locked by another process for over {_PATIENCE:.0f} s"
+    return f"cannot write the state in {path}: {error}; {_ELSEWHERE}"

@@ -1,0 +1,96 @@
+"""What a state file tells: what was started, and what came of it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from msgspec import Struct
+
+from chronos_cli.dispatch.outcome import Attempt
+from chronos_cli.state.process import Process
+
+
+class Progress(StrEnum):
+    """How far an execution has come; beside the two that have no outcome, as `Status` says."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    SKIPPED = "skipped"
+    REJECTED = "rejected"
+    UNREACHABLE = "unreachable"
+    TIMED_OUT = "timed_out"
+    INTERRUPTED = "interrupted"
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it ended, and did not get through."""
+        return self not in {Progress.RUNNING, Progress.SUCCEEDED, Progress.SKIPPED}
+
+
+class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was known of an execution when it started, as far as it holds no secret.
+
+    `file` is the job's file and `config` the chronos.yaml, both absolute. `withheld` names the
+    variables that were not stored because they are, or hold, secrets.
+    """
+
+    job_name: str = ""
+    protocol: str = ""
+    target: str = ""
+    file: str | None = None
+    config: str | None = None
+    variables: dict[str, str] = {}
+    withheld: list[str] = []
+
+
+@dataclass(frozen=True, slots=True)
+class StartedExecution:
+    """An execution that was started and, as far as is known, has not ended."""
+
+    execution_id: str
+    job_id: str
+    scheduled_time: datetime
+    origin: str
+    started_at: datetime
+    process: Process
+    snapshot: Snapshot
+
+
+class HistoryEntry(Struct, frozen=True, kw_only=True):
+    """One run of an execution: a replay of it is another entry with the same execution ID.
+
+    What an outcome has too is as it was reported, secrets masked. `started_at` and `ended_at`
+    are aware; an execution whose process died has no end.
+    """
+
+    execution_id: str
+    job_id: str
+    job_name: str
+    origin: str
+    protocol: str
+    target: str
+    scheduled_time: str
+    started_at: datetime
+    ended_at: datetime | None
+    status: Progress
+    code: str | None = None
+    message: str = ""
+    duration_ms: float | None = None
+    receipt: dict[str, Any] = {}
+    attempts: list[Attempt] = []
+    pid: int
+    host: str
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Which entries are wanted; an empty filter wants all. Times are those of the start."""
+
+    execution_id: str | None = None
+    jobs: frozenset[str] = field(default_factory=frozenset)
+    statuses: frozenset[Progress] = field(default_factory=frozenset)
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int | None = None

@@ -1,0 +1,257 @@
+"""The statements on a state file's tables, each within the caller's transaction."""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from chronos_cli.clock import Clock
+from chronos_cli.dispatch.outcome import Attempt
+from chronos_cli.state.entries import (
+    HistoryEntry,
+    HistoryFilter,
+    Progress,
+    Snapshot,
+    StartedExecution,
+)
+from chronos_cli.state.process import Process, is_alive
+
+# Closing connections and writing the end take time beyond an execution's deadline, in seconds.
+_GRACE = 60.0
+# Of what a far side gave back, longer texts are cut: the history is no archive of answers.
+_LONGEST_TEXT = 2000
+_UNFINISHED = ("running", "interrupted")
+
+_Row = dict[str, Any]
+
+
+def encoded(value: Any) -> str:
+    """Return JSON-like data as JSON, with long texts cut."""
+    return msgspec.json.encode(_cut(value)).decode()
+
+
+class Rows:
+    """Reads and writes rows for the process `here`.
+
+    `holds_loop` says that it is the one scheduler on this file, so that all others are dead.
+    """
+
+    def __init__(self, here: Process, clock: Clock) -> None:
+        self._here = here
+        self._clock = clock
+        self.holds_loop = False
+
+    def insert(self, db: sqlite3.Connection, values: _Row) -> int:
+        """Record a start; return the run's number. An older run of a dead process is ended."""
+        self.give_up(db, values["execution_id"])
+        here = self._here
+        values = values | {
+            "pid": here.pid,
+            "host": here.host,
+            "boot": here.boot,
+            "process_start": here.start,
+        }
+        # The names are ours, not a user's.
+        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
+        cursor = db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", values)  # noqa: S608
+        assert cursor.lastrowid is not None
+        return cursor.lastrowid
+
+    def insert_attempts(
+        self, db: sqlite3.Connection, run: int, attempts: Sequence[dict[str, Any]]
+    ) -> None:
+        """Record attempts; those that are recorded already stay."""
+        db.executemany(
+            "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?)",
+            [(run, attempt["number"], encoded(attempt)) for attempt in attempts],
+        )
+
+    def end(self, db: sqlite3.Connection, run: int, status: str, outcome: dict[str, Any]) -> None:
+        """Record what came of a run; `outcome` is masked."""
+        kept = {key: value for key, value in outcome.items() if key not in _IN_COLUMNS}
+        db.execute(
+            "UPDATE runs SET ended_at = ?, status = ?, outcome = ? WHERE id = ?",
+            (self._clock.now().timestamp(), status, encoded(kept), run),
+        )
+        self.insert_attempts(db, run, outcome["attempts"])
+
+    def give_up(self, db: sqlite3.Connection, execution_id: str) -> None:
+        """End the runs of an execution whose process is dead."""
+        query = "SELECT * FROM runs WHERE execution_id = ? AND status IS NULL"
+        for row in _rows(db, query, (execution_id,)):
+            if not self._is_running(row):
+                kept = encoded({"message": _gone(row)})
+                update = "UPDATE runs SET status = 'interrupted', outcome = ? WHERE id = ?"
+                db.execute(update, (kept, row["id"]))
+
+    def mark_tick(self, db: sqlite3.Connection, job_id: str, scheduled_time: datetime) -> None:
+        """Record a job's last tick."""
+        values = (job_id, scheduled_time.isoformat())
+        db.execute("INSERT OR REPLACE INTO ticks VALUES (?, ?)", values)
+
+    def running(self, db: sqlite3.Connection, job_id: str) -> StartedExecution | None:
+        """Return a job's execution that is running; the first of several."""
+        query = "SELECT * FROM runs WHERE job_id = ? AND status IS NULL ORDER BY id"
+        for row in _rows(db, query, (job_id,)):
+            if self._is_running(row):
+                return _started(row)
+        return None
+
+    def unfinished(self, db: sqlite3.Connection) -> list[StartedExecution]:
+        """Return what dead processes left behind and nobody has started again; oldest first."""
+        query = (
+            "SELECT * FROM runs WHERE status IS NULL AND NOT EXISTS (SELECT 1 FROM runs AS later "
+            "WHERE later.execution_id = runs.execution_id AND later.id > runs.id) ORDER BY id"
+        )
+        return [_started(row) for row in _rows(db, query) if self._is_dead(row)]
+
+    def history(self, db: sqlite3.Connection, wanted: HistoryFilter) -> list[HistoryEntry]:
+        """Return the entries that a filter wants, newest first."""
+        query, values = _query(wanted)
+        entries: list[HistoryEntry] = []
+        for row in _rows(db, query, values):
+            if len(entries) == wanted.limit:
+                break
+            status = self._progress(row)
+            if not wanted.statuses or status in wanted.statuses:
+                entries.append(_entry(row, status, _attempts(db, row["id"])))
+        return entries
+
+    def prune(self, db: sqlite3.Connection, older_than: datetime | None, keep: int | None) -> int:
+        """Delete what is older or more than is kept, except what is running."""
+        before = older_than.timestamp() if older_than else 0.0
+        newest = None
+        if keep is not None:
+            query = "SELECT id FROM runs ORDER BY id DESC LIMIT 1 OFFSET ?"
+            newest = db.execute(query, (keep,)).fetchone()
+        last = newest[0] if newest else 0
+        doomed = _rows(db, "SELECT * FROM runs WHERE started_at < ? OR id <= ?", (before, last))
+        ids = [(row["id"],) for row in doomed if row["status"] or not self._is_running(row)]
+        db.executemany("DELETE FROM runs WHERE id = ?", ids)
+        return len(ids)
+
+    def _progress(self, row: _Row) -> Progress:
+        if row["status"]:
+            return Progress(row["status"])
+        return Progress.RUNNING if self._is_running(row) else Progress.INTERRUPTED
+
+    def _is_running(self, row: _Row) -> bool:
+        """Whether an open run still goes on.
+
+        Not beyond its deadline: so a process whose end could not be recorded, or of another
+        host, which cannot be asked, holds nobody up for ever.
+        """
+        if self._is_dead(row):
+            return False
+        process = _process(row)
+        if (process.host, process.boot) == (self._here.host, self._here.boot):
+            # Unlike the wall clock it neither jumps nor counts the machine's sleep.
+            age = self._clock.monotonic() - row["started_monotonic"]
+        else:
+            age = self._clock.now().timestamp() - row["started_at"]
+        return bool(age < row["deadline"] + _GRACE)
+
+    def _is_dead(self, row: _Row) -> bool:
+        """Whether the process of a run is known to be dead."""
+        process = _process(row)
+        if self.holds_loop and row["origin"] == "cron" and process != self._here:
+            return True
+        return is_alive(process, self._here) is False
+
+
+# Of an outcome, what has a column or a table of its own.
+_IN_COLUMNS = frozenset({"execution_id", "job_id", "scheduled_time", "status", "attempts"})
+
+
+def _rows(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) -> Iterator[_Row]:
+    cursor = db.execute(query, values)
+    names = [column[0] for column in cursor.description]
+    for row in cursor:
+        yield dict(zip(names, row, strict=True))
+
+
+def _query(wanted: HistoryFilter) -> tuple[str, list[Any]]:
+    conditions, values = ["1"], list[Any]()
+    for condition, value in (
+        ("execution_id = ?", wanted.execution_id),
+        ("started_at >= ?", wanted.since and wanted.since.timestamp()),
+        ("started_at < ?", wanted.until and wanted.until.timestamp()),
+    ):
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+    if wanted.jobs:
+        conditions.append(f"job_id IN ({', '.join('?' * len(wanted.jobs))})")
+        values += sorted(wanted.jobs)
+    if wanted.statuses:
+        statuses = f"status IN ({', '.join('?' * len(wanted.statuses))})"
+        # Whether one that has not ended is running is told row by row.
+        open_too = not wanted.statuses.isdisjoint(_UNFINISHED)
+        conditions.append(f"({statuses} OR status IS NULL)" if open_too else statuses)
+        values += sorted(wanted.statuses)
+    where = " AND ".join(conditions)
+    return f"SELECT * FROM runs WHERE {where} ORDER BY id DESC", values  # noqa: S608 - only marks
+
+
+def _attempts(db: sqlite3.Connection, run: int) -> list[Attempt]:
+    query = "SELECT attempt FROM attempts WHERE run = ? ORDER BY number"
+    return [msgspec.json.decode(row[0], type=Attempt) for row in db.execute(query, (run,))]
+
+
+def _entry(row: _Row, status: Progress, attempts: list[Attempt]) -> HistoryEntry:
+    snapshot = msgspec.json.decode(row["snapshot"], type=Snapshot)
+    known = {name: getattr(snapshot, name) for name in ("job_name", "protocol", "target")}
+    if row["outcome"]:
+        known |= msgspec.json.decode(row["outcome"])
+    elif status is Progress.INTERRUPTED:
+        known["message"] = _gone(row)
+    return HistoryEntry(
+        execution_id=row["execution_id"],
+        job_id=row["job_id"],
+        origin=row["origin"],
+        scheduled_time=row["scheduled_time"],
+        started_at=_moment(row["started_at"]),
+        ended_at=_moment(row["ended_at"]) if row["ended_at"] else None,
+        status=status,
+        attempts=attempts,
+        pid=row["pid"],
+        host=row["host"],
+        snapshot=snapshot,
+        **known,
+    )
+
+
+def _started(row: _Row) -> StartedExecution:
+    return StartedExecution(
+        execution_id=row["execution_id"],
+        job_id=row["job_id"],
+        scheduled_time=datetime.fromisoformat(row["scheduled_time"]),
+        origin=row["origin"],
+        started_at=_moment(row["started_at"]),
+        process=_process(row),
+        snapshot=msgspec.json.decode(row["snapshot"], type=Snapshot),
+    )
+
+
+def _process(row: _Row) -> Process:
+    return Process(row["pid"], row["host"], row["boot"], row["process_start"])
+
+
+def _gone(row: _Row) -> str:
+    return f"{_process(row)} ended without a word of this; it may have arrived"
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
+        return value[: _LONGEST_TEXT - 1] + "…"
+    if isinstance(value, dict):
+        return {key: _cut(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_cut(item) for item in value]
+    return value

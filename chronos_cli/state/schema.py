@@ -1,0 +1,71 @@
+"""The tables of a state file, and the way from older ones to today's."""
+
+import sqlite3
+
+# In the file's header, so that `file` and we know whose it is: "Chro".
+APPLICATION_ID = 0x4368726F
+
+_FIRST = """
+CREATE TABLE runs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    execution_id TEXT NOT NULL,
+    job_id TEXT NOT NULL,
+    origin TEXT NOT NULL,              -- run, cron, replay
+    scheduled_time TEXT NOT NULL,      -- RFC 3339
+    started_at REAL NOT NULL,          -- seconds since 1970
+    started_monotonic REAL NOT NULL,   -- seconds since the machine's start
+    deadline REAL NOT NULL,            -- seconds from its start after which it is over
+    pid INTEGER NOT NULL,
+    host TEXT NOT NULL,
+    boot TEXT NOT NULL,
+    process_start TEXT NOT NULL,
+    snapshot TEXT NOT NULL,            -- JSON: what a replay needs
+    ended_at REAL,
+    status TEXT,                       -- NULL: not ended, as far as is known
+    outcome TEXT                       -- JSON: the outcome without its attempts
+);
+CREATE INDEX runs_by_execution ON runs (execution_id);
+CREATE INDEX runs_by_job ON runs (job_id);
+CREATE INDEX runs_by_time ON runs (started_at);
+CREATE INDEX runs_open ON runs (job_id) WHERE status IS NULL;
+CREATE TABLE attempts (
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    number INTEGER NOT NULL,
+    attempt TEXT NOT NULL,             -- JSON
+    PRIMARY KEY (run, number)
+) WITHOUT ROWID;
+CREATE TABLE ticks (
+    job_id TEXT PRIMARY KEY,
+    scheduled_time TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE loop (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    name TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    host TEXT NOT NULL
+);
+"""
+
+# The step at place n leads from version n to n + 1. Steps are never changed, only added.
+MIGRATIONS: tuple[str, ...] = (_FIRST,)
+VERSION = len(MIGRATIONS)
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """Return the version of a file's tables; 0 for a new file, -1 for another program's."""
+    version: int = db.execute("PRAGMA user_version").fetchone()[0]
+    (application,) = db.execute("PRAGMA application_id").fetchone()
+    if application == APPLICATION_ID:
+        return version
+    (tables,) = db.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    return -1 if version or tables else 0
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring the tables to today's version, within the caller's transaction."""
+    for step in MIGRATIONS[version_of(db) :]:
+        # Not `executescript`: it would commit the transaction first.
+        for statement in step.split(";\n"):
+            db.execute(statement)
+    db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    db.execute(f"PRAGMA user_version = {VERSION}")

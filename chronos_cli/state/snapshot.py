@@ -1,0 +1,38 @@
+"""What of an execution is kept for a replay of it: names and places, never a secret."""
+
+from pathlib import Path
+
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.redact import Redactor, bears_secret
+from chronos_cli.state.entries import Snapshot
+
+_STDIN = "<stdin>"
+
+
+def snapshot_of(execution: Execution, config: str | None, redactor: Redactor) -> Snapshot:
+    """Return what is kept of an execution; `config` is the chronos.yaml that it was read with.
+
+    The job itself is not: a replay reads it from its file, and with it today's secrets.
+    """
+    job, variables = execution.job, execution.variables
+    withheld = [
+        name
+        for name, value in variables.items()
+        if bears_secret(name) or redactor.text(value) != value
+    ]
+    file = job.position.file
+    return Snapshot(
+        job_name=job.spec.name,
+        protocol=job.protocol,
+        target=job.target.describe(),
+        file=None if file == _STDIN else _absolute(file, redactor),
+        config=config and _absolute(config, redactor),
+        variables={name: value for name, value in variables.items() if name not in withheld},
+        withheld=withheld,
+    )
+
+
+def _absolute(path: str, redactor: Redactor) -> str | None:
+    """Return a path that holds from any folder; None for one that a secret is part of."""
+    absolute = str(Path(path).absolute())
+    return absolute if redactor.text(absolute) == absolute else None
