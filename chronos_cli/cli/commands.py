@@ -15,6 +15,8 @@ NAMES = (
     "run",
     "next",
     "validate",
+    "history",
+    "replay",
     "init",
     "schema",
     "receive",

@@ -1,6 +1,8 @@
 """Recording what a command starts, as long as that can be done; it never stops the command."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -109,3 +111,19 @@ def state_path(option: str | None) -> Path:
     from chronos_cli.state.store import default_path
 
     return Path(option) if option else default_path(os.environ)
+
+
+@contextmanager
+def stored(option: str | None) -> Iterator["Store | None"]:
+    """Open the state file to read it; None where nothing has been recorded yet."""
+    from chronos_cli.state.store import Store
+
+    path = state_path(option)
+    if not path.exists():
+        yield None
+        return
+    store = Store.open(path, redactor)
+    try:
+        yield store
+    finally:
+        store.close()

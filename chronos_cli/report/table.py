@@ -1,4 +1,4 @@
-"""The table of a run, for a terminal. Only this module and the progress bar know Rich."""
+"""The table of a run, for a terminal. It imports Rich."""
 
 from collections.abc import Sequence
 

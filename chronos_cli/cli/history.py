@@ -1,0 +1,107 @@
+"""`chronos history`: what ran, attempt by attempt."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from chronos_cli.cli.options import StatePath, Verbose, parse_past
+from chronos_cli.cli.output import Output
+from chronos_cli.cli.recording import state_path, stored
+from chronos_cli.errors import UsageError
+from chronos_cli.report.history import execution_lines, history_document, history_lines
+from chronos_cli.report.text import count
+from chronos_cli.state.entries import HistoryEntry, HistoryFilter, Progress
+from chronos_cli.units import parse_duration
+
+
+class Format(StrEnum):
+    """How a history is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def command(  # noqa: PLR0913, PLR0917 - one parameter per option
+    execution_id: Annotated[
+        str | None,
+        typer.Argument(metavar="[ID]", help="One execution: its runs with all attempts."),
+    ] = None,
+    job: Annotated[
+        list[str] | None, typer.Option("--job", metavar="ID", help="Only this job. Repeatable.")
+    ] = None,
+    status: Annotated[
+        list[Progress] | None, typer.Option("--status", help="Only this status. Repeatable.")
+    ] = None,
+    since: Annotated[
+        str | None, typer.Option(metavar="T", help="Started at or after: RFC 3339, or 1d ago.")
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="T", help="Started before: RFC 3339, or 1h ago.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest N only.")] = 50,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Forget, by --older-than and --keep; list nothing.")
+    ] = False,
+    older_than: Annotated[
+        str | None, typer.Option(metavar="TIME", help="With --prune: of longer ago, such as 30d.")
+    ] = None,
+    keep: Annotated[
+        int | None, typer.Option(min=0, metavar="N", help="With --prune: all but the newest N.")
+    ] = None,
+    output: Annotated[
+        Format, typer.Option("--output", "-o", help="How the history is written.")
+    ] = Format.TABLE,
+    state: StatePath = None,
+    verbose: Verbose = False,
+) -> None:
+    """List what `run` and `replay` sent and what came of it, newest first."""
+    if prune:
+        _prune(state, older_than, keep)
+        return
+    if older_than is not None or keep is not None:
+        raise UsageError("--older-than and --keep go with --prune")
+    wanted = HistoryFilter(
+        execution_id=execution_id,
+        jobs=frozenset(job or []),
+        statuses=frozenset(status or []),
+        since=parse_past("--since", since),
+        until=parse_past("--until", until),
+        limit=limit,
+    )
+    with stored(state) as store:
+        entries = store.history(wanted) if store else []
+    if execution_id is not None and not entries:
+        raise UsageError(f"no execution '{execution_id}' in {state_path(state)}")
+    _report(entries, output, one=execution_id is not None)
+
+
+def _report(entries: list[HistoryEntry], output: Format, *, one: bool) -> None:
+    if output is Format.JSON:
+        Output().json(history_document(entries))
+    elif not entries:
+        Output().note("nothing recorded that fits")
+    elif one:
+        Output().result(execution_lines(entries))
+    elif sys.stdout.isatty():
+        from chronos_cli.report.history_table import history_table  # imports Rich
+
+        Output().table(lambda width: history_table(entries, width))
+    else:
+        Output().result(history_lines(entries))
+
+
+def _prune(state: str | None, older_than: str | None, keep: int | None) -> None:
+    if older_than is None and keep is None:
+        raise UsageError("--prune takes --older-than TIME, --keep N or both")
+    before = None
+    if older_than is not None:
+        try:
+            before = datetime.now(UTC) - timedelta(seconds=parse_duration(older_than))
+        except ValueError as error:
+            raise UsageError(f"--older-than: {error}") from error
+    with stored(state) as store:
+        gone = store.prune(before, keep) if store else 0
+    Output().note(f"{count(gone, 'entry', 'entries')} forgotten")
