@@ -31,7 +31,11 @@ class Database:
         with self.failures():
             _make_private(path)
             self._db = _connect(path)
-            self._set_up()
+            try:
+                self._set_up()
+            except BaseException:
+                self.close()
+                raise
 
     def close(self) -> None:
         """Give the file back; what cannot be tidied up now, the next one to open it does."""
@@ -80,7 +84,9 @@ class Database:
 
     def _set_up(self) -> None:
         db = self._connection()
+        db.execute("BEGIN")
         version = version_of(db)
+        db.execute("COMMIT")
         if version < 0:
             raise StateError(f"{self.path} is a database of another program; {_ELSEWHERE}")
         if version > VERSION:

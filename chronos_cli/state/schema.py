@@ -52,7 +52,10 @@ VERSION = len(MIGRATIONS)
 
 
 def version_of(db: sqlite3.Connection) -> int:
-    """Return the version of a file's tables; 0 for a new file, -1 for another program's."""
+    """Return the version of a file's tables; 0 for a new file, -1 for another program's.
+
+    Within the caller's transaction: another process may be making the tables.
+    """
     version: int = db.execute("PRAGMA user_version").fetchone()[0]
     (application,) = db.execute("PRAGMA application_id").fetchone()
     if application == APPLICATION_ID:
@@ -63,7 +66,10 @@ def version_of(db: sqlite3.Connection) -> int:
 
 def migrate(db: sqlite3.Connection) -> None:
     """Bring the tables to today's version, within the caller's transaction."""
-    for step in MIGRATIONS[version_of(db) :]:
+    version = version_of(db)
+    if not 0 <= version < VERSION:
+        return  # another process was faster
+    for step in MIGRATIONS[version:]:
         # Not `executescript`: it would commit the transaction first.
         for statement in step.split(";\n"):
             db.execute(statement)

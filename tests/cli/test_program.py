@@ -224,7 +224,7 @@ def test_completions_are_those_of_the_program(shell: str) -> None:
 
 def test_completion_completes() -> None:
     words = {"_CHRONOS_COMPLETE": "complete_bash", "COMP_WORDS": "chronos r", "COMP_CWORD": "1"}
-    assert chronos(env=words).out.split() == ["run", "receive"]
+    assert chronos(env=words).out.split() == ["run", "replay", "receive"]
 
 
 def test_receive_prints_what_arrives(tmp_path: Path) -> None:

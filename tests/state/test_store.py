@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import time
 from datetime import datetime, timedelta
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -266,24 +267,27 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
         assert b"hunter2" not in file.read_bytes()
 
 
-def open_at_once(folder: Path, start: float) -> None:
-    time.sleep(max(0.0, start - time.time()))
-    store = store_in(folder)
-    store.started(f"x{os.getpid()}", "report", TICK, origin="run")
-    store.ended(outcome(f"x{os.getpid()}"), origin="run")
-    store.close()
+def open_at_once(folders: list[Path], together: Barrier) -> None:
+    for folder in folders:
+        together.wait()
+        store = store_in(folder)
+        store.started(f"x{os.getpid()}", "report", TICK, origin="run")
+        store.ended(outcome(f"x{os.getpid()}"), origin="run")
+        store.close()
 
 
 def test_many_processes_make_the_file_at_once(tmp_path: Path) -> None:
-    start = time.time() + 3
+    folders = [tmp_path / str(number) for number in range(40)]
     spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=open_at_once, args=(tmp_path, start)) for _ in range(8)]
+    together = spawn.Barrier(6)
+    processes = [spawn.Process(target=open_at_once, args=(folders, together)) for _ in range(6)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
-    assert [process.exitcode for process in processes] == [0] * 8
-    assert len(store_in(tmp_path).history(HistoryFilter())) == 8
+    assert [process.exitcode for process in processes] == [0] * 6
+    for folder in folders:
+        assert len(store_in(folder).history(HistoryFilter())) == 6
 
 
 def test_only_the_owner_may_read(tmp_path: Path) -> None:
