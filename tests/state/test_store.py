@@ -327,6 +327,7 @@ def test_a_migration_that_fails_changes_nothing(
     broken = (*schema.MIGRATIONS, "CREATE TABLE more (x);\nno such statement")
     with monkeypatch.context() as patch:
         patch.setattr(schema, "MIGRATIONS", broken)
+        patch.setattr(schema, "VERSION", len(broken))
         patch.setattr("chronos_cli.state.database.VERSION", len(broken))
         with pytest.raises(StateError):
             store_in(tmp_path)
