@@ -22,6 +22,9 @@ from chronos_cli.dispatch.outcome import Outcome
 from chronos_cli.dispatch.runner import Runner
 from chronos_cli.report.outcomes import failure_line, plain_lines, run_document
 
+# Jobs that a warning names.
+_NAMED = 5
+
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
@@ -41,6 +44,20 @@ async def execute(
     return await _Run(workspace, executions, options).exit_code()
 
 
+def warn(executions: Sequence[Execution], output: Output) -> None:
+    """Say on stderr what is dangerous in the jobs: one line for each danger."""
+    found: dict[str, list[str]] = {}
+    for execution in executions:
+        for job in (execution.job, *execution.job.notices.values()):
+            for message in job.target.warnings():
+                ids = found.setdefault(message, [])
+                if job.id not in ids:
+                    ids.append(job.id)
+    for message, ids in found.items():
+        more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
+        output.note(f"chronos: warning: {message} ({', '.join(ids[:_NAMED])}{more})")
+
+
 class _Run:
     """Runs a batch, listens to signals, and reports."""
 
@@ -55,6 +72,8 @@ class _Run:
 
     async def exit_code(self) -> ExitCode:
         """Run everything; return the exit code after the report is written."""
+        if not self._options.quiet:
+            warn(self._executions, self._output)
         dispatchers = self._workspace.dispatchers()
         shown = sys.stderr.isatty() and not self._options.quiet and len(self._executions) > 1
         with Progress("running", len(self._executions), shown=shown) as progress:

@@ -42,11 +42,12 @@ class Workspace:
         Raises InvalidInputError, with what to install, before anything is sent.
         """
         all_jobs = [one for job in jobs for one in (job, *job.notices.values())]
-        first_of_kind = {job.key: job for job in reversed(all_jobs)}
+        further = {job.position: job.target.further_modules() for job in all_jobs}
+        first_of_kind = {(job.key, *further[job.position]): job for job in reversed(all_jobs)}
         problems = [
-            Problem(job.position, f"{job.protocol}: {told}", path=key)
-            for key, job in first_of_kind.items()
-            if (told := self.registry.missing_client(key))
+            Problem(job.position, f"{job.protocol}: {told}", path=job.key)
+            for job in first_of_kind.values()
+            if (told := self.registry.missing_client(job.key, further[job.position]))
         ]
         if problems:
             raise InvalidInputError(problems)

@@ -4,6 +4,7 @@ An entry point's name is the key of the target block in a job file; its object i
 `Dispatcher`. The built-in protocols are registered in the same way as a stranger's.
 """
 
+from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
@@ -34,15 +35,20 @@ class Registry:
         distribution = self._entries[key].dist
         return f"{distribution.name} {distribution.version}" if distribution else "unknown"
 
-    def missing_client(self, key: str) -> str | None:
-        """Return how to install the client library of a protocol when it is not installed."""
+    def missing_client(self, key: str, further: Mapping[str, str] | None = None) -> str | None:
+        """Return how to install the client library of a protocol when it is not installed.
+
+        `further` are modules that a target needs besides, and the extras that bring them.
+        """
         kind = self.kind(key)
-        absent = [name for name in kind.client_modules if find_spec(name) is None]
+        needed = dict.fromkeys(kind.client_modules, kind.extra) | dict(further or {})
+        absent = [name for name in needed if find_spec(name) is None]
         if not absent:
             return None
         distribution = self._entries[key].dist
         package = distribution.name if distribution else key
-        wanted = f"{package}[{kind.extra}]" if kind.extra else package
+        extra = needed[absent[0]]
+        wanted = f"{package}[{extra}]" if extra else package
         return f"'{absent[0]}' is not installed; run: pip install '{wanted}'"
 
     def kind(self, key: str) -> type[Dispatcher]:

@@ -90,6 +90,10 @@ class JobBuilder:
         payload = self._payload(node, spec, path)
         if isinstance(spec, Invalid) or isinstance(target, Invalid):
             return None
+        if not payload.is_metadata and (body := target.body_key()):
+            name = "payload" if "payload" in node.entries else "payload_file"
+            where = node.entries[name].value if name in node.entries else node
+            self._reader.fail(where, (*path, name), f"both '{name}' and '{key}.{body}'", "keep one")
         assert key is not None
         assert kind is not None
         return Job(

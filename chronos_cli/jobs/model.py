@@ -107,6 +107,18 @@ class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         """Return the target in one line, for reports: `POST https://api.example.com/job`."""
         raise NotImplementedError
 
+    def warnings(self) -> Iterator[str]:
+        """Yield what is dangerous here; the user is told at every run."""
+        return iter(())
+
+    def body_key(self) -> str | None:
+        """Return the key of this block, if any, that takes the place of a payload."""
+        return None
+
+    def further_modules(self) -> dict[str, str]:
+        """Return modules that this block needs beyond its protocol's, and the extras with them."""
+        return {}
+
 
 class Settings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The base of a protocol's own settings in chronos.yaml (`dispatcher.<protocol>`)."""

@@ -129,6 +129,8 @@ def _security(tls: Tls | None, sasl: Sasl | None) -> dict[str, str]:
     if tls is not None and is_tls:
         files = {"ca": tls.ca, "certificate": tls.cert, "key": tls.key or tls.cert}
         settings |= {f"ssl.{name}.location": path for name, path in files.items() if path}
+        if tls.key_password is not None:
+            settings["ssl.key.password"] = tls.key_password
         if tls.insecure_skip_verify:
             settings["enable.ssl.certificate.verification"] = "false"
             settings["ssl.endpoint.identification.algorithm"] = "none"

@@ -41,6 +41,7 @@ _KEYS_OF_PROPERTIES = {
     "ssl.ca.location": "tls.ca",
     "ssl.certificate.location": "tls.cert",
     "ssl.key.location": "tls.key",
+    "ssl.key.password": "tls.key_password",
     "enable.ssl.certificate.verification": "tls.insecure_skip_verify",
     "ssl.endpoint.identification.algorithm": "tls.insecure_skip_verify",
     "message.timeout.ms": "timeout",
@@ -188,6 +189,13 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
             if self.tls.server_name:
                 message = "Kafka's client can expect no other name than the broker's host"
                 yield Flaw(("tls", "server_name"), message, "name the brokers as they certify")
+            if self.tls.min_version:
+                yield Flaw(("tls", "min_version"), "Kafka's client can be set no minimum version")
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what is dangerous in this block."""
+        if self.tls is not None:
+            yield from self.tls.warnings()
 
     def describe(self) -> str:
         """Return topic and brokers."""

@@ -1,7 +1,7 @@
 """The `tls:` block that all protocols share."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
@@ -21,6 +21,12 @@ class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ] = None
     cert: Annotated[FilePath | None, Meta(description="PEM file of our certificate")] = None
     key: Annotated[FilePath | None, Meta(description="PEM file of our private key")] = None
+    key_password: Annotated[
+        str | None, Meta(description="Password of the private key, if it is encrypted")
+    ] = None
+    min_version: Annotated[
+        Literal["1.2", "1.3"] | None, Meta(description="Oldest version of TLS. Default: 1.2")
+    ] = None
     server_name: Annotated[
         str | None, Meta(description="Name to expect in the certificate, if not the host's")
     ] = None
@@ -35,6 +41,13 @@ class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         """Yield what the types cannot say; paths are relative to the target block."""
         if self.key is not None and self.cert is None:
             yield Flaw(("tls", "key"), "'key' without 'cert'", "add the certificate's file")
+        if self.key_password is not None and self.cert is None:
+            yield Flaw(("tls", "key_password"), "'key_password' without 'cert'")
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what the user should be told at every run."""
+        if self.insecure_skip_verify:
+            yield "TLS certificates are not verified: insecure_skip_verify"
 
 
 def make_context(tls: Tls | None) -> "ssl.SSLContext":
@@ -48,7 +61,10 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
     try:
         context = ssl.create_default_context(cafile=tls.ca)
         if tls.cert is not None:
-            context.load_cert_chain(tls.cert, tls.key)
+            # Without a password OpenSSL would ask for one on the terminal.
+            context.load_cert_chain(tls.cert, tls.key, password=tls.key_password or "")
+        if tls.min_version is not None:
+            context.minimum_version = ssl.TLSVersion[f"TLSv{tls.min_version.replace('.', '_')}"]
     except (OSError, ssl.SSLError) as error:
         files = ", ".join(name for name in (tls.ca, tls.cert, tls.key) if name)
         raise RejectedError(f"cannot use the TLS files {files}: {error}", code="TLS") from error

@@ -1,0 +1,47 @@
+"""Secrets of a `webhook` block: given in it, or in a file that is read for each attempt."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from chronos_cli.errors import RejectedError
+from chronos_cli.problems import Flaw
+from chronos_cli.problems import Path as FlawPath
+
+_LARGEST_FILE = 64 * 1024
+_VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
+
+
+def secret_text(given: str | None, file: str | None) -> str:
+    """Return a secret; from a file its text, less one trailing newline.
+
+    Read each time, so that a token which is renewed on disk is the one that is sent. Raises
+    RejectedError when the file cannot be read.
+    """
+    if file is None:
+        return given or ""
+    try:
+        with Path(file).open("rb") as stream:
+            raw = stream.read(_LARGEST_FILE + 1)
+        text = raw.decode()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise RejectedError(f"cannot read '{file}': {reason}", code="AUTH") from error
+    if len(raw) > _LARGEST_FILE:
+        raise RejectedError(f"'{file}' is larger than 64 KiB", code="AUTH")
+    return text.removesuffix("\n").removesuffix("\r")
+
+
+def header_text(secret: str, what: str) -> str:
+    """Return a secret that fits in a header; RejectedError, not quoting it, when it does not."""
+    if not _VISIBLE.fullmatch(secret):
+        raise RejectedError(f"{what} is empty or cannot stand in a header", code="AUTH")
+    return secret
+
+
+def secret_flaws(path: FlawPath, name: str, given: str | None, file: str | None) -> Iterator[Flaw]:
+    """Yield what is wrong when exactly one of `name` and `name_file` must be there."""
+    if given is None and file is None:
+        yield Flaw(path, f"'{name}' is missing", f"add {name} or {name}_file")
+    if given is not None and file is not None:
+        yield Flaw((*path, f"{name}_file"), f"both '{name}' and '{name}_file'", "keep one")

@@ -1,0 +1,53 @@
+"""What HTTP allows in URLs, methods and headers (RFC 9110), as text."""
+
+import re
+from collections.abc import Iterable
+from urllib.parse import quote, urlencode, urlsplit
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+
+Origin = tuple[str, str, int]
+
+
+def is_header_name(text: str) -> bool:
+    """Whether a text can be a header's name, or a method."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def url_mistake(url: str) -> str | None:
+    """Return what is wrong with the URL of a request, or None."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as error:
+        return f"not a URL: {error}"
+    if parts.scheme.lower() not in _DEFAULT_PORTS:
+        return f"the URL must begin with http:// or https://, not '{url[:20]}'"
+    if not parts.hostname:
+        return "the URL has no host"
+    if port == 0:
+        return "port 0 cannot be reached"
+    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+        return "the URL has a space or a control character in it"
+    return None
+
+
+def origin(url: str) -> Origin:
+    """Return scheme, host and port: what credentials belong to (RFC 6454)."""
+    parts = urlsplit(url)
+    scheme = parts.scheme.lower()
+    return scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(scheme, 0)
+
+
+def with_query(url: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """Return a URL with parameters added behind those that it has."""
+    added = urlencode(list(pairs), quote_via=quote)
+    if not added:
+        return url
+    address, hash_sign, fragment = url.partition("#")
+    if "?" not in address:
+        address += "?"
+    elif not address.endswith(("?", "&")):
+        address += "&"
+    return address + added + hash_sign + fragment
