@@ -267,6 +267,9 @@ class Reader:
 
     def _union(self, node: Node, info: Any, path: Path) -> Any:
         fitting = [member for member in info.types if fits(node, member)]
+        if not fitting and isinstance(node, Scalar) and not is_null(node):
+            # Whose message lists what may stand there.
+            fitting = [member for member in info.types if isinstance(member, types.LiteralType)]
         if not fitting:
             return self._wrong(node, path, " or ".join(dict.fromkeys(map(type_name, info.types))))
         return self._read(node, fitting[0], path)
