@@ -20,7 +20,11 @@ def translated(error: Exception, where: str) -> DispatchError:
     if isinstance(error, httpx.ProxyError):
         return _of_proxy(error, where)
     if isinstance(error, httpx.NetworkError):
-        return from_cause(error, where)
+        found = from_cause(error, where)
+        if found.code is None and "https://" in where:
+            # TLS 1.3: the far side's alert is lost when it closes the connection behind it.
+            found.message += "; over TLS this may mean that it wants another client certificate"
+        return found
     if isinstance(error, httpx.DecodingError):
         return UnreachableError(f"the response cannot be decoded ({where}): {error}")
     return RejectedError(f"the request cannot be made ({where}): {error}")

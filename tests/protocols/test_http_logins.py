@@ -69,7 +69,8 @@ async def sent(
     job: Job, times: int, between: Callable[[], None] = lambda: None, rounds: int = 1
 ) -> list[Outcome]:
     """Send a job several times at once, by one dispatcher; and again after `between`."""
-    dispatcher, clock = HttpDispatcher(HttpSettings()), SystemClock()
+    dispatcher: Any = HttpDispatcher(HttpSettings())
+    clock = SystemClock()
     outcomes: list[Outcome] = []
     for _ in range(rounds):
         executions = [Execution(f"id-{n}", job, in_zone(job, clock.now())) for n in range(times)]
