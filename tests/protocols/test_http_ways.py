@@ -236,8 +236,6 @@ def test_a_redirect_away_from_tls_is_refused(certificates: Certificates) -> None
 
 
 def test_our_certificate_is_not_shown_to_another_origin(certificates: Certificates) -> None:
-    asking = server_context(certificates.server)
-    asking.load_verify_locations(certificates.ca)
     wanting = server_context(certificates.server, certificates.ca)
     with serving(context=wanting) as two:
         away = Reply(307, b"", {"Location": two.url})
