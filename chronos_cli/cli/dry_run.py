@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+from chronos_cli.cli.execute import warn
 from chronos_cli.cli.exit_codes import ExitCode, exit_code
 from chronos_cli.cli.loading import Workspace
 from chronos_cli.cli.options import OutputFormat
@@ -17,6 +18,7 @@ from chronos_cli.report.preview import JobPreview, preview_lines, previews_docum
 
 def show(workspace: Workspace, executions: Sequence[Execution], output: OutputFormat) -> ExitCode:
     """Print every first attempt; return what `run` would if only templates could fail."""
+    warn(executions, Output())
     previews, code = asyncio.run(_previews(workspace.dispatchers(), executions))
     if output is OutputFormat.TABLE:
         Output().result(preview_lines(previews))
