@@ -39,6 +39,14 @@ def test_the_job_of_the_readme_is_valid_and_short(tmp_path: Path) -> None:
     assert result.code == 0, result.err
 
 
+def test_the_webhook_of_the_readme_is_valid() -> None:
+    block = re.search(r"```yaml\n(webhook:\n.*?)```", README, re.DOTALL)
+    assert block
+    secret = {"WEBHOOK_SECRET": "whsec_c2VjcmV0"}
+    result = chronos("validate", "-", stdin="name: a\n" + block[1], env=secret)
+    assert result.code == 0, result.err
+
+
 def test_the_other_jobs_of_the_readme_are_valid() -> None:
     jobs = re.search(r"## The other protocols\n\n```yaml\n(.*?)```", README, re.DOTALL)
     assert jobs
