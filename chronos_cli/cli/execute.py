@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -35,6 +36,7 @@ class RunOptions:
     concurrency: int
     fail_fast: bool
     journal: Recording | None = None
+    junit: str | None = None
 
 
 async def execute(
@@ -95,11 +97,23 @@ class _Run:
             self._listen(batch)
             outcomes = await batch.run(self._executions)
         code = exit_code({outcome.status for outcome in outcomes}, self._stopped_by)
-        self._report([_masked(outcome) for outcome in outcomes], code)
+        masked = [_masked(outcome) for outcome in outcomes]
+        self._report(masked, code)
+        if self._options.junit is not None:
+            self._write_junit(self._options.junit, masked)
         await dispatchers.close()
         if self._options.journal:
             self._options.journal.close()
         return code
+
+    def _write_junit(self, path: str, outcomes: list[Outcome]) -> None:
+        """Write the report; that it cannot be written changes nothing of what was sent."""
+        from chronos_cli.report.junit import junit_document
+
+        try:
+            Path(path).write_text(redactor.text(junit_document(outcomes)), encoding="utf-8")
+        except OSError as error:
+            self._output.note(f"chronos: cannot write {path}: {error.strerror}")
 
     def _listen(self, batch: Batch) -> None:
         loop = asyncio.get_running_loop()

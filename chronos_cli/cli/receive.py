@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
@@ -10,9 +11,16 @@ import typer
 
 from chronos_cli.cli.options import Verbose
 from chronos_cli.cli.output import Output
+from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import UsageError
+from chronos_cli.receiver.grpc import GrpcReceiver, ReceivedCall
 from chronos_cli.receiver.http import HttpReceiver, ReceivedRequest, Reply
-from chronos_cli.report.received import received_document, received_lines
+from chronos_cli.report.received import (
+    call_document,
+    call_lines,
+    received_document,
+    received_lines,
+)
 from chronos_cli.units import parse_duration
 
 
@@ -25,7 +33,7 @@ class Format(StrEnum):
 
 @dataclass(slots=True)
 class _Printer:
-    """Prints each request, and answers it."""
+    """Prints each request and call, and answers the requests."""
 
     reply: Reply
     as_json: bool
@@ -39,11 +47,22 @@ class _Printer:
             Output().result(received_lines(self.count, request))
         return self.reply
 
+    async def on_call(self, call: ReceivedCall) -> None:
+        self.count += 1
+        if self.as_json:
+            Output().json(call_document(self.count, call), indent=None)
+        else:
+            Output().result(call_lines(self.count, call))
 
-def command(
+
+def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     listen: Annotated[
         str, typer.Option("--listen", metavar="HOST:PORT", help="Address to listen on.")
     ] = "127.0.0.1:8080",
+    grpc: Annotated[
+        str | None,
+        typer.Option("--grpc", metavar="HOST:PORT", help="Take gRPC calls too, there."),
+    ] = None,
     status: Annotated[
         int, typer.Option(min=200, max=599, metavar="CODE", help="HTTP status to answer with.")
     ] = 200,
@@ -55,33 +74,63 @@ def command(
     ] = Format.TEXT,
     verbose: Verbose = False,
 ) -> None:
-    """Listen for jobs over HTTP, print what arrives, answer 200. Ends at Ctrl-C."""
-    host, port = _address(listen)
+    """Listen for jobs over HTTP and gRPC, print what arrives, accept it. Ends at Ctrl-C.
+
+    The gRPC service is chronos.v1.JobService with the method Execute, found by reflection.
+    """
+    http = _address("--listen", listen)
+    calls = _address("--grpc", grpc) if grpc is not None else None
     try:
         seconds = parse_duration(delay)
     except ValueError as error:
         raise UsageError(f"--delay: {error}") from error
     printer = _Printer(Reply(status=status, delay=seconds), output is Format.JSONL)
-    asyncio.run(_receive(host, port, printer))
+    asyncio.run(_receive(http, calls, printer))
 
 
-def _address(text: str) -> tuple[str, int]:
+def _address(option: str, text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not port.isdigit() or int(port) > 65535:
-        raise UsageError(f"--listen takes HOST:PORT, such as 127.0.0.1:8080, not '{text}'")
+        raise UsageError(f"{option} takes HOST:PORT, such as 127.0.0.1:8080, not '{text}'")
     return host.strip("[]") or "127.0.0.1", int(port)
 
 
-async def _receive(host: str, port: int, printer: _Printer) -> None:
+async def _receive(http: tuple[str, int], calls: tuple[str, int] | None, printer: _Printer) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    receiver = HttpReceiver(printer.answer)
+    async with AsyncExitStack() as stack:
+        if calls is not None:
+            port = await _listen_for_calls(calls, printer, stack)
+            Output().note(f"listening for gRPC on {_shown(calls[0])}:{port}")
+        receiver = HttpReceiver(printer.answer)
+        try:
+            host, port = await receiver.start(*http)
+        except OSError as error:
+            raise _cannot_listen(http, error) from error
+        stack.push_async_callback(receiver.close)
+        Output().note(f"listening on http://{_shown(host)}:{port}, Ctrl-C to stop")
+        await stopped.wait()
+
+
+async def _listen_for_calls(
+    address: tuple[str, int], printer: _Printer, stack: AsyncExitStack
+) -> int:
+    if told := Registry().missing_client("grpc"):
+        raise UsageError(f"--grpc: {told}")
+    receiver = GrpcReceiver(printer.on_call)
     try:
-        at_host, at_port = await receiver.start(host, port)
+        port = await receiver.start(*address)
     except OSError as error:
-        raise UsageError(f"cannot listen on {host}:{port}: {error.strerror or error}") from error
-    shown = f"[{at_host}]" if ":" in at_host else at_host
-    Output().note(f"listening on http://{shown}:{at_port}, Ctrl-C to stop")
-    await stopped.wait()
-    await receiver.close()
+        raise _cannot_listen(address, error) from error
+    stack.push_async_callback(receiver.close)
+    return port
+
+
+def _cannot_listen(address: tuple[str, int], error: OSError) -> UsageError:
+    host, port = address
+    return UsageError(f"cannot listen on {_shown(host)}:{port}: {error.strerror or error}")
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -80,6 +80,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     quiet: Annotated[
         bool, typer.Option("--quiet", "-q", help="No report; on failure one reason on stderr.")
     ] = False,
+    report_junit: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Write a JUnit XML report, too.")
+    ] = None,
     state: StatePath = None,
     no_state: Annotated[
         bool,
@@ -105,7 +108,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     executions = _executions(selected, firing)
     if dry_run:
         raise typer.Exit(show(workspace, executions, output))
-    options = RunOptions(output, quiet, concurrency, fail_fast, journal)
+    options = RunOptions(output, quiet, concurrency, fail_fast, journal, report_junit)
     raise typer.Exit(asyncio.run(execute(workspace, executions, options)))
 
 

@@ -5,7 +5,8 @@ its body has arrived. 429 and 5xx mean "not now" and are unreachable; any other 
 rejected. Redirects are answers, unless the job says that they are to be followed.
 """
 
-from typing import Any, ClassVar
+import sys
+from typing import Any, ClassVar, cast
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.delivery import Delivery
@@ -24,6 +25,10 @@ from chronos_cli.redact import MASK, Redactor, bears_secret
 
 _MOST_SECRETS = 1000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+# Where click is installed, httpx imports its own command line, and Rich with it: every crontab line
+# would pay for that. This makes it believe that click is not there.
+sys.modules.setdefault("httpx._main", cast("Any", None))
 
 
 class HttpDispatcher:

@@ -1,7 +1,9 @@
 """What a receiver took in, as text and as JSON data."""
 
+import json
 from typing import Any
 
+from chronos_cli.receiver.grpc import ReceivedCall
 from chronos_cli.receiver.http import ReceivedRequest
 from chronos_cli.report.text import printable
 
@@ -30,3 +32,26 @@ def received_document(number: int, request: ReceivedRequest) -> dict[str, Any]:
         "headers": [list(pair) for pair in request.headers],
         "body": request.body.decode(errors="replace"),
     }
+
+
+def call_lines(number: int, call: ReceivedCall) -> str:
+    """Return one gRPC call as text: method, metadata, the request as JSON."""
+    lines = [f"--- {number}", printable(call.method)]
+    lines += [printable(f"{name}: {_text(value)}") for name, value in call.metadata]
+    lines += ["", printable(json.dumps(call.request, ensure_ascii=False)[:_LONGEST_BODY])]
+    return "\n".join(lines) + "\n"
+
+
+def call_document(number: int, call: ReceivedCall) -> dict[str, Any]:
+    """Return one gRPC call as JSON data."""
+    return {
+        "number": number,
+        "protocol": "grpc",
+        "method": call.method,
+        "metadata": [[name, _text(value)] for name, value in call.metadata],
+        "request": call.request,
+    }
+
+
+def _text(value: str | bytes) -> str:
+    return value if isinstance(value, str) else value.hex()

@@ -60,6 +60,7 @@ COMMANDS = (
     ("run", "all.yaml", "-o", "json"),
     ("run", "all.yaml", "-o", "jsonl"),
     ("run", "all.yaml", "--quiet"),
+    ("run", "all.yaml", "--report-junit", "state/report.xml"),
     ("run", "all.yaml", "--verbose"),
     ("run", "all.yaml", "--dry-run"),
     ("run", "all.yaml", "--dry-run", "-o", "json"),
@@ -77,6 +78,7 @@ COMMANDS = (
 def folder(server: HttpServer, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All the jobs against far sides that refuse and echo, and the same with mistakes."""
     folder = tmp_path_factory.mktemp("canary")
+    (folder / "state").mkdir()
     (folder / "secret.txt").write_text(f"{CANARY}-from-file\n")
     common = {"timeout": "3s", "retry_policy": {"max_attempts": 1}}
     for port in (server.port, 1):

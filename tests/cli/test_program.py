@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -239,6 +240,35 @@ def test_receive_prints_what_arrives(tmp_path: Path) -> None:
     request = json.loads(result.out)
     assert (request["method"], request["target"]) == ("POST", "/x")
     assert ["X-Chronos-Job-ID", "a"] in request["headers"]
+
+
+def test_receive_takes_grpc_calls(tmp_path: Path) -> None:
+    options = ("--listen", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "-o", "jsonl")
+    process = start("receive", *options)
+    assert process.stderr is not None
+    address = process.stderr.readline().split()[-1]
+    process.stderr.readline()
+    result = chronos("run", str(ROOT / "jobs/grpc.yaml"), env={"CHRONOS_DEMO_GRPC": address})
+    assert result.code == 0, result.out
+    process.send_signal(signal.SIGINT)
+    call = json.loads(finish(process).out)
+    assert (call["protocol"], call["request"]["job_id"]) == ("grpc", "grpc-execute")
+    assert ["x-chronos-job-id", "grpc-execute"] in call["metadata"]
+
+
+def test_junit_report(server: HttpServer, tmp_path: Path) -> None:
+    for name, path in (("ok", "/status/200"), ("bad", "/escape/x")):
+        write(tmp_path, JOB.format(name=name, url=server.url + path, interval="1s"), f"{name}.yaml")
+    report = tmp_path / "report.xml"
+    assert chronos("run", str(tmp_path), "--report-junit", str(report)).code == 7
+    suite = ElementTree.parse(report).getroot()[0]
+    assert (suite.get("tests"), suite.get("failures")) == ("2", "1")
+    assert [case.get("name") for case in suite] == ["bad", "ok"]
+    failure = suite[0].find("failure")
+    assert failure is not None
+    assert failure.get("type") == "rejected"
+    nowhere = chronos("run", str(tmp_path / "ok.yaml"), "--report-junit", "/no/such/folder/x.xml")
+    assert (nowhere.code, "cannot write /no/such/folder/x.xml" in nowhere.err) == (0, True)
 
 
 def test_receive_says_when_the_address_is_taken(server: HttpServer) -> None:
