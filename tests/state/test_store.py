@@ -269,7 +269,7 @@ def test_secrets_are_masked(tmp_path: Path) -> None:
 
 def open_at_once(folders: list[Path], together: Barrier) -> None:
     for folder in folders:
-        together.wait()
+        together.wait(timeout=30)
         store = store_in(folder)
         store.started(f"x{os.getpid()}", "report", TICK, origin="run")
         store.ended(outcome(f"x{os.getpid()}"), origin="run")
