@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.dispatch.execution import Execution
-from chronos_cli.dispatch.outcome import Outcome
+from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.errors import StateError, UsageError
 from chronos_cli.jobs.config import find_config
 
@@ -44,6 +44,15 @@ class Recording:
             self._end(execution, outcome)
         except StateError as error:
             self._fail(error)
+
+    def last_status(self, job_id: str) -> Status | None:
+        """Return how the job's last execution ended, where that is known."""
+        try:
+            store = self._opened()
+            return store.last_status(job_id) if store else None
+        except StateError as error:
+            self._fail(error)
+            return None
 
     def close(self) -> None:
         """Give the file back."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from chronos_cli.dispatch.execution import Execution
-from chronos_cli.dispatch.notices import notice_of
+from chronos_cli.dispatch.notices import notices_of
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.dispatch.registry import Dispatchers
 from chronos_cli.dispatch.runner import Runner, ended
@@ -23,6 +23,10 @@ class Journal(Protocol):
 
     def end(self, execution: Execution, outcome: Outcome) -> None:
         """Record how an execution ended, also one that did not start."""
+        ...
+
+    def last_status(self, job_id: str) -> Status | None:
+        """Return how the job's last execution ended, where that is known."""
         ...
 
 
@@ -73,9 +77,17 @@ class Batch:
             task.cancel()
 
     async def _one(self, execution: Execution) -> Outcome:
-        outcome = self._told(execution, await self._outcome(execution))
-        await self._notify(execution, outcome)
+        outcome = await self._outcome(execution)
+        previous = self._previous(execution)  # before this one is the last
+        self._told(execution, outcome)
+        await self._notify(execution, outcome, previous)
         return outcome
+
+    def _previous(self, execution: Execution) -> Status | None:
+        journal = self._options.journal
+        if journal is None or "on_recovery" not in execution.job.notices:
+            return None
+        return journal.last_status(execution.job.id)
 
     async def _outcome(self, execution: Execution) -> Outcome:
         if not execution.job.spec.enabled:
@@ -100,9 +112,11 @@ class Batch:
     async def _run(self, execution: Execution) -> Outcome:
         return await self._runner.run(execution, self._dispatchers.get(execution.job.key))
 
-    async def _notify(self, execution: Execution, outcome: Outcome) -> None:
+    async def _notify(
+        self, execution: Execution, outcome: Outcome, previous: Status | None
+    ) -> None:
         data = self._options.mask(msgspec.to_builtins(outcome))
-        if notice := notice_of(execution, outcome, data):
+        for notice in notices_of(execution, outcome, data, previous):
             self._options.on_notice(await self._run(notice))
 
     def _told(self, execution: Execution, outcome: Outcome) -> Outcome:

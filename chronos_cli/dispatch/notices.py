@@ -1,35 +1,42 @@
-"""Telling of an outcome: `on_failure` and `on_success` are dispatches of their own."""
+"""Telling of an outcome: `on_failure` and its kin are dispatches of their own."""
 
 from typing import Any
 
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Outcome, Status
 
+# Of an interrupted execution nobody was told, so that there is no recovery to tell of either.
+_TOLD_FAILURES = frozenset({Status.REJECTED, Status.UNREACHABLE, Status.TIMED_OUT})
 
-def notice_name(outcome: Outcome) -> str | None:
-    """Return the key of the notice that an outcome asks for."""
+
+def notice_names(outcome: Outcome, previous: Status | None = None) -> list[str]:
+    """Return the keys of the notices that an outcome asks for.
+
+    `previous` is how the job's execution before this one ended, where that is known.
+    """
     if outcome.status is Status.SUCCEEDED:
-        return "on_success"
-    if outcome.status.is_failure and outcome.status is not Status.INTERRUPTED:
-        return "on_failure"
-    return None
+        return ["on_success", *(["on_recovery"] if previous in _TOLD_FAILURES else [])]
+    return ["on_failure"] if outcome.status in _TOLD_FAILURES else []
 
 
-def notice_of(execution: Execution, outcome: Outcome, data: dict[str, Any]) -> Execution | None:
-    """Return the execution that tells of an outcome, if the job wants it told.
+def notices_of(
+    execution: Execution, outcome: Outcome, data: dict[str, Any], previous: Status | None = None
+) -> list[Execution]:
+    """Return the executions that tell of an outcome, as far as the job wants it told.
 
     `data` is the outcome with secrets masked. The ID is the execution's own with the notice's
     name, so that receivers drop duplicates of either but never one for the other.
     """
-    name = notice_name(outcome)
-    job = execution.job.notices.get(name) if name else None
-    if job is None:
-        return None
-    return Execution(
-        id=f"{execution.id}.{name}",
-        job=job,
-        scheduled_time=execution.scheduled_time,
-        variables=execution.variables,
-        trace=execution.trace,
-        outcome=data,
-    )
+    wanted = execution.job.notices
+    return [
+        Execution(
+            id=f"{execution.id}.{name}",
+            job=wanted[name],
+            scheduled_time=execution.scheduled_time,
+            variables=execution.variables,
+            trace=execution.trace,
+            outcome=data,
+        )
+        for name in notice_names(outcome, previous)
+        if name in wanted
+    ]

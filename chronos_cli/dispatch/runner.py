@@ -2,6 +2,7 @@
 
 import asyncio
 import random as randomness
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,9 +33,17 @@ class Runner:
     clock: Clock
     random: randomness.Random = field(default_factory=randomness.SystemRandom)
 
-    async def run(self, execution: Execution, dispatcher: Dispatcher) -> Outcome:
-        """Dispatch until there is an outcome. Cancelling it gives the outcome `interrupted`."""
-        run = _Run(self, execution, dispatcher)
+    async def run(
+        self,
+        execution: Execution,
+        dispatcher: Dispatcher,
+        on_attempt: Callable[[Attempt], None] | None = None,
+    ) -> Outcome:
+        """Dispatch until there is an outcome. Cancelling it gives the outcome `interrupted`.
+
+        `on_attempt` is called as each attempt ends.
+        """
+        run = _Run(self, execution, dispatcher, on_attempt)
         return await run.outcome()
 
 
@@ -69,7 +78,14 @@ def ended(
 class _Run:
     """The attempts of one execution."""
 
-    def __init__(self, runner: Runner, execution: Execution, dispatcher: Dispatcher) -> None:
+    def __init__(
+        self,
+        runner: Runner,
+        execution: Execution,
+        dispatcher: Dispatcher,
+        on_attempt: Callable[[Attempt], None] | None,
+    ) -> None:
+        self._on_attempt = on_attempt
         self._clock = runner.clock
         self._random = runner.random
         self._execution = execution
@@ -127,6 +143,8 @@ class _Run:
                 message=message,
             )
             self._attempts.append(attempt)
+            if self._on_attempt is not None:
+                self._on_attempt(attempt)
         return receipt
 
     async def _send(self, number: int) -> Receipt:

@@ -12,7 +12,7 @@ from chronos_cli.units import Duration, FilePath, PositiveDuration
 JobId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 # What is sent once a job has ended, by how it did: dispatches of their own.
-NOTICES = ("on_failure", "on_success")
+NOTICES = ("on_failure", "on_success", "on_recovery")
 
 
 class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -83,12 +83,16 @@ class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         Literal["allow", "forbid", "replace"],
         Meta(description="What happens when the previous execution is still running"),
     ] = "allow"
+    on_interrupted: Annotated[
+        Literal["retry", "ignore"],
+        Meta(description="What happens to an execution that was cut off by the scheduler's death"),
+    ] = "retry"
     missed_runs: Annotated[
         Literal["ignore", "execute_one", "execute_all"],
         Meta(description="What happens to runs missed while the scheduler was down"),
     ] = "execute_one"
     starting_deadline: Annotated[
-        PositiveDuration | None, Meta(description="A missed run older than this is dropped")
+        PositiveDuration | None, Meta(description="A start that is later than this is dropped")
     ] = None
     jitter: Annotated[Duration, Meta(description="Spreads scheduled starts over this time")] = 0.0
 
@@ -177,7 +181,7 @@ class Job:
     """One job, checked and complete.
 
     `key` is the target block's key (`webhook`), `protocol` what it stands for (`http`).
-    `notices` are sent once it has ended: by `on_failure` or `on_success`.
+    `notices` are sent once it has ended: by `on_failure`, `on_success` or `on_recovery`.
     """
 
     id: str
