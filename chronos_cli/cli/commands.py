@@ -13,6 +13,7 @@ from chronos_cli import __version__
 
 NAMES = (
     "run",
+    "cron",
     "next",
     "validate",
     "history",

@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from chronos_cli.cli.output import redactor
@@ -51,6 +52,12 @@ class Workspace:
         ]
         if problems:
             raise InvalidInputError(problems)
+
+    def import_clients(self, jobs: Iterable[Job]) -> None:
+        """Import the client libraries of these jobs now, so that no tick has to wait for it."""
+        for key in {one.key for job in jobs for one in (job, *job.notices.values())}:
+            for module in self.registry.kind(key).client_modules:
+                import_module(module)
 
 
 @dataclass(frozen=True, slots=True)

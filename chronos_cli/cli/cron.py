@@ -1,0 +1,76 @@
+"""`chronos cron`: the schedule, in the foreground."""
+
+import asyncio
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, StatePath, Verbose
+from chronos_cli.cli.output import Output
+from chronos_cli.errors import StateError, UsageError
+from chronos_cli.units import parse_duration
+
+
+class LogFormat(StrEnum):
+    """How events are written to stderr."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def command(  # noqa: PLR0913, PLR0917 - one parameter per option
+    jobs: Jobs,
+    max_concurrent: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=100_000,
+            metavar="N",
+            help="Executions at the same time. Default: scheduler.max_concurrent_jobs, else 100.",
+            show_default=False,
+        ),
+    ] = None,
+    grace: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="What running jobs may take when stopped by a signal."),
+    ] = "30s",
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Reload when a file changes; SIGHUP always does.")
+    ] = False,
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", help="How events are written to stderr.")
+    ] = LogFormat.TEXT,
+    state: StatePath = None,
+    config: ConfigPath = None,
+    env_file: EnvFile = None,
+    verbose: Verbose = False,
+) -> None:
+    """Fire jobs on their schedules, in the foreground, until SIGTERM or SIGINT.
+
+    Exit codes: 0 stopped and everything had ended, 130/143 a job was cut off by the stop,
+    2 usage, 3 it could not start: invalid files, nothing scheduled, or the state is unusable.
+    """
+    from chronos_cli.cli.service import Service, ServiceOptions  # the whole loop, and SQLite
+
+    try:
+        seconds = parse_duration(grace)
+    except ValueError as error:
+        raise UsageError(f"--grace: {error}") from error
+    options = ServiceOptions(
+        paths=jobs,
+        config=config,
+        env_files=env_file,
+        state=state,
+        max_concurrent=max_concurrent,
+        grace=seconds,
+        watch=watch,
+        as_json=log_format is LogFormat.JSON,
+    )
+    try:
+        code = asyncio.run(Service(options).exit_code())
+    except StateError as error:
+        Output().note(f"chronos: {error}")
+        code = ExitCode.INVALID_INPUT
+    raise typer.Exit(code)

@@ -1,0 +1,52 @@
+"""What the loop tells of itself, as data; somebody else writes it down."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from chronos_cli.clock import Clock
+
+
+class Kind(StrEnum):
+    """What happened."""
+
+    STARTED = "started"
+    FIRED = "fired"
+    ATTEMPT_FAILED = "attempt_failed"
+    ENDED = "ended"
+    SKIPPED = "skipped"
+    DROPPED = "dropped"
+    MISSED = "missed"
+    RECOVERED = "recovered"
+    NOTICE_FAILED = "notice_failed"
+    CLOCK_SET = "clock_set"
+    STATE_FAILED = "state_failed"
+    STATE_RESTORED = "state_restored"
+    RELOADED = "reloaded"
+    RELOAD_REFUSED = "reload_refused"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened. `fields` is JSON-like; nothing in it is masked yet."""
+
+    kind: Kind
+    time: datetime
+    fields: dict[str, Any] = field(default_factory=dict)
+
+
+class Events:
+    """Stamps events with the time and passes them on."""
+
+    def __init__(self, clock: Clock, sink: Callable[[Event], None]) -> None:
+        self._clock = clock
+        self._sink = sink
+
+    def tell(self, kind: Kind, **fields: Any) -> None:
+        """Tell of an event; fields that are None are left out."""
+        known = {name: value for name, value in fields.items() if value is not None}
+        self._sink(Event(kind, self._clock.now(), known))

@@ -1,0 +1,116 @@
+"""The state file as the loop sees it: when it fails, that is told, and nothing stops."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeVar
+
+from chronos_cli.clock import Clock
+from chronos_cli.cron.events import Events, Kind
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.errors import StateError
+from chronos_cli.redact import Redactor
+from chronos_cli.state.entries import HistoryEntry, StartedExecution
+from chronos_cli.state.snapshot import snapshot_of
+from chronos_cli.state.store import Store
+
+ORIGIN = "cron"
+# While the state cannot be written, that is said again after so many seconds.
+_REMINDER = 60.0
+
+T = TypeVar("T")
+
+
+class Ledger:
+    """Records ticks and executions. A job that is due does not depend on its history."""
+
+    def __init__(
+        self, store: Store, redactor: Redactor, config: str | None, clock: Clock, events: Events
+    ) -> None:
+        self._store = store
+        self._redactor = redactor
+        self._config = config
+        self._clock = clock
+        self._events = events
+        self._told_at: float | None = None
+        # How the jobs last ended in this process, also while the state cannot be read.
+        self._statuses: dict[str, Status] = {}
+
+    def begin(self, execution: Execution, *, tick: bool) -> StartedExecution | None:
+        """Record a start before anything is sent; `tick` records the job's tick as well.
+
+        Returns what is in the way of a job with `concurrency: forbid`, in whatever process.
+        """
+        job = execution.job
+        begin = self._store.try_begin if job.spec.concurrency == "forbid" else self._store.started
+        snapshot = snapshot_of(execution, self._config, self._redactor)
+
+        def record() -> StartedExecution | None:
+            return begin(
+                execution.id,
+                job.id,
+                execution.scheduled_time,
+                origin=ORIGIN,
+                snapshot=snapshot,
+                deadline=job.deadline,
+                tick=tick,
+            )
+
+        return self._kept(record, None)
+
+    def attempt(self, execution: Execution, attempt: Attempt) -> None:
+        """Record an attempt as it ends."""
+        self._kept(lambda: self._store.attempt(execution.id, attempt), None)
+
+    def end(self, execution: Execution, outcome: Outcome) -> None:
+        """Record an outcome, also of what was never started."""
+        if outcome.status is not Status.SKIPPED:
+            self._statuses[execution.job.id] = outcome.status
+        snapshot = snapshot_of(execution, self._config, self._redactor)
+        self._kept(lambda: self._store.ended(outcome, origin=ORIGIN, snapshot=snapshot), None)
+
+    def mark(self, job_id: str, moment: datetime) -> None:
+        """Record that a job's schedule was seen to up to this time."""
+        self._kept(lambda: self._store.mark_tick(job_id, moment), None)
+
+    def last_tick(self, job_id: str) -> datetime | None:
+        """Return up to when a job's schedule was seen to."""
+        return self._kept(lambda: self._store.last_tick(job_id), None)
+
+    def last_status(self, job_id: str) -> Status | None:
+        """Return how the job's last execution ended, where that is known."""
+        known = self._statuses.get(job_id)
+        return known or self._kept(lambda: self._store.last_status(job_id), None)
+
+    def has(self, execution_id: str) -> bool:
+        """Whether an execution has been started before."""
+        return bool(self._kept(lambda: self._store.find(execution_id), list[HistoryEntry]()))
+
+    def unfinished(self) -> list[StartedExecution]:
+        """Return what earlier loops began and did not live to end, oldest first."""
+        found = self._kept(self._store.unfinished, list[StartedExecution]())
+        return [started for started in found if started.origin == ORIGIN]
+
+    def give_up(self, execution_id: str) -> None:
+        """Record that an unfinished execution will not be sent again."""
+        self._kept(lambda: self._store.give_up(execution_id), None)
+
+    def _kept(self, call: Callable[[], T], otherwise: T) -> T:
+        """Return what the store says, or `otherwise` when it fails."""
+        try:
+            result = call()
+        except StateError as error:
+            self._tell(error)
+            return otherwise
+        if self._told_at is not None:
+            self._told_at = None
+            self._events.tell(Kind.STATE_RESTORED)
+        return result
+
+    def _tell(self, error: StateError) -> None:
+        now = self._clock.monotonic()
+        if self._told_at is None or now - self._told_at >= _REMINDER:
+            self._told_at = now
+            self._events.tell(
+                Kind.STATE_FAILED, message=f"{error}; dispatching goes on without a record"
+            )

@@ -1,0 +1,233 @@
+"""The loop: wakes up when a tick is due and sees to it that every tick has its end."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from chronos_cli.cron.alarm import Alarm
+from chronos_cli.cron.clock import CORRECTION, Jumps, LoopClock
+from chronos_cli.cron.crew import Crew
+from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.fleet import Fleet
+from chronos_cli.cron.herald import Herald
+from chronos_cli.cron.jobset import JobSet
+from chronos_cli.cron.lanes import Due
+from chronos_cli.cron.ledger import Ledger
+from chronos_cli.cron.missed import catch_up
+from chronos_cli.cron.plan import Plan
+from chronos_cli.cron.queue import Queue
+from chronos_cli.cron.tick import Tick
+from chronos_cli.dispatch.execution import in_zone, scheduled_id
+from chronos_cli.jobs.model import Job
+
+# What notices may take beyond the grace of executions when the loop stops, in seconds.
+_LAST_NOTICES = 10.0
+# A clock that was set by less is not worth a word.
+_WORTH_TELLING = 5.0
+
+
+class Loop:
+    """Runs a set of jobs on their schedules until it is stopped.
+
+    The ledger holds the state file's loop already. `mask` takes secrets out of what is sent.
+    """
+
+    def __init__(
+        self, clock: LoopClock, ledger: Ledger, events: Events, mask: Callable[[Any], Any]
+    ) -> None:
+        self._clock = clock
+        self._ledger = ledger
+        self._events = events
+        self._herald = Herald(clock, events, mask)
+        self._crew = Crew(clock, ledger, events, self._herald, self._on_end)
+        self._queue = Queue(clock, ledger, events, self._crew)
+        self._plan = Plan()
+        self._alarm = Alarm(clock)
+        self._jumps = Jumps(clock)
+        self._jobs: dict[str, Job] = {}
+        self._stopping = False
+        # Ticks up to here may have been fired before the clock was set back.
+        self._fired_until: datetime | None = None
+
+    @property
+    def cut_off(self) -> int:
+        """How many executions were cut off when the loop stopped."""
+        return self._crew.cut_off
+
+    def begin(self, jobset: JobSet) -> None:
+        """Take up the work where the last loop on this state laid it down."""
+        now = self._clock.now()
+        self._set_jobs(jobset, now)
+        self._recover()
+        for job in jobset.jobs.values():
+            self._resume(job, now)
+        first = self._plan.next_instant()
+        self._events.tell(
+            Kind.STARTED,
+            jobs=len(jobset.jobs),
+            unscheduled=jobset.unscheduled or None,
+            next=first and first.isoformat(),
+        )
+
+    def adopt(self, jobset: JobSet) -> None:
+        """Go on with another set of jobs. What is under way ends as it began."""
+        now = self._clock.now()
+        self._look(now)
+        before = self._jobs
+        self._set_jobs(jobset, now)
+        for job in jobset.jobs.values():
+            known = before.get(job.id)
+            if known is None or _timing(known) != _timing(job):
+                self._ledger.mark(job.id, in_zone(job, now))
+        self._events.tell(Kind.RELOADED, jobs=len(jobset.jobs), **_changes(before, jobset.jobs))
+        self._alarm.ring()
+
+    async def run(self) -> None:
+        """Fire what is due until `stop`; raises what is a bug of ours."""
+        while not self._stopping:
+            self._look(self._clock.now())
+            self._queue.pump()
+            if self._crew.failure is not None:
+                raise self._crew.failure
+            await self._alarm.sleep_until(self._plan.next_instant())
+
+    def stop(self) -> None:
+        """Start nothing any more; `run` returns."""
+        self._stopping = True
+        self._alarm.ring()
+
+    async def drain(self, grace: float) -> None:
+        """Let what is under way end within `grace` seconds, interrupt the rest, send notices."""
+        self._events.tell(
+            Kind.DRAINING, running=len(self._crew), waiting=len(self._queue) or None, grace_s=grace
+        )
+        self._queue.stop()
+        await self._crew.finish(grace)
+        await self._herald.finish(_LAST_NOTICES)
+        await self._queue.close()
+        self._events.tell(Kind.STOPPED, interrupted=self.cut_off or None)
+
+    def _set_jobs(self, jobset: JobSet, now: datetime) -> None:
+        self._jobs = dict(jobset.jobs)
+        self._plan.set_jobs(jobset.jobs.values(), now)
+        self._queue.adopt(jobset.jobs, Fleet(jobset.dispatchers), jobset.max_concurrent)
+
+    def _recover(self) -> None:
+        """Start again what an earlier loop was killed in the midst of."""
+        for started in self._ledger.unfinished():
+            job = self._jobs.get(started.job_id)
+            again = job is not None and job.spec.enabled and job.spec.on_interrupted == "retry"
+            self._events.tell(
+                Kind.RECOVERED,
+                job_id=started.job_id,
+                execution_id=started.execution_id,
+                scheduled_time=started.scheduled_time.isoformat(),
+                action="retry" if again else "ignore",
+                message=f"cut off when {started.process} died",
+            )
+            if job is None or not again:
+                self._ledger.give_up(started.execution_id)
+                continue
+            moment = in_zone(job, started.scheduled_time)
+            starts_at = moment.astimezone(UTC)
+            self._queue.put(
+                Due(job, started.execution_id, moment, starts_at, patient=True, recovered=True)
+            )
+
+    def _resume(self, job: Job, now: datetime) -> None:
+        """Make up for what a job missed since its last recorded tick."""
+        last = self._ledger.last_tick(job.id)
+        if last is None or last - now > CORRECTION:
+            self._ledger.mark(job.id, in_zone(job, now))
+        elif last < now:
+            self._make_up(job, last, now)
+        if last is not None and last > now:
+            self._fired_until = max(self._fired_until or last, last)
+
+    def _look(self, now: datetime) -> None:
+        """Take everything that is due into the queue."""
+        jump = self._jumps.look(now)
+        if abs(jump.total_seconds()) >= _WORTH_TELLING:
+            self._events.tell(Kind.CLOCK_SET, by_s=round(jump.total_seconds(), 1))
+        if abs(jump) > CORRECTION:
+            self._correct(now, was=now - jump)
+        for gap in self._plan.gaps(now):
+            self._make_up(gap.job, gap.since, now)
+        for one in self._plan.due(now):
+            self._put(one, patient=False)
+
+    def _correct(self, now: datetime, was: datetime) -> None:
+        """Count from the new time on: what lies between was not missed, nor does it come again."""
+        self._plan.restart(now)
+        self._fired_until = max(self._fired_until or was, was)
+        for job in self._jobs.values():
+            self._ledger.mark(job.id, in_zone(job, now))
+
+    def _make_up(self, job: Job, since: datetime, now: datetime) -> None:
+        found = catch_up(job, since, now)
+        for one in found.punctual:
+            self._plan.put(one)
+        if found.last is None:
+            return
+        if not job.spec.enabled:
+            self._ledger.mark(job.id, found.last)
+            return
+        self._events.tell(
+            Kind.MISSED,
+            job_id=job.id,
+            missed=found.missed,
+            or_more=found.more or None,
+            last=found.last.isoformat(),
+            policy=job.spec.missed_runs,
+            executing=len(found.late),
+        )
+        for one in found.late:
+            self._put(one, patient=True)
+        if not found.late:
+            self._ledger.mark(job.id, found.last)
+
+    def _put(self, one: Tick, *, patient: bool) -> None:
+        job = one.job
+        if not job.spec.enabled:
+            self._ledger.mark(job.id, one.scheduled_time)
+            return
+        execution_id = scheduled_id(job.id, one.scheduled_time)
+        if (
+            self._fired_until
+            and one.starts_at <= self._fired_until
+            and self._ledger.has(execution_id)
+        ):
+            return
+        self._queue.put(Due(job, execution_id, one.scheduled_time, one.starts_at, patient))
+
+    def _on_end(self, job_id: str) -> None:
+        self._queue.freed(job_id)
+        self._alarm.ring()
+
+
+def _timing(job: Job) -> tuple[str | None, str]:
+    return job.spec.schedule, job.spec.timezone
+
+
+def _changes(before: dict[str, Job], after: dict[str, Job]) -> dict[str, int]:
+    """Count what a reload changed; what is zero is left out."""
+    counts = {
+        "added": len(after.keys() - before.keys()),
+        "removed": len(before.keys() - after.keys()),
+        "changed": sum(
+            not _is_same(before[key], after[key]) for key in before.keys() & after.keys()
+        ),
+    }
+    return {name: number for name, number in counts.items() if number}
+
+
+def _is_same(one: Job, other: Job) -> bool:
+    """Whether two jobs do the same, wherever in their files they stand."""
+    pairs = [(one, other)]
+    if one.notices.keys() != other.notices.keys():
+        return False
+    pairs += [(one.notices[name], other.notices[name]) for name in one.notices]
+    return all(
+        (a.spec, a.key, a.target, a.payload) == (b.spec, b.key, b.target, b.payload)
+        for a, b in pairs
+    )

@@ -1,0 +1,82 @@
+"""Ticks whose time passed while nobody looked: which were missed, and which are made up for."""
+
+from collections import deque
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+from chronos_cli.cron.plan import PUNCTUAL
+from chronos_cli.cron.tick import Tick, ticks
+from chronos_cli.jobs.model import Job
+from chronos_cli.schedule.timetable import fires
+
+# At most so many missed runs of a job are made up for, the latest ones: a schedule of every
+# second must not bury its target after a weekend.
+MOST = 1000
+# Where only the latest counts, so many are looked for, to tell how much was missed.
+_COUNTED = 100
+
+
+@dataclass(frozen=True, slots=True)
+class CatchUp:
+    """What to do about a job's gap.
+
+    `punctual` ticks start at their own time, as if nothing had been; `late` ones are to be made
+    up for, in order. Of `missed` ticks `last` was the latest; `more` tells that there were even
+    more than could be counted.
+    """
+
+    punctual: list[Tick]
+    late: list[Tick]
+    missed: int = 0
+    more: bool = False
+    last: datetime | None = None
+
+
+def catch_up(job: Job, since: datetime, now: datetime) -> CatchUp:
+    """Return what the job's policy says of its ticks after `since` and up to now."""
+    executes_all = job.spec.missed_runs == "execute_all"
+    found, more = _latest(job, since, now, MOST if executes_all else _COUNTED)
+    late = [one for one in found if one.starts_at < now - PUNCTUAL]
+    punctual = found[len(late) :]
+    if not late:
+        return CatchUp(punctual, [])
+    last = late[-1].scheduled_time
+    return CatchUp(punctual, _chosen(job, late, punctual, now), len(late), more, last)
+
+
+def _chosen(job: Job, late: list[Tick], punctual: list[Tick], now: datetime) -> list[Tick]:
+    policy, limit = job.spec.missed_runs, job.spec.starting_deadline
+    if policy == "ignore" or (policy == "execute_one" and punctual):
+        return []
+    wanted = late if policy == "execute_all" else late[-1:]
+    if limit is None:
+        return wanted
+    return [one for one in wanted if now - one.starts_at <= timedelta(seconds=limit)]
+
+
+def _latest(job: Job, since: datetime, now: datetime, most: int) -> tuple[list[Tick], bool]:
+    """Return the latest ticks in a time, at most so many, and whether there were more.
+
+    The schedule can only be read forwards, so that the time looked at is made longer, step by
+    step, instead of reading all the seconds of a year.
+    """
+    assert job.spec.schedule is not None
+    span = timedelta(minutes=1)
+    while True:
+        start = max(since, now - span)
+        times: deque[datetime] = deque(maxlen=most + 2)
+        following = None
+        for time in fires(job.spec.schedule, job.spec.timezone, start):
+            if time > now:
+                following = time
+                break
+            times.append(time)
+        if start == since or len(times) > most:
+            break
+        span *= 16
+    more = len(times) > most
+    wanted = list(islice(times, max(0, len(times) - most), None))
+    if wanted:
+        wanted.append(following or wanted[-1])
+    return list(ticks(job, wanted)), more

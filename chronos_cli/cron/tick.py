@@ -1,0 +1,40 @@
+"""One tick of a job's schedule, and how its start is spread."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from itertools import pairwise
+
+from chronos_cli.jobs.model import Job
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A job is due: `scheduled_time` in its zone, `starts_at` the same plus jitter, in UTC."""
+
+    job: Job
+    scheduled_time: datetime
+    starts_at: datetime
+
+
+def tick(job: Job, scheduled_time: datetime, following: datetime) -> Tick:
+    """Return the tick of a job; `following` is the next one of its schedule.
+
+    No start is put off beyond the next tick, so that the ticks of a job start in their order.
+    """
+    due = scheduled_time.astimezone(UTC)
+    bound = min(job.spec.jitter, (following.astimezone(UTC) - due).total_seconds())
+    return Tick(job, scheduled_time, due + timedelta(seconds=bound * _share(job.id, due)))
+
+
+def ticks(job: Job, times: list[datetime]) -> Iterator[Tick]:
+    """Yield the ticks of all times but the last, which only bounds the jitter."""
+    for scheduled_time, following in pairwise(times):
+        yield tick(job, scheduled_time, following)
+
+
+def _share(job_id: str, due: datetime) -> float:
+    """Return a number from 0 to below 1: the same for a job's tick on every host."""
+    digest = blake2b(f"{job_id}\n{due.timestamp():.6f}".encode(), digest_size=7)
+    return int.from_bytes(digest.digest(), "big") / 2**56

@@ -1,0 +1,31 @@
+"""The loop's events as lines: for people and grep, or as JSON."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+from chronos_cli.cron.events import Event
+from chronos_cli.report.text import printable
+
+
+def event_text(event: Event) -> str:
+    """Return an event in one line: `TIME EVENT key=value…`; what holds blanks is quoted."""
+    pairs = [f"{name}={_value(value)}" for name, value in event.fields.items()]
+    return " ".join([_time(event.time), event.kind.value, *pairs])
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """Return an event as JSON data."""
+    return {"time": _time(event.time), "event": event.kind.value, **event.fields}
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        value = "; ".join(map(str, value))
+    text = printable(str(value))
+    is_plain = text and not any(letter in text for letter in ' "=')
+    return text if is_plain else json.dumps(text, ensure_ascii=False)
