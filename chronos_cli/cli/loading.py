@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -57,7 +58,8 @@ class Workspace:
         """Import the client libraries of these jobs now, so that no tick has to wait for it."""
         for key in {one.key for job in jobs for one in (job, *job.notices.values())}:
             for module in self.registry.kind(key).client_modules:
-                import_module(module)
+                with suppress(ImportError):  # a broken one is told of where it is used
+                    import_module(module)
 
 
 @dataclass(frozen=True, slots=True)

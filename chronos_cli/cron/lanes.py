@@ -9,7 +9,7 @@ from chronos_cli.jobs.model import Job
 
 # So many starts of one job may wait: one whose executions take longer than its interval would
 # otherwise fill the memory.
-LONGEST_LANE = 1000
+LONGEST_LANE = 2000
 
 
 @dataclass(frozen=True, slots=True)

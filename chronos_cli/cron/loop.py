@@ -46,8 +46,10 @@ class Loop:
         self._jumps = Jumps(clock)
         self._jobs: dict[str, Job] = {}
         self._stopping = False
-        # Ticks up to here may have been fired before the clock was set back.
+        # Ticks up to here may have been fired before the clock was corrected backwards.
         self._fired_until: datetime | None = None
+        # By job: ticks up to here were seen to before a restart, with a clock that was ahead.
+        self._seen_until: dict[str, datetime] = {}
 
     @property
     def cut_off(self) -> int:
@@ -137,11 +139,14 @@ class Loop:
     def _resume(self, job: Job, now: datetime) -> None:
         """Make up for what a job missed since its last recorded tick."""
         last = self._ledger.last_tick(job.id)
-        if last is None or last - now > CORRECTION:
+        if last is None:
             self._ledger.mark(job.id, in_zone(job, now))
         elif last < now:
             self._make_up(job, last, now)
-        if last is not None and last > now:
+        elif last - now <= CORRECTION:
+            self._seen_until[job.id] = last
+        else:
+            self._ledger.mark(job.id, in_zone(job, now))
             self._fired_until = max(self._fired_until or last, last)
 
     def _look(self, now: datetime) -> None:
@@ -192,13 +197,17 @@ class Loop:
             self._ledger.mark(job.id, one.scheduled_time)
             return
         execution_id = scheduled_id(job.id, one.scheduled_time)
-        if (
-            self._fired_until
-            and one.starts_at <= self._fired_until
-            and self._ledger.has(execution_id)
-        ):
-            return
-        self._queue.put(Due(job, execution_id, one.scheduled_time, one.starts_at, patient))
+        if not self._was_fired(one, execution_id):
+            self._queue.put(Due(job, execution_id, one.scheduled_time, one.starts_at, patient))
+
+    def _was_fired(self, one: Tick, execution_id: str) -> bool:
+        """Whether a tick comes again because the clock was set back."""
+        seen_until = self._seen_until.get(one.job.id)
+        if seen_until is not None and one.scheduled_time <= seen_until:
+            return True
+        if self._fired_until is None or one.starts_at > self._fired_until:
+            return False
+        return self._ledger.has(execution_id)
 
     def _on_end(self, job_id: str) -> None:
         self._queue.freed(job_id)

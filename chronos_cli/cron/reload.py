@@ -47,8 +47,11 @@ class Reloader:
         except InvalidInputError as error:
             told = [_line(problem) for problem in error.problems]
             self._refuse("the files have problems, the jobs stay as they are", told)
-        except (ChronosError, OSError) as error:
+        except ChronosError as error:
             self._refuse(f"{error}; the jobs stay as they are", None)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the jobs must go on
+            what = f"internal error: {type(error).__name__}: {error}"
+            self._refuse(f"{what}; the jobs stay as they are", None)
         else:
             self._adopt(jobset)
 
