@@ -4,8 +4,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from chronos_cli.dispatch.cloudevents import STRUCTURED_TYPE, Event, event_of
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.templates import Context, render
+from chronos_cli.dispatch.trace import TRACE_HEADERS
 from chronos_cli.jobs.model import Target
 
 JSON_TYPE = "application/json"
@@ -19,7 +21,9 @@ class Delivery:
 
     `target` is rendered. `payload` is the message as data (bytes for a file), `body` the same
     encoded. `metadata` goes along as headers, under the names that it has here.
-    `default_payload` tells that the user gave none, so that `payload` is the job's metadata.
+    `default_payload` tells that the user gave none, so that the body is the job's metadata and
+    no more. With an `event` the message is a CloudEvent: if that is structured, `body` and
+    `content_type` are the envelope's, else `event_headers` go along.
     `timeout` is the attempt's limit in seconds, for protocols that tell the far side of it; the
     limit itself is kept by the caller.
     """
@@ -33,6 +37,11 @@ class Delivery:
     metadata: dict[str, str]
     default_payload: bool
     timeout: float
+    event: Event | None = None
+
+    def event_headers(self, prefix: str) -> dict[str, str]:
+        """Return the attributes of a binary CloudEvent as headers; of any other message none."""
+        return {} if self.event is None else self.event.headers(prefix)
 
 
 def prepare(execution: Execution, attempt: int, timeout: float | None = None) -> Delivery:
@@ -48,16 +57,25 @@ def prepare(execution: Execution, attempt: int, timeout: float | None = None) ->
     else:
         value = payload.raw if payload.raw is not None else render(payload.value, context)
     body, content_type = encode(value)
+    content_type = payload.content_type or content_type
+    metadata = metadata_headers(execution, attempt)
+    target = render(job.target, context)
+    trace = {name: metadata[name] for name in TRACE_HEADERS if name in metadata}
+    event = event_of(context, target, trace, body, content_type)
+    is_enveloped = event is not None and event.is_structured
+    if event is not None and is_enveloped:
+        body, content_type = event.body(), STRUCTURED_TYPE
     return Delivery(
         execution=execution,
         attempt=attempt,
-        target=render(job.target, context),
+        target=target,
         payload=value,
         body=body,
-        content_type=payload.content_type or content_type,
-        metadata=metadata_headers(execution, attempt),
-        default_payload=payload.is_metadata,
+        content_type=content_type,
+        metadata=metadata,
+        default_payload=payload.is_metadata and not is_enveloped,
         timeout=job.spec.timeout if timeout is None else timeout,
+        event=event,
     )
 
 

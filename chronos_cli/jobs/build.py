@@ -10,6 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
+from chronos_cli.jobs.cloudevents import event_settings
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.document import Mapping, Node, Scalar, is_null
 from chronos_cli.jobs.merge import merged, overlaid
@@ -88,6 +89,8 @@ class JobBuilder:
         kind = self._kind(key, node, path) if key else None
         target: Any = self._target(node, key, kind, path) if key and kind else INVALID
         payload = self._payload(node, spec, path)
+        if not isinstance(spec, Invalid):
+            self._check_event(node, spec, key, target, path)
         if isinstance(spec, Invalid) or isinstance(target, Invalid):
             return None
         if not payload.is_metadata and (body := target.body_key()):
@@ -105,6 +108,20 @@ class JobBuilder:
             payload=payload,
             position=node.position,
         )
+
+    def _check_event(
+        self, node: Mapping, spec: JobSpec, key: str | None, target: Any, path: Path
+    ) -> None:
+        """Record what is wrong with the job's CloudEvent, also as this target would send it."""
+        event = None if isinstance(spec.cloudevents, Template) else event_settings(spec.cloudevents)
+        if event is None:
+            return
+        entry = node.entries.get("cloudevents")
+        where = entry.value if entry else node
+        self._reader.flaws(where, (*path, "cloudevents"), event.flaws())
+        if isinstance(target, Target) and key is not None:
+            flaws = target.event_flaws(event.mode or target.event_mode, event.extensions)
+            self._reader.flaws(node.entries[key].value, (*path, key), flaws)
 
     def _target_key(self, node: Mapping, path: Path) -> str | None:
         present = [key for key in node.entries if key in self._keys]

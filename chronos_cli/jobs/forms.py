@@ -54,6 +54,8 @@ _NAMES: dict[type, str] = {
 def type_name(member: Any) -> str:
     """Return what a type is called in messages."""
     inner = member.type if isinstance(member, types.Metadata) else member
+    if isinstance(inner, types.LiteralType):
+        return " or ".join(f"'{value}'" for value in inner.values)
     return _NAMES.get(type(inner), "a value")
 
 

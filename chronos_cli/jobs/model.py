@@ -1,11 +1,12 @@
 """What a job is, once its file has been read."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct
 
+from chronos_cli.jobs.cloudevents import CloudEvents, Mode
 from chronos_cli.problems import Flaw, Position
 from chronos_cli.units import Duration, FilePath, PositiveDuration
 
@@ -58,6 +59,10 @@ class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
         FilePath | None, Meta(description="A file, beside the job file, sent byte for byte")
     ] = None
     content_type: Annotated[str | None, Meta(description="Default: by the payload's kind")] = None
+    cloudevents: Annotated[
+        Mode | CloudEvents | None,
+        Meta(description="Send the message as a CloudEvent. Default: no"),
+    ] = None
 
 
 class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -100,8 +105,11 @@ class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The base of a protocol's target block: its fields are the block's keys.
 
-    It must import without the protocol's client library.
+    It must import without the protocol's client library. `event_mode` is how it carries a
+    CloudEvent unless the job says how.
     """
+
+    event_mode: ClassVar[Mode] = "binary"
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what types cannot say: checked when the file is loaded and after rendering."""
@@ -122,6 +130,14 @@ class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     def further_modules(self) -> dict[str, str]:
         """Return modules that this block needs beyond its protocol's, and the extras with them."""
         return {}
+
+    def partition_key(self, job_id: str) -> str | None:  # noqa: ARG002
+        """Return what the protocol spreads messages by: an event's `partitionkey`."""
+        return None
+
+    def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
+        """Yield what in this block goes against a CloudEvent; `extensions` are names."""
+        return iter(())
 
 
 class Settings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

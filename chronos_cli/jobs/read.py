@@ -120,6 +120,8 @@ class Reader:
         extra: dict[str, Any] = {}
         if isinstance(info, types.Metadata):
             extra, info = info.extra or {}, info.type
+        if extra.get("templates") and isinstance(node, Scalar) and node.template:
+            return self._checked_template(node, path)
         if parse := extra.get("parse"):
             value = self._parsed(node, parse, path)
             return value if value is INVALID else self._bounded(node, info, value, path)
@@ -185,6 +187,9 @@ class Reader:
     def _template(self, node: Scalar, path: Path) -> Any:
         if not self._templates:
             return self._no_template(node, path)
+        return self._checked_template(node, path)
+
+    def _checked_template(self, node: Scalar, path: Path) -> Any:
         try:
             check_template(node.text)
         except TemplateFailure as failure:

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatcher import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError
+from chronos_cli.protocols.grpc_event import event_message
 from chronos_cli.protocols.grpc_json import as_data, decoded, metadata_message, request_message
 from chronos_cli.protocols.grpc_link import Link, Links
 from chronos_cli.protocols.grpc_probe import permanent_cause
@@ -123,6 +124,8 @@ class _Call:
         """Return the method and the request message; nothing has been called yet."""
         method = self.method = await self._found()
         delivery = self._delivery
+        if delivery.event is not None:
+            return method, event_message(method, delivery.event)
         if delivery.default_payload:
             return method, metadata_message(method, delivery.payload)
         return method, request_message(method, delivery.payload, delivery.content_type)

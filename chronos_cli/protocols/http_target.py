@@ -1,11 +1,12 @@
 """The target block `webhook`, and what chronos.yaml may say of HTTP. No client is needed here."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from msgspec import Meta, Struct
 
+from chronos_cli.jobs.cloudevents import Mode, header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
@@ -64,6 +65,12 @@ class Webhook(Target, kw_only=True, frozen=True):
     http2: Annotated[bool, Meta(description="Offer HTTP/2 to the far side")] = False
     expect: Expect = Expect()
     tls: Tls | None = None
+
+    def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
+        """Yield what goes against a CloudEvent: headers of another one, a body that is none."""
+        yield from header_flaws(self.headers, mode, "ce-")
+        if mode == "structured" and (key := self.body_key()):
+            yield Flaw((key,), f"'{key}' cannot be a structured CloudEvent", "use binary")
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what types cannot say."""

@@ -170,7 +170,7 @@ def _target(delivery: Delivery) -> KafkaTarget:
 def _message(delivery: Delivery) -> dict[str, Any]:
     """Return key, value and headers; raises RejectedError when there are two values."""
     target = _target(delivery)
-    key = delivery.execution.job.id if target.key is UNSET else target.key
+    key = target.partition_key(delivery.execution.job.id)
     value: bytes | None = delivery.body
     if target.value is None:
         if not delivery.default_payload:
@@ -178,8 +178,11 @@ def _message(delivery: Delivery) -> dict[str, Any]:
         value = None
     own = target.header_list()
     headers: list[tuple[str, str | None]] = list(delivery.metadata.items())
+    headers += delivery.event_headers("ce_").items()
     if value is not None and not any(name.lower() == "content-type" for name, _ in own):
-        headers.append(("Content-Type", delivery.content_type))
+        # Readers of CloudEvents look for it by exactly this name.
+        name = "Content-Type" if delivery.event is None else "content-type"
+        headers.append((name, delivery.content_type))
     return {
         "key": _encoded(key),
         "value": value,

@@ -1,11 +1,12 @@
 """The target block `kafka`, and what chronos.yaml may say of Kafka. No client is needed here."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from chronos_cli.jobs.cloudevents import Mode, header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw, Path
@@ -168,6 +169,18 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
             for name, value in self.headers.items()
             for item in (value if isinstance(value, list) else [value])
         ]
+
+    def partition_key(self, job_id: str) -> str | None:
+        """Return the message's key, None for none."""
+        return job_id if self.key is UNSET else self.key
+
+    def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:
+        """Yield what would make another event of the message, or none."""
+        yield from header_flaws((name for name, _ in self.header_list()), mode, "ce_")
+        if self.value is None and mode == "structured":
+            yield Flaw(("value",), "a structured CloudEvent is the value", "make it binary")
+        if "partitionkey" in extensions:
+            yield Flaw(("key",), "the CloudEvent's 'partitionkey' is the message's key", "set that")
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what the types cannot say."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta, Struct
 
+from chronos_cli.dispatch.cloudevents import percent_encoded
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatcher import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
@@ -188,13 +189,17 @@ def _target(delivery: Delivery) -> Nats:
 def _headers(delivery: Delivery, target: Nats) -> dict[str, str]:
     """Return the job's own headers after ours; a header that the job sets replaces our default."""
     defaults = {MESSAGE_ID: delivery.execution.id, "Content-Type": delivery.content_type}
+    event = percent_encoded(delivery.event_headers("ce-"))
+    if event and delivery.event:
+        # The binding's draft has it here, its implementations in Content-Type.
+        event["ce-datacontenttype"] = delivery.event.attributes["datacontenttype"]
     if target.stream is not None:
         defaults["Nats-Expected-Stream"] = target.stream
     if target.expected_last_sequence is not None:
         defaults["Nats-Expected-Last-Sequence"] = str(target.expected_last_sequence)
     own = {name.lower() for name in target.headers}
     headers = {name: value for name, value in defaults.items() if name.lower() not in own}
-    return {**headers, **delivery.metadata, **target.headers}
+    return {**headers, **delivery.metadata, **event, **target.headers}
 
 
 def _check_size(client: "Client", headers: dict[str, str], body: bytes) -> None:

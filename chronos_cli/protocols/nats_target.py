@@ -1,13 +1,14 @@
 """The target block `nats`: its keys, and what can be checked without a server."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta, Struct
 
+from chronos_cli.jobs.cloudevents import Mode, header_flaws
 from chronos_cli.jobs.model import Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
@@ -95,6 +96,9 @@ class Server:
 class Nats(Target, kw_only=True, frozen=True):
     """Where a message goes, and how it is confirmed."""
 
+    # The binding of version 1.0.2 has no other.
+    event_mode: ClassVar[Mode] = "structured"
+
     url: Annotated[
         str | None,
         Meta(description="nats:// or tls://; or use 'servers'", examples=["nats://127.0.0.1:4222"]),
@@ -150,6 +154,10 @@ class Nats(Target, kw_only=True, frozen=True):
             yield from self.expect.flaws()
         if self.tls is not None:
             yield from self.tls.flaws()
+
+    def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
+        """Yield the headers that would make another event of it."""
+        yield from header_flaws(self.headers, mode, "ce-")
 
     def describe(self) -> str:
         """Return mode, subject and servers."""

@@ -6,13 +6,15 @@ unroutable. What it returns, and what it closes the channel for, is rejected; a 
 exchange and queue, and promises nothing more.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from collections.abc import Collection, Iterator, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from msgspec import Meta
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatcher import Preview, Receipt
+from chronos_cli.jobs.cloudevents import Mode
+from chronos_cli.jobs.cloudevents import header_flaws as event_header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
@@ -108,6 +110,10 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         dict[str, Any],
         Meta(description="Text, numbers, booleans, null, lists and mappings keep their types"),
     ] = {}
+    cloudevents_prefix: Annotated[
+        Literal["cloudEvents:", "cloudEvents_", "ce-"],
+        Meta(description="Of a binary CloudEvent's headers; Knative reads ce-"),
+    ] = "cloudEvents:"
     heartbeat: Annotated[
         Duration | None,
         Meta(description="Whole seconds; 0 for none. Default: what the broker proposes"),
@@ -127,6 +133,12 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         yield from header_flaws(self.headers)
         if self.tls is not None:
             yield from self.tls.flaws()
+
+    def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
+        """Yield what would make another event of the message, or none."""
+        yield from event_header_flaws(self.headers, mode, self.cloudevents_prefix)
+        if self.content_type is not None and mode == "structured":
+            yield Flaw(("content_type",), "a structured CloudEvent has its own", "set the job's")
 
     def describe(self) -> str:
         """Return the queue or exchange, and the servers without who we are there."""
@@ -280,7 +292,11 @@ def _message(delivery: Delivery, target: Rabbitmq) -> Message:
         "delivery_mode": _DELIVERY_MODES[target.persistent],
         "message_id": target.message_id or delivery.execution.id,
         "timestamp": timestamp(),
-        "headers": {**delivery.metadata, **encoded(target.headers)},
+        "headers": {
+            **delivery.metadata,
+            **delivery.event_headers(target.cloudevents_prefix),
+            **encoded(target.headers),
+        },
     }
     for name in _PLAIN_PROPERTIES:
         value = getattr(target, name)
