@@ -180,7 +180,9 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
         if self.value is None and mode == "structured":
             yield Flaw(("value",), "a structured CloudEvent is the value", "make it binary")
         if "partitionkey" in extensions:
-            yield Flaw(("key",), "the CloudEvent's 'partitionkey' is the message's key", "set that")
+            yield Flaw(
+                ("key",), "the CloudEvent's 'partitionkey' is the message's key", "set 'key'"
+            )
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what the types cannot say."""

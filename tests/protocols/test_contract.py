@@ -168,13 +168,14 @@ def test_cancelled_cleanly(harness: Harness, silent_port: SilentPort, tmp_path: 
 class FailsFirst:
     """A dispatcher whose first attempt is lost before the real one is asked."""
 
-    def __init__(self, real: Any) -> None:
-        self._real = real
+    real: Any
+    lost: Delivery
 
     async def send(self, delivery: Delivery) -> Receipt:
         if delivery.attempt == 1:
+            self.lost = delivery
             raise UnreachableError("lost on the way")
-        receipt = await self._real.send(delivery)
+        receipt = await self.real.send(delivery)
         assert isinstance(receipt, Receipt)
         return receipt
 
@@ -183,11 +184,38 @@ def test_the_execution_id_is_stable_over_retries(harness: Harness) -> None:
     target = harness.target()
     policy = {"max_attempts": 2, "initial_interval": "1ms"}
     job = load(document(harness, target, retry_policy=policy))
-    outcome = asyncio.run(dispatch([job], wrap=True))[0]
+    outcome = asyncio.run(dispatch([job], lossy=FailsFirst()))[0]
     assert outcome.status is Status.SUCCEEDED, outcome
     (message,) = harness.received(target)
     assert message.headers["x-chronos-attempt"] == "2"
     assert message.headers["x-chronos-execution-id"] == outcome.execution_id == "id-0"
+
+
+def test_the_trace_is_continued(harness: Harness) -> None:
+    target = harness.target()
+    trace, parent = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
+    env = {"TRACEPARENT": f"00-{trace}-{parent}-00", "TRACESTATE": "vendor=a b,other=1"}
+    result = chronos("run", "-", stdin=document(harness, target), env=env)
+    assert result.code == 0, result.out + result.err
+    (message,) = harness.received(target)
+    version, trace_id, parent_id, flags = message.headers["traceparent"].split("-")
+    assert (version, trace_id, flags) == ("00", trace, "00")
+    assert parent_id not in {parent, "0" * 16}
+    assert message.headers["tracestate"] == env["TRACESTATE"]
+
+
+def test_each_attempt_has_a_parent_id_of_its_own(harness: Harness) -> None:
+    target = harness.target()
+    policy = {"max_attempts": 2, "initial_interval": "1ms"}
+    job = load(document(harness, target, retry_policy=policy))
+    lossy = FailsFirst()
+    outcome = asyncio.run(dispatch([job], lossy=lossy))[0]
+    assert outcome.status is Status.SUCCEEDED, outcome
+    (message,) = harness.received(target)
+    lost = lossy.lost.metadata["traceparent"].split("-")
+    arrived = message.headers["traceparent"].split("-")
+    assert lost[1] == arrived[1]
+    assert lost[2] != arrived[2]
 
 
 def test_nothing_is_left_open(harness: Harness) -> None:
@@ -217,10 +245,12 @@ def open_sockets() -> int:
     return count
 
 
-async def dispatch(jobs: list[Job], *, wrap: bool = False) -> list[Outcome]:
+async def dispatch(jobs: list[Job], *, lossy: FailsFirst | None = None) -> list[Outcome]:
     kind: Any = Registry().kind(jobs[0].key)
     real = kind(kind.Settings())
-    dispatcher: Any = FailsFirst(real) if wrap else real
+    dispatcher: Any = real
+    if lossy is not None:
+        lossy.real, dispatcher = real, lossy
     clock = SystemClock()
     runner = Runner(clock)
     executions = [

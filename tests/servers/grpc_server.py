@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_tools import protoc
 
 HERE = Path(__file__).parent
-PROTOS = [str(HERE / "behaviour.proto"), str(HERE / "twin.proto")]
+PROTOS = [str(HERE / "behaviour.proto"), str(HERE / "twin.proto"), str(HERE / "events.proto")]
 GOOD = "Bearer the-right-token"
 VERSIONS = {
     "v1": "grpc.reflection.v1.ServerReflection",
@@ -70,6 +70,10 @@ class Behaviour:
         if sent != GOOD:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "who are you?")
         self.note("Free", request, context)
+        return self.taken(accepted=True)
+
+    async def event(self, request: Any, context: Any) -> Any:
+        self.note("Event", request, context)
         return self.taken(accepted=True)
 
     async def status(self, order: Any, context: Any) -> Any:
@@ -132,9 +136,11 @@ class Behaviour:
                 self.count, self.type(order).FromString, lambda one: one.SerializeToString()
             ),
         }
+        events = {"Take": unary(self.event, "io.cloudevents.v1.CloudEvent")}
         listing: Any = {"List": grpc.unary_unary_rpc_method_handler(self.seen_so_far, None, None)}
         return [
             grpc.method_handlers_generic_handler("test.v1.Behaviour", methods),
+            grpc.method_handlers_generic_handler("test.v1.Events", events),
             grpc.method_handlers_generic_handler("test.Seen", listing),
         ]
 

@@ -1,0 +1,74 @@
+"""An event's JSON form and its header values, against the specification and its own package."""
+
+import json
+from base64 import b64decode
+
+import pytest
+from cloudevents.core.formats.json import JSONFormat
+
+from chronos_cli.dispatch.cloudevents import Event, percent_encoded
+from chronos_cli.jobs.cloudevents import CloudEvents
+
+ATTRIBUTES = {"specversion": "1.0", "id": "1", "source": "/a", "type": "t"}
+
+
+def body_of(data: bytes, content_type: str) -> bytes:
+    return Event("structured", {**ATTRIBUTES, "datacontenttype": content_type}, data).body()
+
+
+@pytest.mark.parametrize(
+    ("data", "content_type", "expected"),
+    [
+        (b'{"a": 1.50}', "application/json", {"a": 1.5}),
+        (b"[1]", "application/vnd.acme+json; charset=UTF-8", [1]),
+        (b"null", "application/json", None),
+        ("Grüße".encode(), "text/plain; charset=utf-8", "Grüße"),
+        ("Grüße".encode("latin-1"), "text/plain; charset=latin-1", "Grüße".encode("latin-1")),
+        (b"\xff", "text/plain", b"\xff"),
+        (b"no JSON", "application/json", b"no JSON"),
+        (b"NaN", "application/json", b"NaN"),
+        (b"[" * 100_000, "application/json", b"[" * 100_000),
+        (b"\x00\x01", "application/octet-stream", b"\x00\x01"),
+        (b"", "application/octet-stream", b""),
+    ],
+)
+def test_data(data: bytes, content_type: str, expected: object) -> None:
+    body = body_of(data, content_type)
+    members = json.loads(body)
+    found = members["data"] if "data" in members else b64decode(members["data_base64"])
+    assert found == expected
+    event = JSONFormat().read(None, body)
+    assert event.get_id() == "1"
+    assert event.get_data() == expected
+
+
+def test_json_data_stays_as_it_was_written() -> None:
+    assert b'"data":{"b": 1.50, "a": 1e2}}' in body_of(b'{"b": 1.50, "a": 1e2}', "text/json")
+
+
+def test_header_values() -> None:
+    """The HTTP binding's own example, and the letters that it names."""
+    value = "Euro € 😀"
+    assert percent_encoded({"ce-x": value}) == {"ce-x": "Euro%20%E2%82%AC%20%F0%9F%98%80"}
+    assert percent_encoded({"ce-x": 'a"%~!'}) == {"ce-x": "a%22%25~!"}
+
+
+@pytest.mark.parametrize(
+    ("source", "is_valid"),
+    [
+        ("/chronos/jobs/a", True),
+        ("urn:uuid:6e8bc430-9c3a-11d9-9669-0800200c9a66", True),
+        ("mailto:jobs@example.com", True),
+        ("https://[::1]:8080/a?b=%20#c", True),
+        ("jobs", True),
+        ("./a:b", True),
+        ("1a:b", False),
+        ("a b", False),
+        ("/a%2", False),
+        ("/a#b#c", False),
+        ("/ü", False),
+        ("", False),
+    ],
+)
+def test_source(source: str, is_valid: bool) -> None:
+    assert (not list(CloudEvents(source=source).flaws())) == is_valid
