@@ -1,8 +1,8 @@
 """HTTP's far sides: the test server, plain and over TLS."""
 
-import itertools
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -17,10 +17,9 @@ class WebhookHarness:
     def __init__(self, plain: HttpServer, secured: HttpServer) -> None:
         self._plain = plain
         self._secured = secured
-        self._numbers = itertools.count()
 
     def target(self) -> dict[str, Any]:
-        return {"url": f"{self._plain.url}/status/200?contract={next(self._numbers)}"}
+        return {"url": f"{self._plain.url}/status/200?contract={uuid4().hex}"}
 
     def received(self, target: dict[str, Any], limit: float = 10.0) -> list[Received]:
         server = self._secured if target["url"].startswith("https") else self._plain
@@ -40,7 +39,7 @@ class WebhookHarness:
         return {"url": f"{url}/auth/x"}
 
     def tls(self, ca: str) -> dict[str, Any]:
-        url = f"{self._secured.url}/status/200?contract={next(self._numbers)}"
+        url = f"{self._secured.url}/status/200?contract={uuid4().hex}"
         return {"url": url, "tls": {"ca": ca}}
 
 
