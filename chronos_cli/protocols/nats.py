@@ -191,7 +191,7 @@ def _headers(delivery: Delivery, target: Nats) -> dict[str, str]:
     defaults = {MESSAGE_ID: delivery.execution.id, "Content-Type": delivery.content_type}
     event = percent_encoded(delivery.event_headers("ce-"))
     if event and delivery.event:
-        # The binding's draft has it here, its implementations in Content-Type.
+        # Readers may look for it here or in Content-Type; version 1.0.2 does not say.
         event["ce-datacontenttype"] = delivery.event.attributes["datacontenttype"]
     if target.stream is not None:
         defaults["Nats-Expected-Stream"] = target.stream
