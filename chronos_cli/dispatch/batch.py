@@ -30,6 +30,9 @@ class Journal(Protocol):
         ...
 
 
+_INSIST_AFTER = 0.3
+
+
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
     """How a batch is run.
@@ -72,9 +75,16 @@ class Batch:
         return outcomes
 
     def stop(self) -> None:
-        """Interrupt everything that has not ended."""
-        for task in self._tasks:
+        """Interrupt everything that has not ended, again and again until it has.
+
+        Client libraries lose a cancellation now and then: `asyncio.wait_for` of Python 3.11 does
+        when it comes in the moment in which what it waits for is there.
+        """
+        pending = [task for task in self._tasks if not task.done()]
+        for task in pending:
             task.cancel()
+        if pending:
+            asyncio.get_running_loop().call_later(_INSIST_AFTER, self.stop)
 
     async def _one(self, execution: Execution) -> Outcome:
         outcome = await self._outcome(execution)

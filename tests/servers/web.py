@@ -47,6 +47,12 @@ class Web:
         return request
 
 
+class Server(ThreadingHTTPServer):
+    """One that many may call at the same moment."""
+
+    request_queue_size = 128
+
+
 class UnixServer(ThreadingHTTPServer):
     address_family = socket.AF_UNIX
 
@@ -94,7 +100,7 @@ def serving(
         server = UnixServer(str(unix), Handler)  # type: ignore[arg-type] # a path is an address
         url = "http://localhost"
     else:
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = Server(("127.0.0.1", 0), Handler)
         url = f"http{'s' if context else ''}://127.0.0.1:{server.server_port}"
     if context is not None:
         server.socket = context.wrap_socket(
@@ -147,7 +153,7 @@ def proxying(login: str | None = None) -> Iterator[Web]:
                     self.wfile.write(data)
             self.close_connection = True
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     with _running(server):
         yield Web(f"http://127.0.0.1:{server.server_port}", seen)
