@@ -1,0 +1,90 @@
+"""Running the real loop as a process, and reading its log."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from tests.support import HttpServer, command, environment, headers
+
+
+class Cron:
+    """`chronos cron` as a process; its log is JSON in a file."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *arguments: str,
+        env: dict[str, str] | None = None,
+        log: str = "log.jsonl",
+        log_format: str = "json",
+        stdin: Path = Path(os.devnull),
+    ) -> None:
+        self.log = folder / log
+        self._stderr = self.log.open("ab")
+        self._began = self.log.stat().st_size
+        state = () if "--state" in arguments else ("--state", str(folder / "state.sqlite"))
+        with stdin.open("rb") as stream:
+            self.process = subprocess.Popen(
+                command("cron", *arguments, *state, "--log-format", log_format),
+                stdin=stream,
+                stdout=subprocess.DEVNULL,
+                stderr=self._stderr,
+                env=environment(env),
+                cwd=folder,
+            )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait(timeout=10)
+        self._stderr.close()
+
+    @property
+    def text(self) -> str:
+        """What this process has written."""
+        with self.log.open("rb") as stream:
+            stream.seek(self._began)
+            return stream.read().decode()
+
+    def events(self, kind: str) -> list[dict[str, Any]]:
+        lines = [line for line in self.text.splitlines() if line.startswith("{")]
+        return [event for event in map(json.loads, lines) if event["event"] == kind]
+
+    def wait_for(self, kind: str, count: int = 1, limit: float = 30) -> list[dict[str, Any]]:
+        end = time.monotonic() + limit
+        while len(found := self.events(kind)) < count:
+            assert time.monotonic() < end, f"no {kind} in {limit} s:\n{self.text}"
+            assert self.process.poll() is None, f"ended before {kind}:\n{self.text}"
+            time.sleep(0.02)
+        return found
+
+    def send(self, number: int) -> None:
+        os.kill(self.process.pid, number)
+
+    def stop(self, number: int = signal.SIGTERM, limit: float = 30) -> int:
+        """Send a signal; return the exit code."""
+        self.send(number)
+        return self.wait(limit)
+
+    def wait(self, limit: float = 30) -> int:
+        return self.process.wait(timeout=limit)
+
+
+def deliveries(server: HttpServer, paths: Sequence[str]) -> dict[str, list[tuple[datetime, str]]]:
+    """Scheduled time and execution ID of every request, by path, in the order of arrival."""
+    found: dict[str, list[tuple[datetime, str]]] = {path: [] for path in paths}
+    for request in server.requests():
+        if request["path"] in found:
+            sent = headers(request)
+            moment = datetime.fromisoformat(sent["x-chronos-scheduled-time"])
+            found[request["path"]].append((moment, sent["x-chronos-execution-id"]))
+    return found

@@ -1,0 +1,342 @@
+"""The real program: signals, reload, crashes, and what it says of them."""
+
+import os
+import pty
+import random
+import resource
+import signal
+import socket
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from chronos_cli.dispatch.execution import scheduled_id
+from tests.cron.program import Cron, deliveries
+from tests.support import HttpServer, chronos, command, headers, write
+
+
+def a_job(url: str, name: str = "a", schedule: str = "@every 1s", more: str = "") -> str:
+    return f'name: {name}\nschedule: "{schedule}"\nwebhook: {{url: "{url}"}}\n{more}'
+
+
+@pytest.fixture
+def path() -> str:
+    """A path of the server that no other test uses."""
+    return f"/status/200?{uuid4().hex}"
+
+
+class TestStart:
+    def test_a_second_loop_on_one_state_is_refused_and_names_the_first(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        write(tmp_path, a_job(server.url + path))
+        with Cron(tmp_path, "job.yaml") as first:
+            first.wait_for("started")
+            with Cron(tmp_path, "job.yaml", log="second.jsonl") as second:
+                assert second.wait() == 3
+                assert f"pid {first.process.pid}" in second.text
+                assert "--state" in second.text
+            assert first.stop() == 0
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            (
+                "name: a\nschedul: '@daily'\nwebhook: {url: 'http://h/'}\n",
+                "did you mean 'schedule'",
+            ),
+            ("name: a\nwebhook: {url: 'http://h/'}\n", "job.yaml:1:1: no job has a schedule"),
+        ],
+    )
+    def test_invalid_files_and_nothing_scheduled_are_refused(
+        self, tmp_path: Path, text: str, told: str
+    ) -> None:
+        write(tmp_path, text)
+        result = chronos("cron", "job.yaml", "--state", "state.sqlite", cwd=tmp_path)
+        assert result.code == 3
+        assert told in result.err
+        assert not (tmp_path / "state.sqlite").exists()
+
+    def test_a_state_that_cannot_be_written_is_refused(self, tmp_path: Path) -> None:
+        write(tmp_path, a_job("http://127.0.0.1:1/"))
+        result = chronos("cron", "job.yaml", "--state", "job.yaml/state", cwd=tmp_path)
+        assert result.code == 3
+        assert "--state PATH" in result.err
+
+    def test_a_bad_grace_is_a_matter_of_usage(self, tmp_path: Path) -> None:
+        result = chronos("cron", "job.yaml", "--grace", "soon", cwd=tmp_path)
+        assert result.code == 2
+        assert "--grace: 'soon' is not a duration" in result.err
+
+
+class TestStop:
+    @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+    def test_a_drained_stop_is_a_success(
+        self, tmp_path: Path, server: HttpServer, number: int
+    ) -> None:
+        slow = f"/slow/1/{uuid4().hex}"
+        write(tmp_path, a_job(server.url + slow))
+        with Cron(tmp_path, "job.yaml") as cron:
+            server.wait_for(slow)
+            assert cron.stop(number) == 0
+            ended = cron.events("ended")
+            assert ended
+            assert {event["status"] for event in ended} == {"succeeded"}
+            assert len(ended) == len(server.requests(slow))
+            assert cron.events("stopped")
+
+    @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+    def test_what_does_not_end_within_the_grace_is_cut_off(
+        self, tmp_path: Path, server: HttpServer, number: int, code: int
+    ) -> None:
+        write(tmp_path, a_job(f"{server.url}/silent/{uuid4().hex}"))
+        with Cron(tmp_path, "job.yaml", "--grace", "300ms") as cron:
+            cron.wait_for("fired")
+            assert cron.stop(number) == code
+            assert {event["status"] for event in cron.events("ended")} == {"interrupted"}
+            shown = chronos("history", "--state", "state.sqlite", "--output", "json", cwd=tmp_path)
+            assert {entry["status"] for entry in shown.report["results"]} == {"interrupted"}
+
+    def test_a_second_signal_ends_it_at_once(self, tmp_path: Path, server: HttpServer) -> None:
+        write(tmp_path, a_job(f"{server.url}/silent/{uuid4().hex}"))
+        with Cron(tmp_path, "job.yaml", "--grace", "30s") as cron:
+            cron.wait_for("fired")
+            cron.send(signal.SIGTERM)
+            cron.wait_for("draining")
+            began = time.monotonic()
+            assert cron.stop(signal.SIGTERM) == 143
+            assert time.monotonic() - began < 5
+
+    def test_notices_of_what_ended_are_still_sent(self, tmp_path: Path, server: HttpServer) -> None:
+        told = f"/slow/0.5/{uuid4().hex}"
+        notice = f'on_success: {{webhook: {{url: "{server.url}{told}"}}}}\n'
+        write(tmp_path, a_job(f"{server.url}/slow/0.5/{uuid4().hex}", more=notice))
+        with Cron(tmp_path, "job.yaml") as cron:
+            cron.wait_for("fired")
+            assert cron.stop() == 0
+            assert len(server.requests(told)) == len(cron.events("ended")) > 0
+            assert cron.events("notice_failed") == []
+
+    def test_a_terminal_that_is_gone_ends_it(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        name = write(tmp_path, a_job(server.url + path))
+        child, terminal = pty.fork()
+        if child == 0:
+            os.chdir(tmp_path)
+            arguments = command("cron", name, "--state", str(tmp_path / "state.sqlite"))
+            os.execv(arguments[0], arguments)
+        server.wait_for(path)
+        os.close(terminal)  # the kernel sends SIGHUP
+        end = time.monotonic() + 20
+        while (done := os.waitpid(child, os.WNOHANG)) == (0, 0):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert os.waitstatus_to_exitcode(done[1]) == 0
+
+
+class TestReload:
+    def test_a_good_set_is_taken_over_and_a_bad_one_refused_as_a_whole(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        added = f"/status/200?{uuid4().hex}"
+        write(tmp_path, a_job(server.url + path))
+        with Cron(tmp_path, str(tmp_path)) as cron:
+            server.wait_for(path)
+            write(tmp_path, a_job(server.url + added, "b"), "more.yaml")
+            write(tmp_path, "name: c\nschedule: 61 * * * *\nwebhook: {}\n", "bad.yaml")
+            cron.send(signal.SIGHUP)
+            (refused,) = cron.wait_for("reload_refused")
+            assert len(refused["problems"]) == 2
+            assert all("bad.yaml:" in line for line in refused["problems"])
+            seen = len(server.requests(path))
+            server.wait_for(path, seen + 2)
+            assert server.requests(added) == []
+            (tmp_path / "bad.yaml").unlink()
+            cron.send(signal.SIGHUP)
+            (reloaded,) = cron.wait_for("reloaded")
+            assert (reloaded["jobs"], reloaded["added"]) == (2, 1)
+            server.wait_for(added)
+            assert cron.stop() == 0
+        (times,) = deliveries(server, [path]).values()
+        assert_no_tick_is_lost(times)
+
+    def test_watch_sees_a_configmap_being_swapped(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        """Kubernetes writes a new folder and turns the link `..data` to it."""
+        mounted = tmp_path / "jobs"
+        mounted.mkdir()
+        second = f"/status/200?{uuid4().hex}"
+        for folder, url in (("..1", path), ("..2", second)):
+            (mounted / folder).mkdir()
+            write(mounted / folder, a_job(server.url + url))
+        (mounted / "..data").symlink_to("..1")
+        (mounted / "job.yaml").symlink_to("..data/job.yaml")
+        with Cron(tmp_path, "jobs", "--watch") as cron:
+            server.wait_for(path)
+            (mounted / "..new").symlink_to("..2")
+            (mounted / "..new").rename(mounted / "..data")
+            (reloaded,) = cron.wait_for("reloaded", limit=15)
+            assert reloaded["changed"] == 1
+            server.wait_for(second)
+            assert cron.stop() == 0
+
+    def test_standard_input_cannot_be_read_again(self, tmp_path: Path, server: HttpServer) -> None:
+        name = write(tmp_path, a_job(f"{server.url}/status/200?{uuid4().hex}"))
+        with Cron(tmp_path, "-", stdin=Path(name)) as cron:
+            cron.wait_for("fired")
+            cron.send(signal.SIGHUP)
+            (refused,) = cron.wait_for("reload_refused")
+            assert "standard input cannot be read again" in refused["message"]
+            assert cron.stop() == 0
+
+
+def assert_no_tick_is_lost(times: list[tuple[datetime, str]]) -> None:
+    """Every second from the first to the last has one execution ID, and no other."""
+    ids: dict[datetime, set[str]] = {}
+    for moment, execution_id in times:
+        ids.setdefault(moment, set()).add(execution_id)
+    moments = sorted(ids)
+    first, last = moments[0], moments[-1]
+    seconds = int((last - first).total_seconds())
+    assert moments == [first + timedelta(seconds=n) for n in range(seconds + 1)]
+    assert all(len(found) == 1 for found in ids.values())
+    assert len({one for found in ids.values() for one in found}) == len(ids)
+
+
+def test_kill_9_at_any_moment_loses_no_tick_and_gives_none_two_ids(
+    tmp_path: Path, server: HttpServer
+) -> None:
+    """CHRONOS_TEST_KILLS and CHRONOS_TEST_SEED make it longer, and the same again."""
+    kills = int(os.environ.get("CHRONOS_TEST_KILLS", "8"))
+    seed = int(os.environ.get("CHRONOS_TEST_SEED", "0")) or random.SystemRandom().randrange(10**6)
+    chance = random.Random(seed)
+    paths = [f"/slow/0.3/{uuid4().hex}", f"/status/200?{uuid4().hex}"]
+    jobs = [a_job(server.url + one, name) for one, name in zip(paths, "ab", strict=True)]
+    write(tmp_path, "---\n".join(jobs))
+    for _ in range(kills):
+        with Cron(tmp_path, "job.yaml") as cron:
+            cron.wait_for("started")
+            time.sleep(chance.uniform(0, 1.5))
+            cron.process.kill()
+    with Cron(tmp_path, "job.yaml") as cron:
+        cron.wait_for("ended", 6)
+        assert cron.stop() == 0
+    for times in deliveries(server, paths).values():
+        assert_no_tick_is_lost(times)
+        names = {scheduled_id(name, moment): moment for moment, _ in times for name in "ab"}
+        assert all(execution_id in names for _, execution_id in times), f"seed {seed}"
+
+
+def test_three_jobs_every_second_through_a_reload_and_a_stop(
+    tmp_path: Path, server: HttpServer
+) -> None:
+    """CHRONOS_TEST_SECONDS makes it longer."""
+    seconds = int(os.environ.get("CHRONOS_TEST_SECONDS", "8"))
+    paths = [f"/status/200?{uuid4().hex}" for _ in range(3)]
+    jobs = [a_job(server.url + one, name) for one, name in zip(paths, "abc", strict=True)]
+    write(tmp_path, "---\n".join(jobs))
+    with Cron(tmp_path, "job.yaml") as cron:
+        cron.wait_for("fired")
+        time.sleep(seconds / 2)
+        cron.send(signal.SIGHUP)
+        cron.wait_for("reloaded")
+        time.sleep(seconds / 2)
+        assert cron.stop() == 0
+        fired = cron.events("fired")
+        assert {event["status"] for event in cron.events("ended")} == {"succeeded"}
+    found = deliveries(server, paths)
+    for times in found.values():
+        assert_no_tick_is_lost(times)
+        assert len(times) == len(set(times)) >= seconds
+    assert sum(map(len, found.values())) == len(fired)
+    spans = {(times[0][0], times[-1][0]) for times in found.values()}
+    assert len(spans) == 1, "each of the three has fired at the same ticks"
+
+
+class TestState:
+    def test_ignore_leaves_what_was_cut_off(self, tmp_path: Path, server: HttpServer) -> None:
+        slow = f"/slow/5/{uuid4().hex}"
+        write(tmp_path, a_job(server.url + slow, more="on_interrupted: ignore\n"))
+        with Cron(tmp_path, "job.yaml") as cron:
+            server.wait_for(slow)
+            cron.process.kill()
+        with Cron(tmp_path, "job.yaml", "--grace", "0s") as cron:
+            (recovered, *_) = cron.wait_for("recovered")
+            assert recovered["action"] == "ignore"
+            cron.stop()
+        first = headers(server.requests(slow)[0])["x-chronos-execution-id"]
+        ids = [headers(request)["x-chronos-execution-id"] for request in server.requests(slow)]
+        assert ids.count(first) == 1
+
+    def test_a_disk_that_fills_up_later_stops_nothing(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        write(tmp_path, a_job(server.url + path))
+        with Cron(tmp_path, "job.yaml") as cron:
+            server.wait_for(path)
+            # The log goes to a file as well, so that one may still grow; the state's journal
+            # soon would have to.
+            size = (tmp_path / "state.sqlite-wal").stat().st_size
+            limit = max(size, cron.log.stat().st_size + 8000)
+            pid = cron.process.pid
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+            seen = len(server.requests(path))
+            cron.wait_for("state_failed", limit=60)
+            server.wait_for(path, seen + 3)
+            infinite = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, infinite)
+            cron.wait_for("state_restored")
+            assert cron.stop() == 0
+
+
+class TestTold:
+    def test_text_lines_hold_no_secret_and_no_line_breaks(
+        self, tmp_path: Path, server: HttpServer
+    ) -> None:
+        job = a_job(f"{server.url}/echo-auth/x", more="retry_policy: {max_attempts: 1}\n").replace(
+            "}\n", ', headers: {Authorization: "Bearer ${TOKEN}"}}\n', 1
+        )
+        write(tmp_path, job)
+        env = {"TOKEN": "s3cret-of-the-house"}
+        with Cron(tmp_path, "job.yaml", log_format="text", env=env) as cron:
+            end = time.monotonic() + 20
+            while " ended " not in cron.text:
+                assert time.monotonic() < end, cron.text
+                time.sleep(0.05)
+            assert cron.stop() == 0
+            assert "s3cret" not in cron.text
+            assert "status=rejected code=400" in cron.text
+            assert all(line[:2] == "20" and line[23] == "Z" for line in cron.text.splitlines())
+
+    def test_the_service_manager_is_told(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        write(tmp_path, a_job(server.url + path))
+        address = str(tmp_path / "notify")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+            manager.bind(address)
+            manager.settimeout(15)
+            env = {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "400000"}
+
+            def next_but_alive() -> list[str]:
+                while (message := manager.recv(4096).decode()) == "WATCHDOG=1":
+                    pass
+                return message.split("\n")
+
+            with Cron(tmp_path, "job.yaml", env=env) as cron:
+                assert next_but_alive() == ["READY=1"]
+                alive = [time.monotonic() for _ in range(4) if manager.recv(4096) == b"WATCHDOG=1"]
+                assert len(alive) == 4
+                cron.send(signal.SIGHUP)
+                reloading, since = next_but_alive()
+                assert reloading == "RELOADING=1"
+                assert abs(int(since.partition("=")[2]) / 1e6 - time.monotonic()) < 10
+                assert next_but_alive() == ["READY=1"]
+                cron.send(signal.SIGTERM)
+                assert next_but_alive() == ["STOPPING=1"]
+                assert cron.wait() == 0
