@@ -195,4 +195,5 @@ def _keystore(prefix: str, identity: Identity) -> dict[str, str]:
 
 
 def _cluster_id() -> str:
-    return urlsafe_b64encode(uuid4().bytes).decode("ascii").rstrip("=")
+    """Make an ID that does not begin with a dash, which would be read as an option."""
+    return "k" + urlsafe_b64encode(uuid4().bytes).decode("ascii").rstrip("=")[1:]
