@@ -82,7 +82,7 @@ class Service:
         ]
         if self._options.watch:
             helpers.append(watch_files(Watch(self._files), self._clock, reloader.ask))
-        tasks = [asyncio.create_task(helper) for helper in helpers]
+        tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
         self._manager.ready()
         await loop.run()
         self._manager.stopping()
@@ -151,3 +151,11 @@ class Service:
             line = json.dumps(redactor.data(event_document(event)), ensure_ascii=False)
         with suppress(OSError):  # a full disk or a closed terminal must not stop the jobs
             self._output.note(line)
+
+
+async def _watched(helper: Coroutine[Any, Any, None], loop: Loop) -> None:
+    """Run what goes beside the loop; a bug in it must not pass unseen."""
+    try:
+        await helper
+    except Exception as error:  # noqa: BLE001 - raised again, from the loop
+        loop.fail(error)

@@ -46,6 +46,7 @@ class Loop:
         self._jumps = Jumps(clock)
         self._jobs: dict[str, Job] = {}
         self._stopping = False
+        self._failure: BaseException | None = None
         # Ticks up to here may have been fired before the clock was corrected backwards.
         self._fired_until: datetime | None = None
         # By job: ticks up to here were seen to before a restart, with a clock that was ahead.
@@ -89,9 +90,14 @@ class Loop:
         while not self._stopping:
             self._look(self._clock.now())
             self._queue.pump()
-            if self._crew.failure is not None:
-                raise self._crew.failure
+            if error := self._failure or self._crew.failure:
+                raise error
             await self._alarm.sleep_until(self._plan.next_instant())
+
+    def fail(self, error: BaseException) -> None:
+        """End `run` with a bug in what runs beside it: better than going on without it."""
+        self._failure = error
+        self._alarm.ring()
 
     def stop(self) -> None:
         """Start nothing any more; `run` returns."""

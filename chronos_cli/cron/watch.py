@@ -47,5 +47,5 @@ class Watch:
     def _look(self) -> Print:
         try:
             return fingerprint(self._list_files())
-        except UsageError:  # a folder that is gone, or has no file for the moment
+        except (UsageError, OSError):  # a folder that is gone, or has no file for the moment
             return frozenset()

@@ -583,6 +583,15 @@ class TestNotices:
 
 
 class TestTrouble:
+    def test_a_bug_beside_the_loop_ends_it(self, stage: Stage) -> None:
+        async def play() -> None:
+            await stage.play(job())
+            stage.loop.fail(ZeroDivisionError("a bug"))
+            await stage.task
+
+        with pytest.raises(ZeroDivisionError):
+            asyncio.run(play())
+
     def test_a_bug_in_a_plug_in_ends_its_execution_only(self, stage: Stage) -> None:
         async def play() -> None:
             await stage.play(job(fails="bug"), job("b"))
