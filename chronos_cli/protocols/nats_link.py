@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # With several servers, one that does not answer must leave time for the next.
 _NEXT_SERVER_AFTER = 2.0
+_CANCEL_AGAIN_AFTER = 0.1
 
 T = TypeVar("T")
 Operation = Callable[["Client"], Coroutine[Any, Any, T]]
@@ -33,6 +34,11 @@ class Send:
     needs_inbox: bool = False
     refused: RejectedError | None = None
     over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def identity(self) -> tuple[str, str | None, bool]:
+        """What the server could name when it refuses it."""
+        return self.subject, self.reply, self.needs_inbox
 
     def is_meant(self, said: str) -> bool:
         """Whether a permissions violation, as the library tells it, is about this message.
@@ -55,8 +61,9 @@ class Link:
         self._access = access
         self._context = self._make_context()
         self._sends: set[Send] = set()
-        # Those that were cancelled, for what the server still has to say of them.
-        self._cut_off: list[Send] = []
+        # Those that were cancelled or refused, for what the server still has to say of them: one
+        # violation refuses all of a subject, and the server tells of each.
+        self._over: dict[tuple[str, str | None, bool], Send] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._next_ping: asyncio.Task[None] | None = None
         self._client: Client | None = None
@@ -96,12 +103,13 @@ class Link:
                 send.over.set()
             await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
             if send.refused is not None:
+                self._over[send.identity] = send
                 raise send.refused
             if not task.done():
                 raise self._loss(client)
             return await self._result(task)
         except asyncio.CancelledError:
-            self._cut_off.append(send)
+            self._over[send.identity] = send
             raise
         finally:
             self._sends.discard(send)
@@ -123,9 +131,7 @@ class Link:
         self._opening.cancel()
         if self._client is not None:
             await self._client.abandon()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(self._opening, *self._tasks, return_exceptions=True)
+        await _end({self._opening, *self._tasks})
 
     def _round_trip(self, client: "Client") -> Awaitable[None]:
         """Wait for a ping that has yet to be sent, with all who ask for one before it is.
@@ -258,12 +264,25 @@ class Link:
         if "subscription to" in said:
             self._no_inbox = said
         meant = {send for send in self._sends if send.is_meant(said)}
-        if not meant and not any(send.is_meant(said) for send in self._cut_off):
+        if not meant and not any(send.is_meant(said) for send in self._over.values()):
             # No message can be found for it: better refuse them all than a false success.
             meant = self._sends
         for send in meant:
             send.refused = self._refusal(said)
             send.over.set()
+
+
+async def _end(tasks: "set[asyncio.Task[Any]]") -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not always enough: `asyncio.wait_for` of Python 3.11, which the library uses, loses a
+    cancellation that comes in the moment in which what it waits for is there.
+    """
+    pending = tasks
+    while pending:
+        for task in pending:
+            task.cancel()
+        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_AFTER)
 
 
 def _quoted(subject: str) -> str:

@@ -319,3 +319,20 @@ def test_a_ping_that_overtakes_proves_nothing() -> None:
         await asyncio.sleep(0.05)
 
     together(talk)
+
+
+@pytest.mark.parametrize("turns", range(12))
+def test_cancelled_at_any_moment_of_connecting(silent_port: int, turns: int) -> None:
+    """Whatever the event loop has got to when the send is cancelled, `close` comes to an end."""
+
+    async def talk() -> None:
+        dispatcher = NatsDispatcher(NatsSettings())
+        target = {"url": f"nats://127.0.0.1:{silent_port}", "subject": "x"}
+        send = asyncio.create_task(dispatcher.send(delivery(target)))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        send.cancel()
+        await asyncio.gather(send, return_exceptions=True)
+        await asyncio.wait_for(dispatcher.close(), 5)
+
+    asyncio.run(talk())
