@@ -18,6 +18,7 @@ from chronos_cli.problems import Position, Problem
 
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 50
+_TOO_DEEP = f"more than {MAX_DEPTH} levels deep"
 # Of mistakes in the text itself; a file with more is something else than a job file.
 MAX_PROBLEMS = 200
 
@@ -223,7 +224,7 @@ class _Composer:
             stack.append(node)
             keys.append(None)
             if len(stack) > MAX_DEPTH:
-                self._stop(node.position, f"more than {MAX_DEPTH} levels deep")
+                self._stop(node.position, _TOO_DEEP)
 
     def _node(self, event: Any) -> Node:
         mark = event.start_mark
@@ -299,7 +300,12 @@ class _Composer:
         if line > len(lines):
             # The end of the file, which has no line of its own to point at.
             line, column = len(lines), len(lines[-1]) + 1
+        position = Position(self._name, line, column)
+        if "nesting depth" in message:
+            # The C scanner reads ahead, so that its own bound is met before ours is.
+            self._add(position, _TOO_DEEP)
+            return
         hint = None
         if "\t" in lines[line - 1][: max(column, 1)]:
             message, hint = f"a tab is not allowed here ({message})", "indent with spaces"
-        self._add(Position(self._name, line, column), f"not valid YAML: {message}", hint)
+        self._add(position, f"not valid YAML: {message}", hint)

@@ -147,6 +147,15 @@ def test_hostile_documents_end_in_a_message_at_once(tmp_path: Path, text: bytes)
     assert time.process_time() - began < 1
 
 
+@pytest.mark.parametrize("opener", ["[", "{a: ", "- "])
+def test_too_deep_is_told_in_one_way_however_deep_it_is(tmp_path: Path, opener: str) -> None:
+    path = tmp_path / "job.yaml"
+    for depth in (60, 2000):
+        path.write_text(opener * depth)
+        (problem,) = load(path).problems
+        assert (problem.position.line, problem.message) == (1, "more than 50 levels deep")
+
+
 def test_a_file_over_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "job.yaml"
     path.write_bytes(b"#" * (16 * 2**20 + 1))
