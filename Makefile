@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint format reference completions clean
+.PHONY: help demo test faults fuzz bench lint format reference completions clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -16,6 +16,14 @@ demo: $(VENV)/.installed  ## Send the sample jobs to a receiver on this machine
 test: $(VENV)/.installed-dev  ## Run the tests, against real brokers that it brings along
 	@$(BIN)/python -m tests.brokers.provision
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+faults: $(VENV)/.installed-dev  ## Minutes of killing, stopping and reloading the loop
+	@$(BIN)/python -m tests.brokers.provision
+	CHRONOS_TEST_SECONDS=60 $(BIN)/pytest tests/cron/test_three_protocols.py
+	CHRONOS_TEST_KILLS=300 $(BIN)/pytest tests/cron/test_program.py -k kill_9
+
+fuzz: $(VENV)/.installed-dev  ## Many more schedules and zones against a walk along the clock
+	CHRONOS_TEST_EXAMPLES=10000 $(BIN)/pytest -n $(WORKERS) tests/schedule/test_timetable.py
 
 bench: $(VENV)/.installed-dev  ## Measure against hand-written code, side by side
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done

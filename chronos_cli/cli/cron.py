@@ -42,6 +42,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     log_format: Annotated[
         LogFormat, typer.Option("--log-format", help="How events are written to stderr.")
     ] = LogFormat.TEXT,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live", help="On a terminal: a table of the jobs below the events; else no effect."
+        ),
+    ] = False,
     state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
@@ -67,6 +73,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         grace=seconds,
         watch=watch,
         as_json=log_format is LogFormat.JSON,
+        live=live,
     )
     try:
         code = asyncio.run(Service(options).exit_code())

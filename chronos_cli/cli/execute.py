@@ -21,6 +21,7 @@ from chronos_cli.dispatch.batch import Batch, BatchOptions
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Outcome
 from chronos_cli.dispatch.runner import Runner
+from chronos_cli.jobs.model import warnings_of
 from chronos_cli.report.outcomes import failure_line, plain_lines, run_document
 
 # Jobs that a warning names.
@@ -48,13 +49,7 @@ async def execute(
 
 def warn(executions: Sequence[Execution], output: Output) -> None:
     """Say on stderr what is dangerous in the jobs: one line for each danger."""
-    found: dict[str, list[str]] = {}
-    for execution in executions:
-        for job in (execution.job, *execution.job.notices.values()):
-            for message in job.target.warnings():
-                ids = found.setdefault(message, [])
-                if job.id not in ids:
-                    ids.append(job.id)
+    found = warnings_of(execution.job for execution in executions)
     for message, ids in found.items():
         more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
         output.note(f"chronos: warning: {message} ({', '.join(ids[:_NAMED])}{more})")

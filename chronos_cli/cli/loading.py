@@ -18,6 +18,7 @@ from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
 from chronos_cli.jobs.model import Job
 from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.references import files_of
 from chronos_cli.problems import Problem
 
 # Beyond these, reading takes long enough to be shown on a terminal.
@@ -27,11 +28,19 @@ MANY_BYTES = 500_000
 
 @dataclass(frozen=True, slots=True)
 class Workspace:
-    """The jobs of a command with what is needed to run them."""
+    """The jobs of a command with what is needed to run them.
+
+    `secret_files` are those that `${file:…}` stands for.
+    """
 
     jobs: list[Job]
     config: Config
     registry: Registry
+    secret_files: frozenset[str] = frozenset()
+
+    def files(self) -> frozenset[str]:
+        """Return every file that the jobs refer to, beside those that they stand in."""
+        return self.secret_files.union(name for job in self.jobs for name in files_of(job))
 
     def dispatchers(self) -> Dispatchers:
         """Return the dispatchers for these jobs, none of them opened yet."""
@@ -138,7 +147,8 @@ def check_workspace(paths: list[str], config_path: str | None, sources: Sources)
     with Progress("checking", None, shown=shown and sys.stderr.isatty()) as progress:
         read = (read_file(path, sys.stdin.buffer) for path in files)
         loaded = load_jobs(read, config, registry, sources, progress.advance)
-    return Checked(Workspace(loaded.jobs, config, registry), [*problems.sorted(), *loaded.problems])
+    workspace = Workspace(loaded.jobs, config, registry, frozenset(sources.files))
+    return Checked(workspace, [*problems.sorted(), *loaded.problems])
 
 
 def _config(path: str | None, registry: Registry, sources: Sources) -> tuple[Config, ProblemList]:

@@ -4,11 +4,11 @@ import asyncio
 import json
 import os
 import signal
-from collections.abc import Coroutine
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import load_workspace
@@ -29,6 +29,9 @@ from chronos_cli.problems import Position, Problem
 from chronos_cli.report.events import event_document, event_text
 from chronos_cli.state.store import Store
 
+if TYPE_CHECKING:
+    from chronos_cli.cli.live import LiveTable
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
@@ -42,6 +45,7 @@ class ServiceOptions:
     grace: float
     watch: bool
     as_json: bool
+    live: bool
 
 
 class Service:
@@ -55,8 +59,9 @@ class Service:
         self._manager = ServiceManager(os.environ)
         self._stopped_by: int | None = None
         self._on_terminal = os.isatty(2)
+        self._live: LiveTable | None = None
         # Of the jobs that were read last; their names are not known before.
-        self._payload_files: frozenset[str] = frozenset()
+        self._referred: frozenset[str] = frozenset()
 
     async def exit_code(self) -> ExitCode:
         """Run until a signal; raises StateError, InvalidInputError or UsageError at the start."""
@@ -75,24 +80,42 @@ class Service:
         loop = Loop(self._clock, ledger, self._events, redactor.data)
         reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
         self._listen(loop, reloader)
-        loop.begin(jobset)
-        helpers: list[Coroutine[Any, Any, None]] = [
-            reloader.serve(),
-            self._manager.keep_alive(self._clock),
-        ]
-        if self._options.watch:
-            helpers.append(watch_files(Watch(self._files), self._clock, reloader.ask))
-        tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
-        self._manager.ready()
-        await loop.run()
-        self._manager.stopping()
-        await loop.drain(self._options.grace)
-        for task in tasks:
-            task.cancel()
+        with self._shown(loop, ledger):
+            loop.begin(jobset)
+            tasks = [
+                asyncio.create_task(_watched(helper, loop)) for helper in self._helpers(reloader)
+            ]
+            self._manager.ready()
+            await loop.run()
+            self._manager.stopping()
+            await loop.drain(self._options.grace)
+            for task in tasks:
+                task.cancel()
         if not loop.cut_off:
             return ExitCode.SUCCESS
         by_term = self._stopped_by == signal.SIGTERM
         return ExitCode.TERMINATED if by_term else ExitCode.INTERRUPTED
+
+    def _helpers(self, reloader: Reloader) -> list[Coroutine[Any, Any, None]]:
+        """Return what goes on beside the loop, for as long as it runs."""
+        helpers = [reloader.serve(), self._manager.keep_alive(self._clock)]
+        if self._options.watch:
+            helpers.append(watch_files(Watch(self._files), self._clock, reloader.ask))
+        if self._live is not None:
+            helpers.append(self._live.keep_drawing())
+        return helpers
+
+    @contextmanager
+    def _shown(self, loop: Loop, ledger: Ledger) -> Iterator[None]:
+        """Show the live table, where it is asked for and there is a terminal to show it on."""
+        if not (self._options.live and self._on_terminal):
+            yield
+            return
+        from chronos_cli.cli.live import LiveTable  # imports Rich
+
+        with LiveTable(loop.upcoming, ledger.last_entry, self._clock) as self._live:
+            yield
+        self._live = None
 
     def _listen(self, loop: Loop, reloader: Reloader) -> None:
         running = asyncio.get_running_loop()
@@ -123,8 +146,7 @@ class Service:
             told = Problem(where, "no job has a schedule", hint="add 'schedule: \"0 9 * * *\"'")
             raise InvalidInputError([told])
         workspace.import_clients(scheduled.values())
-        files = (job.spec.payload_file for job in workspace.jobs)
-        self._payload_files = frozenset(name for name in files if name)
+        self._referred = workspace.files()
         return JobSet(
             jobs=scheduled,
             dispatchers=workspace.dispatchers(),
@@ -142,7 +164,7 @@ class Service:
         names = find_files(self._options.paths)
         with suppress(UsageError):
             names += [find_config(self._options.config, os.environ) or "chronos.yaml"]
-        names += [*(self._options.env_files or []), *self._payload_files]
+        names += [*(self._options.env_files or []), *self._referred]
         return [Path(name) for name in names]
 
     def _write(self, event: Event) -> None:
@@ -150,7 +172,11 @@ class Service:
         if self._options.as_json:
             line = json.dumps(redactor.data(event_document(event)), ensure_ascii=False)
         with suppress(OSError):  # a full disk or a closed terminal must not stop the jobs
-            self._output.note(line)
+            if self._live is None:
+                self._output.note(line)
+            else:
+                masked = replace(event, fields=redactor.data(event.fields))
+                self._live.tell(masked, redactor.text(line))
 
 
 async def _watched(helper: Coroutine[Any, Any, None], loop: Loop) -> None:

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     """What happened."""
 
     STARTED = "started"
+    WARNING = "warning"
     FIRED = "fired"
     ATTEMPT_FAILED = "attempt_failed"
     ENDED = "ended"

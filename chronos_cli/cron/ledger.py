@@ -10,13 +10,14 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
-from chronos_cli.state.entries import HistoryEntry, StartedExecution
+from chronos_cli.state.entries import HistoryEntry, HistoryFilter, Progress, StartedExecution
 from chronos_cli.state.snapshot import snapshot_of
 from chronos_cli.state.store import Store
 
 ORIGIN = "cron"
 # While the state cannot be written, that is said again after so many seconds.
 _REMINDER = 60.0
+_OVER = frozenset(Progress) - {Progress.RUNNING, Progress.SKIPPED}
 
 T = TypeVar("T")
 
@@ -81,6 +82,12 @@ class Ledger:
         """Return how the job's last execution ended, where that is known."""
         known = self._statuses.get(job_id)
         return known or self._kept(lambda: self._store.last_status(job_id), None)
+
+    def last_entry(self, job_id: str) -> HistoryEntry | None:
+        """Return the job's last execution that has ended, where that is known."""
+        wanted = HistoryFilter(jobs=frozenset({job_id}), statuses=_OVER, limit=1)
+        found = self._kept(lambda: self._store.history(wanted), list[HistoryEntry]())
+        return found[0] if found else None
 
     def has(self, execution_id: str) -> bool:
         """Whether an execution has been started before."""

@@ -1,6 +1,6 @@
 """The loop: wakes up when a tick is due and sees to it that every tick has its end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,10 +18,12 @@ from chronos_cli.cron.plan import Plan
 from chronos_cli.cron.queue import Queue
 from chronos_cli.cron.tick import Tick
 from chronos_cli.dispatch.execution import in_zone, scheduled_id
-from chronos_cli.jobs.model import Job
+from chronos_cli.jobs.model import Job, warnings_of
 
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
 _LAST_NOTICES = 10.0
+# Jobs that a warning names.
+_NAMED = 5
 # A clock that was set by less is not worth a word.
 _WORTH_TELLING = 5.0
 
@@ -56,6 +58,11 @@ class Loop:
     def cut_off(self) -> int:
         """How many executions were cut off when the loop stopped."""
         return self._crew.cut_off
+
+    def upcoming(self) -> Iterator[tuple[Job, datetime | None]]:
+        """Yield every job with its next time; None for one that will not fire."""
+        for job in self._jobs.values():
+            yield job, self._plan.next_of(job) if job.spec.enabled else None
 
     def begin(self, jobset: JobSet) -> None:
         """Take up the work where the last loop on this state laid it down."""
@@ -119,6 +126,9 @@ class Loop:
         self._jobs = dict(jobset.jobs)
         self._plan.set_jobs(jobset.jobs.values(), now)
         self._queue.adopt(jobset.jobs, Fleet(jobset.dispatchers), jobset.max_concurrent)
+        for message, ids in warnings_of(jobset.jobs.values()).items():
+            more = max(0, len(ids) - _NAMED) or None
+            self._events.tell(Kind.WARNING, message=message, jobs=ids[:_NAMED], more=more)
 
     def _recover(self) -> None:
         """Start again what an earlier loop was killed in the midst of."""

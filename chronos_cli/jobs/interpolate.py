@@ -8,7 +8,7 @@ trailing newline.
 
 import re
 from collections.abc import Mapping as Environment
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence, position_in
@@ -27,10 +27,14 @@ _TEMPLATE_OPENERS = re.compile(r"\{[{%#]")
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """Where the values come from. `environment` None means "not at hand": nothing is looked up."""
+    """Where the values come from. `environment` None means "not at hand": nothing is looked up.
+
+    `files` gathers the names of those that were read.
+    """
 
     environment: Environment[str, str] | None
     redactor: Redactor
+    files: set[str] = field(default_factory=set)
 
 
 class _FaultError(Exception):
@@ -64,7 +68,7 @@ def _walk(node: Node, path: ProblemPath, interpolator: "_Interpolator") -> None:
 
 class _Interpolator:
     def __init__(self, sources: Sources, problems: list[Problem]) -> None:
-        self._environment = sources.environment
+        self._sources = sources
         self._redactor = sources.redactor
         self._problems = problems
 
@@ -77,7 +81,7 @@ class _Interpolator:
             self._redactor.add(node.text)
 
     def _replace(self, node: Scalar, path: ProblemPath, key: str) -> None:
-        expansion = _Expansion(self._environment, Path(node.position.file).parent)
+        expansion = _Expansion(self._sources, Path(node.position.file).parent)
         try:
             text = expansion.expand(node.text, escape=node.template)
         except _FaultError as fault:
@@ -97,8 +101,9 @@ class _Interpolator:
 class _Expansion:
     """One scalar's replacement, remembering what came from outside."""
 
-    def __init__(self, environment: Environment[str, str] | None, folder: Path) -> None:
-        self._environment = environment
+    def __init__(self, sources: Sources, folder: Path) -> None:
+        self._sources = sources
+        self._environment = sources.environment
         self._folder = folder
         self.from_environment: list[str] = []
         self.from_files: list[str] = []
@@ -163,7 +168,8 @@ class _Expansion:
         present = value is not None and not (operator[0] == ":" and value == "")
         chosen = present == (operator[-1] == "+")
         # The word that is not chosen must be well formed, but its values do not matter.
-        reader = self if chosen else _Expansion(None, self._folder)
+        nothing = Sources(None, self._sources.redactor)
+        reader = self if chosen else _Expansion(nothing, self._folder)
         word, end = reader._until(text, at, closing=True, nesting=nesting + 1)  # noqa: SLF001
         end += 1
         if operator[-1] == "+":
@@ -192,6 +198,7 @@ class _Expansion:
             self.unknown = True
             return f"${{file:{name}}}"
         path = self._folder / name
+        self._sources.files.add(str(path))
         try:
             with path.open("rb") as stream:
                 raw = stream.read(MAX_SECRET_FILE + 1)

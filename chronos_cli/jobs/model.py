@@ -1,6 +1,6 @@
 """What a job is, once its file has been read."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -217,3 +217,13 @@ class Job:
         policy = self.spec.retry_policy
         waits = (policy.max_attempts - 1) * policy.max_interval
         return policy.max_attempts * self.spec.timeout + waits
+
+
+def warnings_of(jobs: Iterable[Job]) -> dict[str, list[str]]:
+    """Return what is dangerous in jobs and their notices, each with the IDs of the jobs."""
+    found: dict[str, list[str]] = {}
+    for job in jobs:
+        targets = (job.target, *(notice.target for notice in job.notices.values()))
+        for message in dict.fromkeys(told for target in targets for told in target.warnings()):
+            found.setdefault(message, []).append(job.id)
+    return found

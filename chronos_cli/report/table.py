@@ -12,7 +12,7 @@ from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.report.outcomes import reason, status_with_code, summary
 from chronos_cli.report.text import milliseconds, printable
 
-_STYLES = {
+STYLES = {
     Status.SUCCEEDED: "green",
     Status.SKIPPED: "yellow",
     Status.REJECTED: "red",
@@ -58,12 +58,12 @@ def _narrow_row(table: Table, outcome: Outcome) -> None:
 
 def _reason(outcome: Outcome) -> Text:
     told = reason(outcome)
-    return Text(f"\n{told}" if told else "", style=_STYLES[outcome.status])
+    return Text(f"\n{told}" if told else "", style=STYLES[outcome.status])
 
 
 def _figures(outcome: Outcome) -> tuple[Text, Text, Text]:
     return (
-        Text(status_with_code(outcome), style=_STYLES[outcome.status]),
+        Text(status_with_code(outcome), style=STYLES[outcome.status]),
         Text(str(len(outcome.attempts))),
         Text(milliseconds(outcome.duration_ms)),
     )

@@ -5,7 +5,7 @@ reads a match. A fixed one fires in the minute in which the clock reaches a matc
 time, be it by jumping over it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
@@ -62,13 +62,14 @@ def weekday_matches(item: str, day: date) -> bool:
     return day.isoweekday() % 7 in {value % 7 for value in values(item, 0, 6)}
 
 
-def matcher(expression: str) -> Callable[[datetime], bool]:
-    minute, hour, *days = expression.lower().split()
-    minutes, hours = values(minute, 0, 59), values(hour, 0, 23)
+def matcher(words: list[str]) -> Callable[[datetime], bool]:
+    second, minute, hour, *days = words
+    seconds, minutes, hours = values(second, 0, 59), values(minute, 0, 59), values(hour, 0, 23)
 
     def matches(reading: datetime) -> bool:
         return (
-            reading.minute in minutes
+            reading.second in seconds
+            and reading.minute in minutes
             and reading.hour in hours
             and day_matches(days[0], days[1], days[2], reading.date())
         )
@@ -85,25 +86,45 @@ def readings(zone: str, day: date) -> list[tuple[datetime, datetime]]:
     return [(one, one.astimezone(place).replace(tzinfo=None, fold=0)) for one in instants]
 
 
-def walk(expression: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
-    """All fire times later than `after`, up to `until`, in UTC; for whole-minute offsets."""
-    minute, hour, *_ = expression.split()
-    fixed = minute[0] != "*" and hour[0] != "*"
-    matches = matcher(expression)
-    found: list[datetime] = []
-    step = timedelta(minutes=1)
-    day = (after - timedelta(days=2)).date()  # what was reached lately counts as well
-    reached = readings(zone, day)[0][1] - step
+def by_minutes(zone: str, after: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """From two days before on: what was reached lately counts as well."""
+    day = (after - timedelta(days=2)).date()
     while day <= until.date():
-        for instant, reading in readings(zone, day):
-            due = False
-            if fixed:
-                while reached < reading:
-                    reached += step
-                    due = due or matches(reached)
-            else:
-                due = matches(reading)
-            if due and after < instant <= until:
-                found.append(instant)
+        yield from readings(zone, day)
         day += timedelta(days=1)
+
+
+def by_seconds(zone: str, after: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """From four hours before on: no clock is put back by more, except by whole days."""
+    place = ZoneInfo(zone)
+    instant = after.replace(microsecond=0) - timedelta(hours=4)
+    while instant <= until:
+        yield instant, instant.astimezone(place).replace(tzinfo=None, fold=0)
+        instant += timedelta(seconds=1)
+
+
+def walk(expression: str, zone: str, after: datetime, until: datetime) -> list[datetime]:
+    """All fire times later than `after`, up to `until`, in UTC.
+
+    With five fields by the minute, for whole-minute offsets; with six by the second.
+    """
+    words = expression.lower().split()
+    exact = len(words) == 6
+    step = timedelta(seconds=1) if exact else timedelta(minutes=1)
+    words = words if exact else ["0", *words]
+    fixed = words[1][0] != "*" and words[2][0] != "*"
+    matches = matcher(words)
+    found: list[datetime] = []
+    reached: datetime | None = None
+    for instant, reading in (by_seconds if exact else by_minutes)(zone, after, until):
+        due = False
+        if fixed:
+            reached = reached or reading - step
+            while reached < reading:
+                reached += step
+                due = due or matches(reached)
+        else:
+            due = matches(reading)
+        if due and after < instant <= until:
+            found.append(instant)
     return found

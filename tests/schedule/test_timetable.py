@@ -1,9 +1,11 @@
 """What `next_fire` answers, against a table, and against a walk along the clock."""
 
+import os
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from itertools import islice, pairwise, takewhile
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import pytest
 from hypothesis import assume, given, settings
@@ -95,44 +97,108 @@ EXPRESSIONS = st.tuples(
 # Seconds from the change: in the gap or fold, at its ends, and a day around.
 STARTS = st.one_of(
     st.integers(-7300, 7300), st.sampled_from([-3600, -1, 0, 1, 3600]), st.integers(-90_000, 90_000)
-)
+).map(lambda seconds: timedelta(seconds=seconds))
 
 
-@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+# CHRONOS_TEST_EXAMPLES asks for more of them, and for other ones each time.
+MORE = int(os.environ.get("CHRONOS_TEST_EXAMPLES", "0"))
+
+
+def examples(usual: int) -> settings:
+    return settings(max_examples=MORE or usual, deadline=None, derandomize=not MORE, database=None)
+
+
+Moment = tuple[str, datetime]
+
+
+@st.composite
+def known_changes(draw: st.DrawFn) -> Moment:
+    """A moment near a change that is interesting for its kind."""
+    zone, change = draw(st.sampled_from(CHANGES))
+    return zone, datetime.fromisoformat(change).replace(tzinfo=UTC) + draw(STARTS)
+
+
+@st.composite
+def any_change(draw: st.DrawFn) -> Moment:
+    """A moment near a change in any zone and year, or anywhere in a year without one."""
+    zone, year = draw(st.sampled_from(ZONES)), draw(st.integers(1970, 2037))
+    change = draw(st.sampled_from(changes_of(zone, year)))
+    offset = change.astimezone(ZoneInfo(zone)).utcoffset()
+    assume(offset is not None and not offset % timedelta(minutes=1))
+    return zone, change + draw(STARTS)
+
+
+ZONES = sorted(zone for zone in available_timezones() if "/" in zone)
+
+
+@cache
+def changes_of(zone: str, year: int) -> list[datetime]:
+    """When a zone's offset changed in a year, to the minute; the year's middle if it did not."""
+    place = ZoneInfo(zone)
+
+    def offset(moment: datetime) -> timedelta | None:
+        return moment.astimezone(place).utcoffset()
+
+    found = []
+    step = timedelta(hours=12)
+    moment = datetime(year, 1, 1, tzinfo=UTC)
+    while moment.year == year:
+        if offset(moment) != offset(moment + step):
+            minutes = (moment + timedelta(minutes=n) for n in range(1, 721))
+            found.append(next(one for one in minutes if offset(one) != offset(moment)))
+        moment += step
+    return found or [datetime(year, 7, 1, tzinfo=UTC)]
+
+
+@examples(300)
 @given(
-    change=st.sampled_from(CHANGES),
+    moment=st.one_of(known_changes(), any_change()),
     expression=EXPRESSIONS,
-    start=STARTS,
     seconds=st.sampled_from(["", "0 "]),
 )
-def test_against_a_walk_along_the_clock(
-    change: tuple[str, str], expression: str, start: int, seconds: str
-) -> None:
+def test_against_a_walk_along_the_clock(moment: Moment, expression: str, seconds: str) -> None:
     assume(check_schedule(expression) is None)
-    zone, moment = change
-    after = datetime.fromisoformat(moment).replace(tzinfo=UTC) + timedelta(seconds=start)
-    until = after + timedelta(hours=30)
-    expected = walk(expression, zone, after, until)[:150]
-    coming = (one.astimezone(UTC) for one in fires(seconds + expression, zone, after))
+    zone, after = moment
+    assert_walked(expression, seconds + expression, zone, after, timedelta(hours=30))
+
+
+@examples(60)
+@given(
+    moment=st.one_of(known_changes(), any_change()),
+    second=fields(0, 59),
+    minute=st.one_of(fields(0, 59), st.just("*")),
+    hour=HOURS,
+)
+def test_seconds_against_a_walk_along_the_clock(
+    moment: Moment, second: str, minute: str, hour: str
+) -> None:
+    expression = f"{second} {minute} {hour} * * *"
+    zone, after = moment
+    assume(zone not in {"Pacific/Apia", "Pacific/Kwajalein"})  # which skipped a day
+    assert_walked(expression, expression, zone, after, timedelta(hours=2))
+
+
+def assert_walked(
+    walked: str, expression: str, zone: str, after: datetime, span: timedelta
+) -> None:
+    until = after + span
+    expected = walk(walked, zone, after, until)[:150]
+    coming = (one.astimezone(UTC) for one in fires(expression, zone, after))
     found = list(islice(takewhile(lambda one: one <= until, coming), 150))
     assert found == expected
     assert all(earlier < later for earlier, later in pairwise([after, *found]))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+@examples(100)
 @given(
-    change=st.sampled_from(CHANGES),
+    moment=st.one_of(known_changes(), any_change()),
     expression=st.one_of(EXPRESSIONS, st.sampled_from([*NICKNAMES, "@every 7m", "@every 1h1s"])),
-    start=STARTS,
     rests=st.lists(st.floats(0, 1), min_size=1, max_size=4),
 )
-def test_a_restart_changes_nothing(
-    change: tuple[str, str], expression: str, start: int, rests: list[float]
-) -> None:
+def test_a_restart_changes_nothing(moment: Moment, expression: str, rests: list[float]) -> None:
     """Asked at any instant before a fire time, the answer is that time."""
     assume(check_schedule(expression) is None)
-    zone, moment = change
-    after = datetime.fromisoformat(moment).replace(tzinfo=UTC) + timedelta(seconds=start)
+    zone, after = moment
     for expected in islice(fires(expression, zone, after), 8):
         pause = expected.astimezone(UTC) - after
         assert pause > timedelta(0)

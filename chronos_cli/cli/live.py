@@ -1,0 +1,81 @@
+"""The live table of `chronos cron --live`, at the foot of the terminal, below the events."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from chronos_cli.clock import Clock
+from chronos_cli.cron.board import Board
+from chronos_cli.cron.events import Event
+from chronos_cli.jobs.model import Job
+from chronos_cli.report.live import live_table
+from chronos_cli.state.entries import HistoryEntry
+
+# How often it is drawn anew, in seconds: often enough for figures that count seconds.
+_INTERVAL = 0.5
+# Lines of the screen that are left to the table's own frame, and to some events.
+_FRAME, _EVENTS = 5, 3
+
+
+class LiveTable:
+    """Draws the table on stderr, which must be a terminal, and writes events above it."""
+
+    def __init__(
+        self,
+        upcoming: Callable[[], Iterator[tuple[Job, datetime | None]]],
+        last_entry: Callable[[str], HistoryEntry | None],
+        clock: Clock,
+    ) -> None:
+        self._board = Board(last_entry)
+        self._upcoming = upcoming
+        self._clock = clock
+        self._console = Console(stderr=True, highlight=False)
+        # Drawn by the loop's own task: a thread beside it would read what is being changed.
+        self._live = Live(
+            console=self._console,
+            auto_refresh=False,
+            transient=True,
+            redirect_stdout=False,
+            redirect_stderr=False,
+        )
+
+    def __enter__(self) -> Self:
+        """Show it."""
+        self._live.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Take it away; the events stay."""
+        with suppress(OSError):  # the terminal may be gone
+            self._live.stop()
+
+    def tell(self, event: Event, line: str) -> None:
+        """Take in an event, and write its line above the table; the line is masked already."""
+        self._board.note(event)
+        self._console.print(Text(line), soft_wrap=True)
+
+    async def keep_drawing(self) -> None:
+        """Draw it again and again; ends by being cancelled."""
+        while True:
+            with suppress(OSError):
+                self._draw()
+            await self._clock.sleep(_INTERVAL)
+
+    def _draw(self) -> None:
+        width, height = self._console.size
+        upcoming = list(self._upcoming())
+        rows = self._board.rows(upcoming, max(1, height - _FRAME - _EVENTS))
+        running = self._board.running()
+        table = live_table(rows, len(upcoming), running, self._clock.now(), width)
+        self._live.update(table, refresh=True)
