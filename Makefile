@@ -23,7 +23,7 @@ faults: $(VENV)/.installed-dev  ## Minutes of killing, stopping and reloading th
 	CHRONOS_TEST_KILLS=300 $(BIN)/pytest tests/cron/test_program.py -k kill_9
 
 fuzz: $(VENV)/.installed-dev  ## Many more schedules and zones against a walk along the clock
-	CHRONOS_TEST_EXAMPLES=10000 $(BIN)/pytest -n $(WORKERS) tests/schedule/test_timetable.py
+	CHRONOS_TEST_EXAMPLES=5000 $(BIN)/pytest -n $(WORKERS) tests/schedule/test_timetable.py
 
 bench: $(VENV)/.installed-dev  ## Measure against hand-written code, side by side
 	for script in benchmarks/*.py; do $(BIN)/python $$script; done

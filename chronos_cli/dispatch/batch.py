@@ -30,9 +30,6 @@ class Journal(Protocol):
         ...
 
 
-_INSIST_AFTER = 0.3
-
-
 @dataclass(frozen=True, slots=True)
 class BatchOptions:
     """How a batch is run.
@@ -59,6 +56,7 @@ class Batch:
         self._slots = asyncio.Semaphore(options.concurrency)
         self._tasks: list[asyncio.Task[Outcome]] = []
         self._failed = False
+        self._stopped = False
 
     async def run(self, executions: Sequence[Execution]) -> list[Outcome]:
         """Return one outcome for each execution, in the order given."""
@@ -75,16 +73,10 @@ class Batch:
         return outcomes
 
     def stop(self) -> None:
-        """Interrupt everything that has not ended, again and again until it has.
-
-        Client libraries lose a cancellation now and then: `asyncio.wait_for` of Python 3.11 does
-        when it comes in the moment in which what it waits for is there.
-        """
-        pending = [task for task in self._tasks if not task.done()]
-        for task in pending:
+        """Interrupt everything that has not ended, notices too."""
+        self._stopped = True
+        for task in self._tasks:
             task.cancel()
-        if pending:
-            asyncio.get_running_loop().call_later(_INSIST_AFTER, self.stop)
 
     async def _one(self, execution: Execution) -> Outcome:
         outcome = await self._outcome(execution)
@@ -107,6 +99,8 @@ class Batch:
         except asyncio.CancelledError:
             return _not_started(execution)
         try:
+            if self._stopped:
+                return _not_started(execution)
             if self._failed and self._options.fail_fast:
                 message = "not started: an earlier job failed (--fail-fast)"
                 return ended(execution, Status.SKIPPED, message)
@@ -127,6 +121,8 @@ class Batch:
     ) -> None:
         data = self._options.mask(msgspec.to_builtins(outcome))
         for notice in notices_of(execution, outcome, data, previous):
+            if self._stopped:
+                return
             self._options.on_notice(await self._run(notice))
 
     def _told(self, execution: Execution, outcome: Outcome) -> Outcome:

@@ -10,6 +10,7 @@ from chronos_cli.clock import Clock
 from chronos_cli.dispatch.delivery import prepare
 from chronos_cli.dispatch.dispatcher import Dispatcher, Receipt
 from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.limit import LimitError, within
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.dispatch.retry import is_retryable, wait_after
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
@@ -155,17 +156,13 @@ class _Run:
         for flaw in delivery.target.flaws():
             raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
         try:
-            async with asyncio.timeout(limit) as scope:
-                return await self._dispatcher.send(delivery)
-        except TimeoutError as error:
-            if not scope.expired():
-                raise
+            return await within(limit, self._dispatcher.send(delivery))
+        except LimitError as error:
             words = f"within {format_duration(limit)}"
             if limit < timeout - _NOTICEABLE:
                 words += f", all that was left ({self._deadline_words()})"
             # What a protocol knows of why, it leaves as notes on the cancellation.
-            notes = getattr(error.__cause__, "__notes__", [])
-            raise TimedOutError("; ".join([f"no answer {words}", *notes])) from error
+            raise TimedOutError("; ".join([f"no answer {words}", *error.notes])) from error
 
     def _deadline_words(self) -> str:
         return f"deadline {format_duration(self._execution.job.deadline)}"

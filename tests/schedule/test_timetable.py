@@ -206,4 +206,6 @@ def test_a_restart_changes_nothing(moment: Moment, expression: str, rests: list[
             between = after + min(pause * share, pause - timedelta(microseconds=1))
             assert next_fire(expression, zone, between).isoformat() == expected.isoformat()
         after = expected.astimezone(UTC)
-    assert next_fire(expression, zone, after.astimezone(ZoneInfo(zone))).astimezone(UTC) > after
+    # Some never fire again: a wildcard whose every time is in the gap of its year.
+    for later in islice(fires(expression, zone, after.astimezone(ZoneInfo(zone))), 1):
+        assert later.astimezone(UTC) > after

@@ -1,0 +1,73 @@
+"""Holding a call to a time limit, also one that loses its cancellation."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+# After how long a call that goes on is cancelled again, and how often, in seconds.
+_AGAIN_AFTER = 0.5
+_TIMES = 8
+
+
+class LimitError(Exception):
+    """The call did not end in time. `notes` are what it left on its cancellation."""
+
+    def __init__(self, notes: list[str]) -> None:
+        super().__init__("no end in time")
+        self.notes = notes
+
+
+async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
+    """Return what a call returns; raise LimitError when it takes longer than `seconds`.
+
+    At the limit, and when the caller is cancelled, the call is cancelled until it ends: client
+    libraries lose a cancellation now and then (`asyncio.wait_for` of Python 3.11 does when it
+    comes in the moment in which what it waits for is there). One that ends with a result all
+    the same has that result. One that cannot be ended is left behind after some seconds, so that
+    nobody waits for it for ever.
+    """
+    task = asyncio.create_task(call)
+    try:
+        await asyncio.wait({task}, timeout=seconds)
+    except asyncio.CancelledError:
+        await _end(task)
+        if _has_ended(task) and task.exception() is None:
+            return task.result()
+        raise
+    if not task.done():
+        await _end(task)
+        if not _has_ended(task):
+            raise LimitError(_notes(task))
+    return task.result()
+
+
+async def _end(task: "asyncio.Task[Any]") -> None:
+    for _ in range(_TIMES):
+        task.cancel()
+        await asyncio.wait({task}, timeout=_AGAIN_AFTER)
+        if task.done():
+            return
+    task.add_done_callback(_forget)
+
+
+def _has_ended(task: "asyncio.Task[Any]") -> bool:
+    """Whether a task came to a result, or to a failure of its own, before it was cancelled."""
+    return task.done() and not task.cancelled()
+
+
+def _notes(task: "asyncio.Task[Any]") -> list[str]:
+    if not task.done():
+        return ["it cannot be stopped, and may still go on"]
+    try:
+        task.result()
+    except asyncio.CancelledError as cancelled:
+        return list(getattr(cancelled, "__notes__", []))
+    return []
+
+
+def _forget(task: "asyncio.Task[Any]") -> None:
+    """Take note of how it ended, lest asyncio complains of it."""
+    if not task.cancelled():
+        task.exception()
