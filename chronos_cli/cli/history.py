@@ -57,7 +57,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     state: StatePath = None,
     verbose: Verbose = False,
 ) -> None:
-    """List what `run` and `replay` sent and what came of it, newest first."""
+    """List what `run`, `cron` and `replay` sent and what came of it, newest first."""
     if prune:
         _prune(state, older_than, keep)
         return

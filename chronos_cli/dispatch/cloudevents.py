@@ -1,16 +1,25 @@
-"""CloudEvents 1.0.2: the attributes of one attempt's event, and the JSON form of all of it."""
+"""CloudEvents 1.0.2: the attributes of one attempt's event, and the JSON form of all of it.
+
+The specification's own package encodes them; it is imported by jobs that send events, and by no
+others.
+"""
 
 import json
+import math
 import re
-from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.templates import Context, render
 from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.cloudevents import CloudEvents, Mode, event_settings
 from chronos_cli.jobs.model import Target
 from chronos_cli.problems import format_path
+
+if TYPE_CHECKING:
+    from cloudevents.core.v1.event import CloudEvent
 
 STRUCTURED_TYPE = "application/cloudevents+json; charset=utf-8"
 FIRED, ENDED = "dev.chronos.job.fired.v1", "dev.chronos.job.ended.v1"
@@ -19,7 +28,6 @@ _JSON_TYPE = re.compile(r"(application|text)/json|[^;]+\+json")
 _TEXT_TYPE = re.compile(rf"text/.*|application/xml|{_JSON_TYPE.pattern}")
 _CHARSET = re.compile(r';\s*charset="?([^";\s]*)')
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
-_PLAIN_LETTERS = frozenset(map(chr, range(0x21, 0x7F))) - {'"', "%"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,23 +47,18 @@ class Event:
         """Whether the message's body holds the attributes too."""
         return self.mode == "structured"
 
-    def headers(self, prefix: str) -> dict[str, str]:
-        """Return the attributes as headers; `datacontenttype` is the message's content type.
+    def described(self, data: Any = None) -> "CloudEvent":
+        """Return the event as the package knows it; without data for bindings of headers."""
+        from cloudevents.core.v1.event import CloudEvent
 
-        A structured event has none: its attributes are in the body.
-        """
-        if self.is_structured:
-            return {}
-        return {
-            prefix + name: value
-            for name, value in self.attributes.items()
-            if name != "datacontenttype"
-        }
+        time = datetime.fromisoformat(self.attributes["time"])
+        return CloudEvent({**self.attributes, "time": time}, data)
 
     def body(self) -> bytes:
         """Return the event in the JSON format, the data as JSON, text or base64."""
-        attributes = json.dumps(self.attributes, ensure_ascii=False, separators=(",", ":"))
-        return f"{attributes[:-1]},{self._data_member()}}}".encode()
+        from cloudevents.core.formats.json import JSONFormat
+
+        return JSONFormat().write(self.described(self._value()))
 
     def text(self) -> str | None:
         """Return the data when its content type says that it is text, in UTF-8."""
@@ -69,19 +72,14 @@ class Event:
         except UnicodeDecodeError:
             return None
 
-    def _data_member(self) -> str:
-        if _JSON_TYPE.fullmatch(_media_type(self.attributes["datacontenttype"])):
-            # As it was encoded: decoded and encoded again, numbers and order might change.
-            if (text := _as_json(self.data)) is not None:
-                return f'"data":{text}'
-        elif (text := self.text()) is not None:
-            return f'"data":{json.dumps(text, ensure_ascii=False)}'
-        return f'"data_base64":"{b64encode(self.data).decode()}"'
-
-
-def percent_encoded(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return headers with their values as the HTTP binding writes them (3.1.3.2)."""
-    return {name: "".join(map(_encoded_letter, value)) for name, value in headers.items()}
+    def _value(self) -> Any:
+        """Return the data as its content type says: JSON's value, a text, or else the bytes."""
+        if not _JSON_TYPE.fullmatch(_media_type(self.attributes["datacontenttype"])):
+            return self.data if (text := self.text()) is None else text
+        try:
+            return json.loads(self.data.decode(), parse_constant=_refuse, parse_float=_finite)
+        except (ValueError, RecursionError):
+            return self.data
 
 
 def event_of(
@@ -117,25 +115,14 @@ def event_of(
     return Event(settings.mode or target.event_mode, attributes, data)
 
 
-def _encoded_letter(letter: str) -> str:
-    if letter in _PLAIN_LETTERS:
-        return letter
-    return "".join(f"%{byte:02X}" for byte in letter.encode())
-
-
 def _media_type(content_type: str) -> str:
     return content_type.partition(";")[0].strip().lower()
 
 
-def _as_json(data: bytes) -> str | None:
-    """Return data as JSON text in UTF-8, or None when it is none."""
-    try:
-        text = data.decode()
-        json.loads(text, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return None
-    return text
+def _finite(text: str) -> float:
+    number = float(text)
+    return number if math.isfinite(number) else _refuse(text)
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")
+def _refuse(text: str) -> float:
+    raise ValueError(f"{text} has no place in JSON")

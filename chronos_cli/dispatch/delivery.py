@@ -2,13 +2,16 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.cloudevents import STRUCTURED_TYPE, Event, event_of
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.templates import Context, render
 from chronos_cli.dispatch.trace import TRACE_HEADERS
 from chronos_cli.jobs.model import Target
+
+if TYPE_CHECKING:
+    from cloudevents.core.v1.event import CloudEvent
 
 JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
@@ -23,7 +26,7 @@ class Delivery:
     encoded. `metadata` goes along as headers, under the names that it has here.
     `default_payload` tells that the user gave none, so that the body is the job's metadata and
     no more. With an `event` the message is a CloudEvent: if that is structured, `body` and
-    `content_type` are the envelope's, else `event_headers` go along.
+    `content_type` are the envelope's, else the attributes go along as headers.
     `timeout` is the attempt's limit in seconds, for protocols that tell the far side of it; the
     limit itself is kept by the caller.
     """
@@ -39,9 +42,11 @@ class Delivery:
     timeout: float
     event: Event | None = None
 
-    def event_headers(self, prefix: str) -> dict[str, str]:
-        """Return the attributes of a binary CloudEvent as headers; of any other message none."""
-        return {} if self.event is None else self.event.headers(prefix)
+    def header_event(self) -> "CloudEvent | None":
+        """Return the CloudEvent whose attributes go along as headers; None of any other message."""
+        if self.event is None or self.event.is_structured:
+            return None
+        return self.event.described()
 
 
 def prepare(execution: Execution, attempt: int, timeout: float | None = None) -> Delivery:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from chronos_cli import __version__
-from chronos_cli.dispatch.cloudevents import percent_encoded
 from chronos_cli.dispatch.delivery import Delivery
+from chronos_cli.protocols.event_headers import http_event_headers
 from chronos_cli.protocols.http_auth import Credentials, credentials
 from chronos_cli.protocols.http_body import (
     Body,
@@ -156,7 +156,7 @@ def _headers(
     own = {name.lower() for name in webhook.headers}
     headers = [(name, value) for name, value in defaults.items() if name.lower() not in own]
     headers += delivery.metadata.items()
-    headers += percent_encoded(delivery.event_headers("ce-")).items()
+    headers += http_event_headers(delivery).items()
     headers += [(name, value) for name, value in found.headers if name.lower() not in own]
     for name, value in webhook.headers.items():
         headers += [(name, item) for item in ([value] if isinstance(value, str) else value)]

@@ -12,6 +12,7 @@ from msgspec import UNSET
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatcher import Preview, Receipt
 from chronos_cli.errors import RejectedError
+from chronos_cli.protocols.event_headers import kafka_event_headers
 from chronos_cli.protocols.kafka_connection import Connection, Report
 from chronos_cli.protocols.kafka_target import KafkaSettings, KafkaTarget, Sasl
 from chronos_cli.protocols.tls import Tls
@@ -177,8 +178,8 @@ def _message(delivery: Delivery) -> dict[str, Any]:
             raise RejectedError("the job has both a payload and 'value: null'; keep one")
         value = None
     own = target.header_list()
-    headers: list[tuple[str, str | None]] = list(delivery.metadata.items())
-    headers += delivery.event_headers("ce_").items()
+    headers: list[tuple[str, str | bytes | None]] = list(delivery.metadata.items())
+    headers += kafka_event_headers(delivery).items()
     if value is not None and not any(name.lower() == "content-type" for name, _ in own):
         # Readers of CloudEvents look for it by exactly this name.
         name = "Content-Type" if delivery.event is None else "content-type"
@@ -190,8 +191,8 @@ def _message(delivery: Delivery) -> dict[str, Any]:
     }
 
 
-def _encoded(text: str | None) -> bytes | None:
-    return None if text is None else text.encode()
+def _encoded(text: str | bytes | None) -> bytes | None:
+    return text.encode() if isinstance(text, str) else text
 
 
 def _receipt(report: Report, *, is_confirmed: bool) -> Receipt:

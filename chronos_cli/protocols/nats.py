@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import msgspec
 from msgspec import Meta, Struct
 
-from chronos_cli.dispatch.cloudevents import percent_encoded
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatcher import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.jobs.model import Settings
+from chronos_cli.protocols.event_headers import http_event_headers
 from chronos_cli.protocols.nats_link import Link, Send
 from chronos_cli.protocols.nats_login import Access
 from chronos_cli.protocols.nats_pool import Links
@@ -189,7 +189,7 @@ def _target(delivery: Delivery) -> Nats:
 def _headers(delivery: Delivery, target: Nats) -> dict[str, str]:
     """Return the job's own headers after ours; a header that the job sets replaces our default."""
     defaults = {MESSAGE_ID: delivery.execution.id, "Content-Type": delivery.content_type}
-    event = percent_encoded(delivery.event_headers("ce-"))
+    event = http_event_headers(delivery)
     if event and delivery.event:
         # Readers may look for it here or in Content-Type; version 1.0.2 does not say.
         event["ce-datacontenttype"] = delivery.event.attributes["datacontenttype"]

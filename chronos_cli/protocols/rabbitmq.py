@@ -18,6 +18,7 @@ from chronos_cli.jobs.cloudevents import header_flaws as event_header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
+from chronos_cli.protocols.event_headers import amqp_event_headers
 from chronos_cli.protocols.rabbitmq_address import (
     AmqpUrl,
     Login,
@@ -294,7 +295,7 @@ def _message(delivery: Delivery, target: Rabbitmq) -> Message:
         "timestamp": timestamp(),
         "headers": {
             **delivery.metadata,
-            **delivery.event_headers(target.cloudevents_prefix),
+            **amqp_event_headers(delivery, target.cloudevents_prefix),
             **encoded(target.headers),
         },
     }

@@ -8,6 +8,7 @@ import json
 from base64 import b64decode
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -21,8 +22,10 @@ from cloudevents.core.formats.json import JSONFormat
 from chronos_cli.dispatch.registry import Registry
 from tests.protocols import test_contract
 from tests.protocols.harness_grpc import GrpcHarness
+from tests.protocols.harness_grpc import open_harness as open_grpc
 from tests.protocols.harness_kafka import KafkaHarness, headers_of
 from tests.protocols.harness_rabbitmq import RabbitHarness, take_all
+from tests.protocols.harness_webhook import open_harness as open_webhook
 from tests.support import Result, chronos
 
 harness = test_contract.harness
@@ -53,6 +56,8 @@ def of_package(event: Any, traceparent: str) -> Event:
 def by_http(harness: Any, target: dict[str, Any], mode: str) -> Event:
     (message,) = harness.received(target)
     assert is_structured(message.headers["content-type"]) == (mode == "structured")
+    if "ce-dept" in message.headers:
+        assert message.headers["ce-dept"] == "Stra%C3%9Fe%205%25"
     event = from_http_event(HTTPMessage(message.headers, message.body))
     return of_package(event, message.headers["traceparent"])
 
@@ -214,9 +219,13 @@ def test_amqp_prefixes(prefix: str, request: pytest.FixtureRequest) -> None:
     assert event.data == PAYLOAD
 
 
-def test_a_method_that_takes_no_event(harness: Any) -> None:
-    if harness.key != "grpc":
-        pytest.skip("only gRPC has a schema")
+@pytest.fixture
+def grpc_harness(request: pytest.FixtureRequest, tmp_path: Path) -> GrpcHarness:
+    return open_grpc(tmp_path, request)
+
+
+def test_a_method_that_takes_no_event(grpc_harness: GrpcHarness) -> None:
+    harness = grpc_harness
     result = send(harness, harness.target(), "binary")
     assert (result.code, result.only["status"], result.only["code"]) == (
         4,
@@ -226,9 +235,8 @@ def test_a_method_that_takes_no_event(harness: Any) -> None:
     assert "io.cloudevents.v1.CloudEvent" in result.only["message"]
 
 
-def test_bytes_over_grpc(harness: Any, tmp_path: Any) -> None:
-    if harness.key != "grpc":
-        pytest.skip("elsewhere the data is the body")
+def test_bytes_over_grpc(grpc_harness: GrpcHarness, tmp_path: Path) -> None:
+    harness = grpc_harness
     raw = bytes(range(256))
     (tmp_path / "raw").write_bytes(raw)
     target = target_of(harness)
@@ -243,9 +251,8 @@ def test_bytes_over_grpc(harness: Any, tmp_path: Any) -> None:
     assert b64decode(event["binary_data"]) == raw
 
 
-def test_a_notice_is_an_event_of_its_own(harness: Any) -> None:
-    if harness.key != "webhook":
-        pytest.skip("notices are dispatches like any other")
+def test_a_notice_is_an_event_of_its_own(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    harness = open_webhook(tmp_path, request)
     target = harness.target()
     job = {
         "name": "failing",

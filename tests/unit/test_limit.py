@@ -9,7 +9,6 @@ import pytest
 from chronos_cli.dispatch import limit
 from chronos_cli.dispatch.limit import LimitError, within
 
-
 LONG = 1.0  # in seconds, beside the milliseconds of everything else
 
 

@@ -1,0 +1,49 @@
+"""The attributes of a binary CloudEvent as headers, by the bindings of its own package.
+
+A structured event, or none, has no such headers; the package is not even imported then.
+"""
+
+from typing import TypeVar
+
+from chronos_cli.dispatch.delivery import Delivery
+
+V = TypeVar("V")
+
+
+def http_event_headers(delivery: Delivery) -> dict[str, str]:
+    """Return `ce-*`, percent-encoded (HTTP binding 3.1.3); the content type is not among them."""
+    event = delivery.header_event()
+    if event is None:
+        return {}
+    from cloudevents.core.bindings.http import to_binary_event
+
+    return _attributes(to_binary_event(event).headers)
+
+
+def kafka_event_headers(delivery: Delivery) -> dict[str, bytes]:
+    """Return `ce_*` (Kafka binding 3.2.3); the content type is not among them."""
+    event = delivery.header_event()
+    if event is None:
+        return {}
+    from cloudevents.core.bindings.kafka import to_binary_event
+
+    return _attributes(to_binary_event(event).headers)
+
+
+def amqp_event_headers(delivery: Delivery, prefix: str) -> dict[str, str]:
+    """Return the attributes under a prefix, all as text, as AMQP 0.9.1 carries them.
+
+    The package's AMQP binding is that of AMQP 1.0: it writes the time as a number, which there,
+    but not here, is a timestamp.
+    """
+    event = delivery.header_event()
+    if event is None:
+        return {}
+    from cloudevents.core.bindings.rabbitmq import CE_PREFIX, to_binary_event
+
+    headers = to_binary_event(event).headers
+    return {prefix + name.removeprefix(CE_PREFIX): value for name, value in headers.items()}
+
+
+def _attributes(headers: dict[str, V]) -> dict[str, V]:
+    return {name: value for name, value in headers.items() if name != "content-type"}
