@@ -2,8 +2,9 @@
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote_plus
 
 MASK = "***"
 
@@ -18,7 +19,15 @@ _SECRET_WORDS = frozenset(
 # was brought in from outside the file.
 _DOUBTFUL_WORDS = frozenset({"key", "auth"})
 _ADDRESSES = frozenset({"routing_key", "partition_key", "partitionkey"})
+# What ends so says where a secret is, or is got: `token_file`, `token_url`.
+_PLACES = frozenset({"file", "path", "url", "uri", "endpoint"})
 _USERINFO = re.compile(r"(?<=://)[^\s/?#\"']+(?=@)")
+_PARAMETER = re.compile(r"(?<=[?&])([^=&#\s\"'<>]{1,100})=([^&#\s\"'<>]+)")
+
+# Marks a text that was cut; the rest of a secret may stand before it.
+CUT = "…"
+# A text of this length may have been cut without a mark.
+_LONG = 1000
 
 
 def bears_secret(key: str, *, from_outside: bool = False) -> bool:
@@ -30,15 +39,38 @@ def bears_secret(key: str, *, from_outside: bool = False) -> bool:
     lowered = key.lower()
     if lowered in _ADDRESSES:
         return False
-    words = {word.lower() for word in _WORDS.findall(key)}
+    listed = [word.lower() for word in _WORDS.findall(key)]
+    if listed and listed[-1] in _PLACES:
+        return False
+    words = set(listed)
     if words & _SECRET_WORDS or {"api", "key"} <= words or {"access", "key"} <= words:
         return True
     return from_outside and bool(words & _DOUBTFUL_WORDS)
 
 
-def mask_userinfo(text: str) -> str:
-    """Mask `user:password` in every URL of a text."""
+def mask_urls(text: str) -> str:
+    """Mask `user:password` in every URL of a text, and parameters that are named like a secret."""
+    if "?" in text or "&" in text:
+        text = _PARAMETER.sub(_masked_parameter, text)
     return _USERINFO.sub(MASK, text)
+
+
+def url_secrets(text: str, *, from_outside: bool = False) -> Iterator[str]:
+    """Yield the values of a URL's parameters that are named like a secret, as they are meant."""
+    for match in _PARAMETER.finditer(text):
+        if bears_secret(match[1], from_outside=from_outside):
+            yield unquote_plus(match[2])
+
+
+def excerpt(text: str, most: int) -> str:
+    """Return a text in one line, cut to at most so many characters, with a mark if it was."""
+    # Splitting all of a long text would take its time.
+    line = " ".join(text[: most * 4].split())
+    return line if len(line) <= most else line[: most - 1] + CUT
+
+
+def _masked_parameter(match: re.Match[str]) -> str:
+    return f"{match[1]}={MASK}" if bears_secret(match[1]) else match[0]
 
 
 class Redactor:
@@ -60,13 +92,31 @@ class Redactor:
         self._pattern = None
 
     def text(self, text: str) -> str:
-        """Return the text with every known secret and every URL's userinfo masked."""
+        """Return the text with every known secret and all that is secret in URLs masked.
+
+        Of a text that was cut its last word may be the first part of a secret.
+        """
         if self._secrets:
             if self._pattern is None:
                 longest_first = sorted(self._secrets, key=len, reverse=True)
                 self._pattern = re.compile("|".join(map(re.escape, longest_first)))
             text = self._pattern.sub(MASK, text)
-        return mask_userinfo(text)
+            if CUT in text or len(text) >= _LONG:
+                *parts, last = text.split(CUT)
+                parts = [self._without_begun(part) for part in parts]
+                text = CUT.join([*parts, self._without_begun(last) if len(text) >= _LONG else last])
+        return mask_urls(text)
+
+    def _without_begun(self, text: str) -> str:
+        """Mask the first part of a secret where a text ends with it."""
+        for secret in self._secrets:
+            begin = secret[:_SHORTEST]
+            at = text.find(begin, max(0, len(text) - len(secret) + 1))
+            while at >= 0:
+                if secret.startswith(text[at:]):
+                    return text[:at] + MASK
+                at = text.find(begin, at + 1)
+        return text
 
     def data(self, value: Any) -> Any:
         """Return JSON-like data with every text in it masked."""

@@ -17,7 +17,7 @@ from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.execution import Execution, in_zone, new_id
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.receiver.demo import DemoSides, demo_keys
-from chronos_cli.redact import mask_userinfo
+from chronos_cli.redact import mask_urls
 
 
 def command(verbose: Verbose = False) -> None:
@@ -49,7 +49,7 @@ async def _start(sides: DemoSides) -> None:
             address = None
         else:
             address = await sides.start(key)
-        where = mask_userinfo(address) if address else f"left out: {sides.missing[key]}"
+        where = mask_urls(address) if address else f"left out: {sides.missing[key]}"
         output.note(f"{key:<10}{where}")
 
 

@@ -92,6 +92,8 @@ class _Run:
             self._listen(batch)
             outcomes = await batch.run(self._executions)
         code = exit_code({outcome.status for outcome in outcomes}, self._stopped_by)
+        if batch.failure is not None:
+            code = ExitCode.BUG
         masked = [_masked(outcome) for outcome in outcomes]
         self._report(masked, code)
         if self._options.junit is not None:
@@ -99,6 +101,8 @@ class _Run:
         await dispatchers.close()
         if self._options.journal:
             self._options.journal.close()
+        if batch.failure is not None:
+            raise batch.failure
         return code
 
     def _write_junit(self, path: str, outcomes: list[Outcome]) -> None:

@@ -47,7 +47,10 @@ class BatchOptions:
 
 
 class Batch:
-    """Runs executions once each; `stop` ends those that are still on their way."""
+    """Runs executions once each; `stop` ends those that are still on their way.
+
+    `failure` is the first bug that an execution ended with, of ours or of a plug-in's.
+    """
 
     def __init__(self, runner: Runner, dispatchers: Dispatchers, options: BatchOptions) -> None:
         self._runner = runner
@@ -57,26 +60,35 @@ class Batch:
         self._tasks: list[asyncio.Task[Outcome]] = []
         self._failed = False
         self._stopped = False
+        self._reported: dict[int, Outcome] = {}
+        self.failure: BaseException | None = None
 
     async def run(self, executions: Sequence[Execution]) -> list[Outcome]:
         """Return one outcome for each execution, in the order given."""
         self._tasks = [asyncio.create_task(self._one(execution)) for execution in executions]
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        outcomes: list[Outcome] = []
-        for execution, result in zip(executions, results, strict=True):
-            if isinstance(result, asyncio.CancelledError):
-                # Cancelled before its task had even begun.
-                result = self._told(execution, _not_started(execution))  # noqa: PLW2901
-            if isinstance(result, BaseException):
-                raise result
-            outcomes.append(result)
-        return outcomes
+        pairs = zip(executions, results, strict=True)
+        return [self._settled(execution, result) for execution, result in pairs]
 
     def stop(self) -> None:
         """Interrupt everything that has not ended, notices too."""
         self._stopped = True
         for task in self._tasks:
             task.cancel()
+
+    def _settled(self, execution: Execution, result: Outcome | BaseException) -> Outcome:
+        """Return what is reported of an execution, whatever its task ended with."""
+        if isinstance(result, Outcome):
+            return result
+        if isinstance(result, asyncio.CancelledError):
+            # Cancelled before its task had even begun.
+            return self._told(execution, _not_started(execution))
+        # What the others have come to is reported all the same.
+        self.failure = self.failure or result
+        if told := self._reported.get(id(execution)):
+            return told  # a notice has failed, not the job
+        message = f"internal error: {type(result).__name__}: {result}"
+        return self._told(execution, ended(execution, Status.REJECTED, message))
 
     async def _one(self, execution: Execution) -> Outcome:
         outcome = await self._outcome(execution)
@@ -129,6 +141,7 @@ class Batch:
         if self._options.journal:
             self._options.journal.end(execution, outcome)
         self._options.on_outcome(outcome)
+        self._reported[id(execution)] = outcome
         return outcome
 
 

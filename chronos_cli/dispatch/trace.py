@@ -8,7 +8,11 @@ from dataclasses import dataclass
 TRACE_HEADERS = ("traceparent", "tracestate")
 
 _TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
-_TRACESTATE = re.compile(r"[ -~]{1,512}")
+# Sampled, and random (level 2); the other flags have no meaning that could be passed on.
+_KNOWN_FLAGS = 0x03
+_VENDOR = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
+_TRACESTATE = re.compile(rf"[ \t]*{_VENDOR}[ \t]*(,[ \t]*({_VENDOR}[ \t]*)?){{0,31}}")
+_LONGEST_STATE = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,9 @@ class Trace:
         if match is None or not _is_valid(match):
             return cls.start()
         state = environment.get("TRACESTATE", "")
-        return cls(match[2], match[4], state if _TRACESTATE.fullmatch(state) else None)
+        is_valid = len(state) <= _LONGEST_STATE and _TRACESTATE.fullmatch(state)
+        flags = f"{int(match[4], 16) & _KNOWN_FLAGS:02x}"
+        return cls(match[2], flags, state if is_valid else None)
 
     def headers(self) -> dict[str, str]:
         """Return the headers of one attempt, with a parent ID of its own."""

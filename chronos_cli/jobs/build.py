@@ -32,6 +32,8 @@ from chronos_cli.schedule.zones import check_zone
 
 MAX_PAYLOAD = 16 * 1024 * 1024
 _CONTENT_TYPE = re.compile(r"[!-~]+/[ -~]+")
+_CHARSET = re.compile(r"""charset=["']?([^;"'\s]+)""", re.IGNORECASE)
+_UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 # Keys of a job that are not read as plain fields of its struct.
 _OTHERWISE_READ = ("payload", *NOTICES)
 
@@ -90,6 +92,7 @@ class JobBuilder:
         target: Any = self._target(node, key, kind, path) if key and kind else INVALID
         payload = self._payload(node, spec, path)
         if not isinstance(spec, Invalid):
+            self._reader.flaws(node, path, spec.retry_policy.flaws())
             self._check_event(node, spec, key, target, path)
         if isinstance(spec, Invalid) or isinstance(target, Invalid):
             return None
@@ -208,7 +211,7 @@ class JobBuilder:
             if not isinstance(spec.payload_file, Template):
                 raw = self._payload_file(spec.payload_file, where, (*path, "payload_file"))
         if not isinstance(spec.content_type, Template):
-            self._reader.flaws(node, path, _content_type_flaws(spec.content_type))
+            self._reader.flaws(node, path, _content_type_flaws(spec.content_type, value))
         return Payload(value, raw, spec.content_type)
 
     def _payload_file(self, name: str, where: Node, path: Path) -> bytes | None:
@@ -231,7 +234,11 @@ def slug(name: str) -> str:
     return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")[:128]
 
 
-def _content_type_flaws(content_type: str | None) -> Iterator[Flaw]:
+def _content_type_flaws(content_type: str | None, payload: Any) -> Iterator[Flaw]:
+    charset = _CHARSET.search(content_type or "")
+    if isinstance(payload, str) and charset and charset[1].lower() not in _UTF_8:
+        message = f"a text is sent as UTF-8, not as {charset[1][:40]}"
+        yield Flaw(("content_type",), message, "for another charset take payload_file")
     if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
         yield Flaw(
             ("content_type",), f"'{content_type[:60]}' is not a content type", "type/subtype"

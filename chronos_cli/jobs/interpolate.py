@@ -14,7 +14,7 @@ from pathlib import Path
 from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence, position_in
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem, format_path
-from chronos_cli.redact import Redactor, bears_secret
+from chronos_cli.redact import Redactor, bears_secret, url_secrets
 
 MAX_SECRET_FILE = 1024 * 1024
 _MAX_NESTING = 20
@@ -77,8 +77,8 @@ class _Interpolator:
         node.template = bool(_TEMPLATE_OPENERS.search(node.text))
         if "$" in node.text:
             self._replace(node, path, key)
-        elif not node.template and bears_secret(key):
-            self._redactor.add(node.text)
+        elif not node.template:
+            self._note(node.text, [node.text] if bears_secret(key) else [], from_outside=False)
 
     def _replace(self, node: Scalar, path: ProblemPath, key: str) -> None:
         expansion = _Expansion(self._sources, Path(node.position.file).parent)
@@ -89,13 +89,20 @@ class _Interpolator:
             self._problems.append(Problem(position, str(fault), format_path(path), fault.hint))
             return
         secret_key = bears_secret(key, from_outside=True)
-        for value in expansion.from_files + (expansion.from_environment if secret_key else []):
-            self._redactor.add(value)
+        secrets = expansion.from_files + (expansion.from_environment if secret_key else [])
         if secret_key and expansion.from_environment:
-            self._redactor.add(text)
+            secrets.append(text)
+        self._note(text, secrets, from_outside=bool(expansion.from_environment))
         node.text = text
         node.interpolated = node.interpolated or expansion.replaced
         node.unknown = expansion.unknown
+
+    def _note(self, text: str, secrets: list[str], *, from_outside: bool) -> None:
+        """Have secrets masked from now on, those in the parameters of a URL too."""
+        if "://" in text:
+            secrets = [*secrets, *url_secrets(text, from_outside=from_outside)]
+        for secret in secrets:
+            self._redactor.add(secret)
 
 
 class _Expansion:

@@ -1,5 +1,6 @@
 """What a job is, once its file has been read."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, Protocol
@@ -16,6 +17,11 @@ JobId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 NOTICES = ("on_failure", "on_success", "on_recovery")
 
 
+# What `retry_on` may name, beside codes: `expectation` is an answer that was not the expected one.
+FAILURE_CLASSES = ("unreachable", "timeout", "rejected", "expectation")
+_CODE = re.compile(r"[1-9]xx|[A-Z0-9_]+([ .-][A-Z0-9_]+)*")
+
+
 class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """When and how often a failed attempt is made again."""
 
@@ -29,10 +35,19 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     retry_on: Annotated[
         tuple[str, ...],
         Meta(
-            description="Classes (unreachable, timeout, rejected) and the protocol's own codes "
-            "(409, ABORTED) that are tried again"
+            description="Classes (unreachable, timeout, rejected, expectation) and the protocol's "
+            "own codes (409, 5xx, ABORTED) that are tried again"
         ),
     ] = ("unreachable", "timeout")
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what in `retry_on` could never be met: a misspelt class would end all retries."""
+        for number, name in enumerate(self.retry_on):
+            if name not in FAILURE_CLASSES and not _CODE.fullmatch(name):
+                known = ", ".join(FAILURE_CLASSES)
+                message = f"'{name[:40]}' is no class of failures and no protocol's code"
+                hint = f"one of {known}; or a code such as 409, 5xx, ABORTED"
+                yield Flaw(("retry_policy", "retry_on", number), message, hint)
 
 
 class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.protocols.grpc_json import as_data
+from chronos_cli.redact import excerpt
 
 if TYPE_CHECKING:
     import grpc
@@ -145,17 +146,18 @@ def _words(name: str, details: str) -> str:
     if name == "UNAVAILABLE" and _LAST_ERROR.match(details):
         cause = _LAST_ERROR.sub("", details)
         return "connection refused" if _REFUSED.search(cause) else f"cannot connect: {cause}"
-    short = " ".join(details.split())[:400]
+    short = excerpt(details, 400)
     return f"{name}: {short}" if short else name
 
 
 def _violations(rich: list[dict[str, Any]]) -> str:
     """Return the fields that a server complained of, which is what a user has to mend."""
-    return "; ".join(
+    told = "; ".join(
         f"{one.get('field', '')}: {one.get('description', '')}"
         for detail in rich
         for one in detail.get("field_violations", ())
-    )[:400]
+    )
+    return excerpt(told, 400)
 
 
 def _retry_delay(rich: list[dict[str, Any]]) -> float | None:

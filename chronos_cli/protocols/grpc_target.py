@@ -18,7 +18,7 @@ from chronos_cli.units import FilePath, PositiveDuration, Size
 _METHOD = re.compile(r"/?([A-Za-z_][\w.]*)/([A-Za-z_]\w*)", re.ASCII)
 _KEY = re.compile(r"[0-9a-z_.-]+")
 _AUTHORITY = re.compile(r"[\[\]A-Za-z0-9_.:%-]+")
-_OWN_KEYS = frozenset({"content-type", "te", "user-agent", "connection", "traceparent"})
+_OWN_KEYS = frozenset("content-type te user-agent connection traceparent tracestate".split())
 _STATUSES = (
     "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
     "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE "

@@ -5,6 +5,7 @@ its body has arrived. 429 and 5xx mean "not now" and are unreachable; any other 
 rejected. Redirects are answers, unless the job says that they are to be followed.
 """
 
+import asyncio
 import sys
 from typing import Any, ClassVar, cast
 
@@ -21,7 +22,7 @@ from chronos_cli.protocols.http_session import Session, session
 from chronos_cli.protocols.http_syntax import origin
 from chronos_cli.protocols.http_target import HttpSettings, Webhook
 from chronos_cli.protocols.network import from_cause
-from chronos_cli.redact import MASK, Redactor, bears_secret
+from chronos_cli.redact import MASK, Redactor, bears_secret, excerpt
 
 _MOST_SECRETS = 1000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -50,18 +51,11 @@ class HttpDispatcher:
 
     async def send(self, delivery: Delivery) -> Receipt:
         """Send one request; see `Dispatcher.send`."""
-        import httpx  # paid for when the first message is due
-
-        webhook = _webhook(delivery)
         try:
-            return await self._sent(delivery, webhook)
+            return await self._sent(delivery, _webhook(delivery))
         except DispatchError as error:
             error.message = self._redactor.text(error.message)
             raise
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
-            raise translated(error, webhook.describe()) from error
-        except (UnicodeError, OSError) as error:
-            raise from_cause(error, webhook.describe()) from error
 
     async def preview(self, delivery: Delivery) -> Preview:
         """Return the request as it would leave; see `Dispatcher.preview`."""
@@ -92,12 +86,12 @@ class HttpDispatcher:
         login: Session | None = began
         hops: list[str] = []
         while True:
-            answer = await self._exchange(webhook, request)
+            answer = await self._exchange(webhook, request, hops)
             if answer.status == 401 and login is not None:
                 again = await login.again(request, answer)
                 if again is not None:
                     request = again
-                    answer = await self._exchange(webhook, request)
+                    answer = await self._exchange(webhook, request, hops)
             location = answer.header("location")
             if not (webhook.redirects.follow and answer.status in _REDIRECTS and location):
                 break
@@ -110,13 +104,18 @@ class HttpDispatcher:
         details: dict[str, Any] = {"redirects": hops} if hops else {}
         if webhook.http2:
             details["http_version"] = answer.version
-        return judged(webhook.expect, answer, details, self._redactor.text)
+        if webhook.expect.body is None:
+            return judged(webhook.expect, answer, details, self._redactor.text)
+        # A search that takes its time must hold nobody else up.
+        return await asyncio.to_thread(judged, webhook.expect, answer, details, self._redactor.text)
 
     def _not_followed(
         self, answer: Answer, location: str, why: str, hops: list[str]
     ) -> RejectedError:
         message = f"{answer.status} {answer.reason}".strip()
-        message += f"; redirect to {self._redactor.text(location)[:200]} not followed: {why}"
+        message += (
+            f"; redirect to {excerpt(self._redactor.text(location), 200)} not followed: {why}"
+        )
         receipt = {
             "status": answer.status,
             "body": self._redactor.text(answer.text),
@@ -142,10 +141,28 @@ class HttpDispatcher:
             self._learn(secret)
         return request
 
-    async def _exchange(self, webhook: Webhook, request: Outgoing) -> Answer:
+    async def _exchange(self, webhook: Webhook, request: Outgoing, hops: list[str]) -> Answer:
+        """Send one request and read the answer; `hops` are the redirects that led to it."""
+        import httpx  # paid for when the first message is due
+
         way = route(webhook, request.url)
-        async with self._connections.response(request.request(way.server_name), way) as response:
-            return await read(response)
+        where = f"{request.method} {hops[-1]}" if hops else webhook.describe()
+        if way.proxy is not None:
+            where += ", by the proxy {}://{}:{}".format(*origin(way.proxy))
+        try:
+            message = request.request(way.server_name)
+            async with self._connections.response(message, way) as response:
+                return await read(response)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise _with_hops(translated(error, where), hops) from error
+        except (UnicodeError, OSError) as error:
+            raise _with_hops(from_cause(error, where), hops) from error
+
+
+def _with_hops(error: DispatchError, hops: list[str]) -> DispatchError:
+    if hops:
+        error.receipt["redirects"] = hops
+    return error
 
 
 def _webhook(delivery: Delivery) -> Webhook:
@@ -154,5 +171,4 @@ def _webhook(delivery: Delivery) -> Webhook:
 
 
 def _shown(name: str, value: str, request: Outgoing) -> str:
-    hidden = request.private - request.signed - {"host"}
-    return MASK if name.lower() in hidden or bears_secret(name) else value
+    return MASK if name.lower() in request.hidden or bears_secret(name) else value

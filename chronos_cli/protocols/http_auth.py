@@ -10,7 +10,7 @@ from msgspec import Meta, Struct
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols.http_netrc import netrc_login
-from chronos_cli.protocols.http_secrets import header_text, secret_flaws, secret_text
+from chronos_cli.protocols.http_secrets import header_flaws, header_text, secret_flaws, secret_text
 from chronos_cli.protocols.http_syntax import is_header_name, url_mistake
 from chronos_cli.units import FilePath
 
@@ -53,6 +53,8 @@ class ApiKey(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         if name is not None and not isinstance(name, Template) and not is_header_name(name):
             yield Flaw((*path, "header"), f"'{name[:40]}' is not a header name")
         yield from secret_flaws(path, "secret", self.secret, self.secret_file)
+        if self.header is not None:
+            yield from header_flaws((*path, "secret"), self.secret)
 
 
 class OAuth2Client(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -106,18 +108,20 @@ class HttpAuth(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         ]
 
     @property
-    def sets_authorization(self) -> bool:
-        """Whether the Authorization header is what carries it."""
-        if self.api_key is not None:
-            return (self.api_key.header or "").lower() == "authorization"
-        return bool(self.chosen())
+    def header_name(self) -> str | None:
+        """The header that carries it; None when it is in the query, or not known yet."""
+        if self.api_key is None:
+            return "Authorization" if self.chosen() else None
+        return None if isinstance(self.api_key.header, Template) else self.api_key.header
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what the types cannot say."""
         chosen = self.chosen()
         if len(chosen) != 1:
             told = f"{len(chosen)} ways: {', '.join(chosen)}" if chosen else "no way is given"
-            yield Flaw(("auth",), told, f"exactly one of {', '.join(self.__struct_fields__)}")
+            ways = ", ".join(self.__struct_fields__)
+            hint = f"exactly one of {ways}; null leaves an inherited one out, as in 'basic: null'"
+            yield Flaw(("auth",), told, hint)
         for name in ("basic", "digest"):
             login: HttpLogin | None = getattr(self, name)
             if login is None:
@@ -125,11 +129,13 @@ class HttpAuth(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             path = ("auth", name)
             yield from secret_flaws(path, "password", login.password, login.password_file)
             is_text = not isinstance(login.username, Template)
-            if name == "basic" and is_text and ":" in login.username:
-                yield Flaw((*path, "username"), "a user's name cannot have ':' in it")
+            forbidden = {"basic": ":", "digest": '"'}[name]
+            if is_text and forbidden in login.username:
+                yield Flaw((*path, "username"), f"a user's name cannot have '{forbidden}' in it")
         if self.bearer is not None:
             token, file = self.bearer.token, self.bearer.token_file
             yield from secret_flaws(("auth", "bearer"), "token", token, file)
+            yield from header_flaws(("auth", "bearer", "token"), token)
         for block in (self.api_key, self.oauth2):
             if block is not None:
                 yield from block.flaws()

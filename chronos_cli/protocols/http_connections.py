@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from msgspec import structs
@@ -36,6 +36,7 @@ class Route:
     origin: Origin
     tls: Tls | None = None
     proxy: str | None = None
+    proxy_tls: Tls | None = None
     unix_socket: str | None = None
     http2: bool = False
 
@@ -48,17 +49,23 @@ class Route:
 def route(webhook: Webhook, url: str) -> Route:
     """Return the way to a URL: the webhook's own, or one it was sent on to.
 
-    Another origin than the webhook's own is not shown our certificate. Raises RejectedError for
-    a proxy of the environment that cannot be used.
+    Another origin than the webhook's own, a proxy too, is not shown our certificate. Raises
+    RejectedError for a proxy of the environment that cannot be used.
     """
     where = origin(url)
     is_tls = where[0] == "https"
-    tls = webhook.tls if is_tls else None
-    if tls is not None and where != origin(webhook.url):
-        tls = structs.replace(tls, cert=None, key=None, key_password=None, server_name=None)
+    own, others = webhook.tls, _without_identity(webhook.tls)
+    tls = (own if where == origin(webhook.url) else others) if is_tls else None
     proxy = _environment_proxy(url) if webhook.proxy == "environment" else webhook.proxy
+    proxy_tls = others if proxy and origin(proxy)[0] == "https" else None
     socket = webhook.unix_socket if where == origin(webhook.url) else None
-    return Route(where, tls, proxy, socket, webhook.http2 and is_tls)
+    return Route(where, tls, proxy, proxy_tls, socket, webhook.http2 and is_tls)
+
+
+def _without_identity(tls: Tls | None) -> Tls | None:
+    if tls is None:
+        return None
+    return structs.replace(tls, cert=None, key=None, key_password=None, server_name=None)
 
 
 def _environment_proxy(url: str) -> str | None:
@@ -138,7 +145,9 @@ class Connections:
         if lane.users >= lane.sharing:
             self._open.setdefault(lane.route, []).append(lane)
         lane.users -= 1
-        if lane.users == 0:
+        if lane.users == 0 and _has_leftovers(lane.transport):
+            await self._discard(lane)
+        elif lane.users == 0:
             self._idle[lane] = None
             while len(self._idle) > self._max_idle:
                 await self._discard(next(iter(self._idle)))
@@ -164,10 +173,18 @@ class Connections:
             http2=way.http2,
             # A server that turns HTTP/2 down needs a connection for each of those who share.
             limits=httpx.Limits(max_connections=_SHARING if way.http2 else 1),
-            proxy=way.proxy,
+            proxy=self._proxy(way),
             uds=way.unix_socket,
             trust_env=False,
         )
+
+    def _proxy(self, way: Route) -> "httpx.Proxy | None":
+        import httpx
+
+        if way.proxy is None:
+            return None
+        is_tls = origin(way.proxy)[0] == "https"
+        return httpx.Proxy(way.proxy, ssl_context=self._context(way.proxy_tls) if is_tls else None)
 
     def _context(self, tls: Tls | None) -> "ssl.SSLContext":
         if tls not in self._contexts:
@@ -180,3 +197,25 @@ class Connections:
         import ssl
 
         return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _has_leftovers(transport: "httpx.AsyncHTTPTransport") -> bool:
+    """Whether more came over HTTP/1.1 than the response to what was asked.
+
+    On a connection that is used again it would be taken for the next answer. The client has no
+    public word of it; where its inside is another one, no connection is used again.
+    """
+    try:
+        return any(_leftover(one) for one in transport._pool.connections)  # noqa: SLF001
+    except AttributeError:
+        return True
+
+
+def _leftover(connection: Any) -> bytes:
+    """Return what is left in the parser of a connection, which those to a proxy wrap."""
+    while not hasattr(connection, "_h11_state"):
+        if not hasattr(connection, "_connection"):
+            return b""  # HTTP/2 numbers its answers
+        connection = connection._connection  # noqa: SLF001
+    left: bytes = connection._h11_state.trailing_data[0]  # noqa: SLF001
+    return left

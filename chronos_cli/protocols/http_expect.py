@@ -11,6 +11,7 @@ from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols.http_jsonpath import find, is_equal, parse_path
 from chronos_cli.protocols.http_syntax import is_header_name
+from chronos_cli.redact import excerpt
 
 _STATUS = re.compile(r"([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?", re.IGNORECASE)
 # A hostile response may drive an innocent expression into years of backtracking.
@@ -38,12 +39,21 @@ class Expect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         """Whether a response's status is an expected one."""
         return any(_is_status(pattern, status) for pattern in self._statuses())
 
+    @property
+    def is_particular(self) -> bool:
+        """Whether the job says which status it expects."""
+        return self.status != "2xx"
+
+    def status_words(self) -> str:
+        """Return the expected statuses as they are written."""
+        return " or ".join(self._statuses())
+
     def unmet(self, headers: Sequence[tuple[str, str]], body: str) -> str | None:
         """Return the first expectation of header, body or JSON that is not met, in words."""
         for name, pattern in self.header.items():
             values = [value for other, value in headers if other.lower() == name.lower()]
             if not any(_is_like(value, pattern) for value in values):
-                came = f"is '{', '.join(values)[:200]}'" if values else "is missing"
+                came = f"is '{excerpt(', '.join(values), 200)}'" if values else "is missing"
                 return f"header {name} {came}, expected '{pattern}'"
         if self.body is not None and (told := _unmatched(self.body, body)):
             return told
@@ -52,9 +62,8 @@ class Expect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     def flaws(self) -> Iterator[Flaw]:
         """Yield what cannot be read, or could never be met."""
         for pattern in self._statuses():
-            if not isinstance(pattern, Template) and not _STATUS.fullmatch(pattern):
-                message = f"'{pattern[:40]}' is not a status such as 200, 200-299 or 2xx"
-                yield Flaw(("expect", "status"), message)
+            if not isinstance(pattern, Template) and (told := _status_mistake(pattern)):
+                yield Flaw(("expect", "status"), told)
         if not self._statuses():
             yield Flaw(("expect", "status"), "no status is expected, so none could succeed")
         for name in self.header:
@@ -72,6 +81,15 @@ class Expect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     def _statuses(self) -> list[str]:
         return [self.status] if isinstance(self.status, str) else self.status
+
+
+def _status_mistake(pattern: str) -> str | None:
+    match = _STATUS.fullmatch(pattern)
+    if match is None:
+        return f"'{pattern[:40]}' is not a status such as 200, 200-299 or 2xx"
+    if match[3] and match[3] < match[2]:
+        return f"'{pattern}' runs backwards; write {match[3]}-{match[2]}"
+    return None
 
 
 def _is_status(pattern: str, status: int) -> bool:
@@ -114,7 +132,8 @@ def _unmatched(expression: str, body: str) -> str | None:
     import regex  # unlike `re`, its search can be held to a time
 
     try:
-        if regex.search(expression, body, timeout=_SEARCH_LIMIT):
+        # Without Python's lock, so that others go on meanwhile: it runs beside the loop.
+        if regex.search(expression, body, timeout=_SEARCH_LIMIT, concurrent=True):
             return None
     except TimeoutError:
         return f"the search for /{expression}/ in the body took too long"
@@ -136,5 +155,4 @@ def _unlike(expected: dict[str, Any], body: str) -> str | None:
 
 
 def _shown(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 100 else text[:100] + "…"
+    return excerpt(json.dumps(value, ensure_ascii=False), 100)

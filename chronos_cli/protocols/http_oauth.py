@@ -20,6 +20,7 @@ from chronos_cli.protocols.http_request import Outgoing
 from chronos_cli.protocols.http_secrets import secret_text
 from chronos_cli.protocols.http_target import Webhook
 from chronos_cli.protocols.network import from_cause
+from chronos_cli.redact import excerpt
 
 # A token is given up this early, in seconds, so that it does not expire on its way.
 _MARGIN = 30.0
@@ -152,7 +153,7 @@ def _request(client: OAuth2Client) -> Outgoing:
 def _granted(answer: Answer, where: str) -> tuple[str, float]:
     """Return the token of an answer and its life in seconds (for ever when it does not say)."""
     if answer.status != 200:
-        reason = " ".join(answer.text.split())[:_LONGEST_REASON]
+        reason = excerpt(answer.text, _LONGEST_REASON)
         message = f"the {where} gave no token: {answer.status} {reason}".rstrip()
         if answer.status == 429 or answer.status >= 500:
             raise UnreachableError(message, code=f"OAUTH2 {answer.status}")

@@ -19,7 +19,6 @@ from chronos_cli.protocols.http_body import (
 from chronos_cli.protocols.http_errors import translated
 from chronos_cli.protocols.http_syntax import origin, url_mistake, with_query
 from chronos_cli.protocols.http_target import Webhook
-from chronos_cli.redact import bears_secret
 
 if TYPE_CHECKING:
     import httpx
@@ -27,13 +26,22 @@ if TYPE_CHECKING:
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _BODILESS_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"})
 _OF_A_BODY = frozenset({"idempotency-key"})
+# Of a job's own headers those that another origin may see: any other may be a key to the first.
+_HARMLESS = frozenset(
+    "accept accept-charset accept-encoding accept-language content-disposition content-encoding "
+    "content-language content-type user-agent".split()
+)
 
 Headers = list[tuple[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request. `private` are the headers, in lower case, that only its own origin may see."""
+    """A request.
+
+    `private` are the headers, in lower case, that only its own origin may see; `hidden` are those
+    of them whose values nobody is shown.
+    """
 
     method: str
     url: str
@@ -42,12 +50,18 @@ class Outgoing:
     private: frozenset[str]
     secrets: list[str]
     signed: frozenset[str] = frozenset()
+    hidden: frozenset[str] = frozenset()
 
     def with_private(self, name: str, value: str) -> "Outgoing":
         """Return the request with a header that only this origin may see, in place of others."""
         kept = [pair for pair in self.headers if pair[0].lower() != name.lower()]
-        private = self.private | {name.lower()}
-        return replace(self, headers=[*kept, (name, value)], private=private)
+        added = {name.lower()}
+        return replace(
+            self,
+            headers=[*kept, (name, value)],
+            private=self.private | added,
+            hidden=self.hidden | added,
+        )
 
     def redirected(self, status: int, location: str) -> "Outgoing":
         """Return the request that a redirect asks for; the method changes as in browsers."""
@@ -123,9 +137,10 @@ def outgoing(delivery: Delivery, webhook: Webhook, now: datetime) -> Outgoing:
         url=with_query(webhook.url, [*pairs(webhook.query), *found.query]),
         headers=[*headers, *signed],
         body=body,
-        private=names | _private(headers, found),
+        private=names | _private(webhook, found),
         secrets=secrets,
         signed=names,
+        hidden=frozenset(name.lower() for name, _ in found.headers),
     )
 
 
@@ -154,7 +169,8 @@ def _headers(
     if method not in _SAFE_METHODS:
         defaults["Idempotency-Key"] = delivery.execution.id
     own = {name.lower() for name in webhook.headers}
-    headers = [(name, value) for name, value in defaults.items() if name.lower() not in own]
+    replaced = own | {name.lower() for name, _ in found.headers}
+    headers = [(name, value) for name, value in defaults.items() if name.lower() not in replaced]
     headers += delivery.metadata.items()
     headers += http_event_headers(delivery).items()
     headers += [(name, value) for name, value in found.headers if name.lower() not in own]
@@ -163,11 +179,7 @@ def _headers(
     return headers
 
 
-def _private(headers: Headers, found: Credentials) -> frozenset[str]:
-    """Return the headers that no other origin may see: secrets, and the host's own name."""
-    given = {name.lower() for name, _ in found.headers}
-    return frozenset(
-        lowered
-        for name, _ in headers
-        if (lowered := name.lower()) in given or lowered == "host" or bears_secret(name)
-    )
+def _private(webhook: Webhook, found: Credentials) -> frozenset[str]:
+    """Return the headers that no other origin may see, in lower case."""
+    own = {name.lower() for name in webhook.headers} - _HARMLESS
+    return frozenset(own | {name.lower() for name, _ in found.headers} | {"host"})

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from chronos_cli.errors import RejectedError
+from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.problems import Path as FlawPath
 
@@ -37,6 +38,13 @@ def header_text(secret: str, what: str) -> str:
     if not _VISIBLE.fullmatch(secret):
         raise RejectedError(f"{what} is empty or cannot stand in a header", code="AUTH")
     return secret
+
+
+def header_flaws(path: FlawPath, secret: str | None) -> Iterator[Flaw]:
+    """Yield why a secret that is known at load cannot stand in a header; it is not quoted."""
+    is_known = secret is not None and not isinstance(secret, Template)
+    if is_known and not _VISIBLE.fullmatch(secret or ""):
+        yield Flaw(path, f"'{path[-1]}' is empty or cannot stand in a header")
 
 
 def secret_flaws(path: FlawPath, name: str, given: str | None, file: str | None) -> Iterator[Flaw]:

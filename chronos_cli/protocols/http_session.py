@@ -81,9 +81,14 @@ class DigestSession:
         flow = httpx.DigestAuth(self._username, self._password).auth_flow(first)
         next(flow)
         try:
+            # The name goes into a header.
+            self._username.encode("ascii")
             second = flow.send(httpx.Response(401, headers=answer.headers, request=first))
         except StopIteration:
             return None  # it asks for something else than Digest
+        except UnicodeError as error:
+            told = "Digest takes a user's name in ASCII only"
+            raise RejectedError(told, code="AUTH") from error
         except (httpx.ProtocolError, LookupError, ValueError, NotImplementedError) as error:
             told = "the challenge of Digest cannot be answered"
             raise RejectedError(told, code="401") from error

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from urllib.parse import quote, urlencode, urlsplit
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+# A scheme, or a word that stands in its place.
+_BEGINNING = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}(://?|(?=/|$))")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 Origin = tuple[str, str, int]
@@ -16,14 +18,22 @@ def is_header_name(text: str) -> bool:
 
 
 def url_mistake(url: str) -> str | None:
-    """Return what is wrong with the URL of a request, or None."""
+    """Return what is wrong with the URL of a request, or None.
+
+    It is not quoted beyond its scheme: what comes behind may hold a password.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        return f"not a URL: {error}"
+    except ValueError:
+        return (
+            "not a URL: host or port cannot be read; '/', '@' and ':' in a password are "
+            "%2F, %40 and %3A"
+        )
     if parts.scheme.lower() not in _DEFAULT_PORTS:
-        return f"the URL must begin with http:// or https://, not '{url[:20]}'"
+        begin = _BEGINNING.match(url)
+        told = f", not '{begin[0]}'" if begin else ""
+        return f"the URL must begin with http:// or https://{told}"
     if not parts.hostname:
         return "the URL has no host"
     if port == 0:

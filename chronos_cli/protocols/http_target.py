@@ -16,10 +16,12 @@ from chronos_cli.protocols.http_expect import Expect
 from chronos_cli.protocols.http_signing import WebhookSigning
 from chronos_cli.protocols.http_syntax import is_header_name, url_mistake
 from chronos_cli.protocols.tls import Tls
-from chronos_cli.redact import mask_userinfo
+from chronos_cli.redact import mask_urls
 from chronos_cli.units import FilePath
 
-_OWN_HEADERS = frozenset({"content-length", "transfer-encoding", "connection", "traceparent"})
+_OWN_HEADERS = frozenset(
+    "content-length transfer-encoding connection traceparent tracestate".split()
+)
 
 
 class HttpRedirects(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -78,7 +80,7 @@ class Webhook(Target, kw_only=True, frozen=True):
             yield Flaw(("url",), wrong, "for example https://api.example.com/job")
         if not isinstance(self.method, Template) and not is_header_name(self.method):
             yield Flaw(("method",), f"'{self.method[:40]}' is not an HTTP method")
-        signed = {name.lower() for name in self.signing.header_names()} if self.signing else set()
+        signed = self._signed()
         for name, value in self.headers.items():
             yield from _header_flaws(name, value, signed)
         yield from self._auth_flaws()
@@ -91,12 +93,12 @@ class Webhook(Target, kw_only=True, frozen=True):
 
     def warnings(self) -> Iterator[str]:
         """Yield what is dangerous in this block."""
-        if self.tls is not None:
+        if self.tls is not None and not self._is_plain():
             yield from self.tls.warnings()
 
     def describe(self) -> str:
         """Return method and URL."""
-        return f"{self.method.upper()} {mask_userinfo(self.url)}"
+        return f"{self.method.upper()} {mask_urls(self.url)}"
 
     def body_key(self) -> str | None:
         """Return the key that takes the place of a payload."""
@@ -108,13 +110,19 @@ class Webhook(Target, kw_only=True, frozen=True):
         """Return what HTTP/2 needs."""
         return {"h2": "http2"} if self.http2 else {}
 
+    def _signed(self) -> set[str]:
+        return {name.lower() for name in self.signing.header_names()} if self.signing else set()
+
     def _auth_flaws(self) -> Iterator[Flaw]:
         if self.auth is None:
             return
         yield from self.auth.flaws()
-        own = {name.lower() for name in self.headers}
-        if self.auth.sets_authorization and "authorization" in own:
-            yield Flaw(("auth",), "both 'auth' and a header Authorization", "keep one")
+        name = self.auth.header_name
+        if name is not None and name.lower() in {own.lower() for own in self.headers}:
+            yield Flaw(("auth",), f"both 'auth' and a header {name[:40]}", "keep one")
+        if name is not None and _is_reserved(name, self._signed()):
+            where = ("auth", "api_key", "header")
+            yield Flaw(where, f"header '{name[:40]}' is set by chronos", "use another one")
         if not isinstance(self.url, Template) and _has_userinfo(self.url):
             yield Flaw(("auth",), "both 'auth' and a user in the URL", "keep one")
 
@@ -125,9 +133,19 @@ class Webhook(Target, kw_only=True, frozen=True):
             yield Flaw(("proxy",), wrong.replace("the URL", "the proxy"), "or: environment")
         if self.proxy is not None and self.unix_socket is not None:
             yield Flaw(("unix_socket",), "both 'proxy' and 'unix_socket'", "keep one")
-        is_plain = not isinstance(self.url, Template) and self.url.lower().startswith("http:")
-        if self.http2 and is_plain:
+        if self.http2 and self._is_plain():
             yield Flaw(("http2",), "HTTP/2 is agreed on over TLS, and the URL is http://")
+        enabled = self.tls.enabled if self.tls else None
+        is_known = not isinstance(self.url, Template)
+        if is_known and enabled is not None and enabled == self._is_plain():
+            told = "the URL says whether TLS is used, and it says otherwise"
+            yield Flaw(("tls", "enabled"), told, "remove it, or write https://")
+
+    def _is_plain(self) -> bool:
+        """Whether the URL is known to ask for no TLS, neither to a proxy."""
+        if isinstance(self.url, Template) or not self.url.lower().startswith("http:"):
+            return False
+        return not (self.proxy or "").lower().startswith("https:")
 
 
 class HttpSettings(Settings, kw_only=True, frozen=True):
@@ -145,12 +163,16 @@ def _has_userinfo(url: str) -> bool:
         return False
 
 
+def _is_reserved(name: str, signed: set[str]) -> bool:
+    lowered = name.lower()
+    return lowered in _OWN_HEADERS or lowered.startswith("x-chronos-") or lowered in signed
+
+
 def _header_flaws(name: str, value: str | list[str], signed: set[str]) -> Iterator[Flaw]:
     path = ("headers", name)
     if not is_header_name(name):
         yield Flaw(path, f"'{name[:40]}' is not a header name")
-    lowered = name.lower()
-    if lowered in _OWN_HEADERS or lowered.startswith("x-chronos-") or lowered in signed:
+    if _is_reserved(name, signed):
         yield Flaw(path, f"header '{name[:40]}' is set by chronos", "remove it")
     for item in [value] if isinstance(value, str) else value:
         if isinstance(item, Template):

@@ -267,7 +267,7 @@ def _name_flaws(name: str, path: Path) -> Iterator[Flaw]:
     shown = name[:40]
     if not name or _has_control(name):
         yield Flaw(path, f"{shown!r} is not a header name")
-    if name.lower() == "traceparent" or name.lower().startswith("x-chronos-"):
+    if name.lower() in {"traceparent", "tracestate"} or name.lower().startswith("x-chronos-"):
         yield Flaw(path, f"header '{shown}' is set by chronos", "remove it")
 
 

@@ -19,7 +19,7 @@ from chronos_cli.protocols.nats_link import Link, Send
 from chronos_cli.protocols.nats_login import Access
 from chronos_cli.protocols.nats_pool import Links
 from chronos_cli.protocols.nats_target import MESSAGE_ID, Nats
-from chronos_cli.redact import MASK, bears_secret
+from chronos_cli.redact import MASK, bears_secret, excerpt
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -171,13 +171,12 @@ def _replied(reply: "Msg", target: Nats) -> Receipt:
     headers = reply.headers or {}
     # The convention of the NATS services framework for a request that could not be met.
     if code := headers.get("Nats-Service-Error-Code"):
-        said = headers.get("Nats-Service-Error", "no reason given")[:160]
+        said = excerpt(headers.get("Nats-Service-Error", "no reason given"), 160)
         message = f"the service answered with error {code[:20]}: {said}"
         kind = UnreachableError if code == "429" or code.startswith("5") else RejectedError
         raise kind(message, code=code[:20], receipt=receipt, kind="expectation")
     if target.expect is not None and (miss := target.expect.miss(text)):
-        excerpt = " ".join(text[:400].split())[:160]
-        raise RejectedError(f"{miss}: {excerpt}", receipt=receipt, kind="expectation")
+        raise RejectedError(f"{miss}: {excerpt(text, 160)}", receipt=receipt, kind="expectation")
     return Receipt(data=receipt)
 
 
@@ -190,9 +189,10 @@ def _headers(delivery: Delivery, target: Nats) -> dict[str, str]:
     """Return the job's own headers after ours; a header that the job sets replaces our default."""
     defaults = {MESSAGE_ID: delivery.execution.id, "Content-Type": delivery.content_type}
     event = http_event_headers(delivery)
-    if event and delivery.event:
+    if event:
         # Readers may look for it here or in Content-Type; version 1.0.2 does not say.
-        event["ce-datacontenttype"] = delivery.event.attributes["datacontenttype"]
+        given = {name.lower(): value for name, value in target.headers.items()}
+        event["ce-datacontenttype"] = given.get("content-type", delivery.content_type)
     if target.stream is not None:
         defaults["Nats-Expected-Stream"] = target.stream
     if target.expected_last_sequence is not None:

@@ -22,6 +22,7 @@ DEFAULT_PORT = 4222
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _OWN_HEADERS = {
     "traceparent": "it is set by chronos",
+    "tracestate": "it is set by chronos",
     "nats-expected-stream": "use the key 'stream'",
     "nats-expected-last-sequence": "use the key 'expected_last_sequence'",
 }

@@ -17,12 +17,12 @@ _WORDS = {
 }
 
 
-def from_cause(error: BaseException, where: str) -> DispatchError:
+def from_cause(error: BaseException, where: str, *, in_handshake: bool = True) -> DispatchError:
     """Return the failure behind a connection error: TLS is rejected, all else unreachable.
 
     `where` is the address, for the message.
     """
-    if told := tls_failure(error):
+    if told := tls_failure(error, in_handshake=in_handshake):
         return RejectedError(f"{told} ({where})", code="TLS")
     for cause in causes(error):
         if isinstance(cause, socket.gaierror):

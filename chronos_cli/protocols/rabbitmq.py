@@ -35,7 +35,7 @@ from chronos_cli.protocols.rabbitmq_message import (
     timestamp,
 )
 from chronos_cli.protocols.tls import Tls
-from chronos_cli.redact import MASK, bears_secret, mask_userinfo
+from chronos_cli.redact import MASK, bears_secret, mask_urls
 from chronos_cli.units import Duration
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
 
     def describe(self) -> str:
         """Return the queue or exchange, and the servers without who we are there."""
-        where = mask_userinfo(self.url or "")
+        where = mask_urls(self.url or "")
         if self.hosts is not None:
             vhost = f" ({self.vhost})" if self.vhost not in {None, _DEFAULT_VHOST} else ""
             where = ", ".join(host.rpartition("@")[2] for host in self.hosts) + vhost

@@ -60,28 +60,47 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
     tls = tls or Tls()
     try:
         context = ssl.create_default_context(cafile=tls.ca)
-        if tls.cert is not None:
+    except (OSError, ssl.SSLError) as error:
+        raise _unusable("ca", tls.ca, error) from error
+    if tls.cert is not None:
+        try:
             # Without a password OpenSSL would ask for one on the terminal.
             context.load_cert_chain(tls.cert, tls.key, password=tls.key_password or "")
-        if tls.min_version is not None:
-            context.minimum_version = ssl.TLSVersion[f"TLSv{tls.min_version.replace('.', '_')}"]
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(name for name in (tls.ca, tls.cert, tls.key) if name)
-        raise RejectedError(f"cannot use the TLS files {files}: {error}", code="TLS") from error
+        except (OSError, ssl.SSLError) as error:
+            files = ", ".join(name for name in (tls.cert, tls.key) if name)
+            raise _unusable("cert, key or key_password", files, error) from error
+    if tls.min_version is not None:
+        context.minimum_version = ssl.TLSVersion[f"TLSv{tls.min_version.replace('.', '_')}"]
     if tls.insecure_skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
 
 
-def tls_failure(error: BaseException) -> str | None:
-    """Return the cause in words when TLS is what failed, by the chain of causes; else None."""
+def _unusable(keys: str, files: str | None, error: Exception) -> RejectedError:
+    return RejectedError(f"cannot use tls {keys} ({files}): {error}", code="TLS")
+
+
+def tls_failure(error: BaseException, *, in_handshake: bool = True) -> str | None:
+    """Return the cause in words when TLS is what failed, by the chain of causes; else None.
+
+    Beyond the handshake the end of a connection is no refusal.
+    """
     import ssl
 
+    # These tell of the connection below: that it has nothing to read for now, or has broken.
+    of_connection: tuple[type[ssl.SSLError], ...] = (
+        ssl.SSLWantReadError,
+        ssl.SSLWantWriteError,
+        ssl.SSLSyscallError,
+        ssl.SSLZeroReturnError,
+    )
+    if not in_handshake:
+        of_connection += (ssl.SSLEOFError,)
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS: the certificate was not accepted: {cause.verify_message}"
-        if isinstance(cause, ssl.SSLError):
+        if isinstance(cause, ssl.SSLError) and not isinstance(cause, of_connection):
             return f"TLS: {cause.reason or cause}"
     return None
 

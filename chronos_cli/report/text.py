@@ -1,4 +1,4 @@
-"""Making foreign text safe for a terminal, and short enough for a line."""
+"""Making foreign text safe for a terminal, and figures readable."""
 
 import re
 
@@ -13,11 +13,6 @@ def printable(text: str) -> str:
 
 
 _ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": " "}
-
-
-def shortened(text: str, width: int) -> str:
-    """Return the text in at most `width` characters."""
-    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def milliseconds(duration: float) -> str:

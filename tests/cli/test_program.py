@@ -79,16 +79,25 @@ def test_a_closed_pipe_is_no_traceback(server: HttpServer, tmp_path: Path) -> No
         assert done.stdout.strip() == ("0" if options == "--dry-run" else "4")
 
 
-def test_a_bug_of_ours_is_one_line(tmp_path: Path) -> None:
+def test_a_bug_of_ours_is_one_line_and_hides_no_other_job(
+    server: HttpServer, tmp_path: Path
+) -> None:
     (tmp_path / "sitecustomize.py").write_text(
         "import chronos_cli.dispatch.delivery as d\n"
-        "def broken(*a): raise RuntimeError('boom')\n"
+        "sound = d.metadata_headers\n"
+        "def broken(execution, attempt):\n"
+        "    if execution.job.id == 'bad': raise RuntimeError('boom')\n"
+        "    return sound(execution, attempt)\n"
         "d.metadata_headers = broken\n"
     )
-    path = write(tmp_path, JOB.format(name="a", url="http://127.0.0.1:1/", interval="1s"))
+    url = server.url + "/status/200"
+    jobs = [JOB.format(name=name, url=url, interval="1s") for name in ("good", "bad")]
+    path = write(tmp_path, "---\n".join(jobs))
     paths = {"PYTHONPATH": f"{tmp_path}:{ROOT}"}
-    result = chronos("run", path, env=paths)
-    assert (result.code, result.out) == (1, "")
+    result = chronos("run", path, "-o", "json", env=paths)
+    assert (result.code, result.report["exit_code"]) == (1, 1)
+    good, bad = result.report["results"]
+    assert (good["status"], bad["message"]) == ("succeeded", "internal error: RuntimeError: boom")
     assert result.err == (
         "chronos: internal error: RuntimeError: boom (add --verbose for the traceback)\n"
     )

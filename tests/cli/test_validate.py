@@ -48,7 +48,7 @@ def test_every_problem_of_every_file(tmp_path: Path) -> None:
     result = chronos("validate", ".", cwd=tmp_path)
     assert (result.code, result.out) == (3, "")
     assert result.err.splitlines() == [
-        "a.yaml:2:16: the URL must begin with http:// or https://, not 'ftp://h' "
+        "a.yaml:2:16: the URL must begin with http:// or https://, not 'ftp://' "
         "(for example https://api.example.com/job)",
         "a.yaml:3:10: 'x' is not a duration such as 500ms, 30s or 1h30m",
         "c.yaml:1:9: not valid YAML: did not find expected ',' or ']'",

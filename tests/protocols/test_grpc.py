@@ -361,7 +361,7 @@ def test_tls(certificates: Certificates, tmp_path: Path) -> None:
             ({"ca": ca, "server_name": "other.example"}, "mismatch"),
             (None, "the server speaks TLS; add 'tls: {}'"),
             ({"ca": ca, "enabled": False}, "the server speaks TLS"),
-            ({"ca": f"{tmp_path}/none.pem"}, "cannot use the TLS files"),
+            ({"ca": f"{tmp_path}/none.pem"}, "cannot use tls ca"),
         ):
             target = behaviour(server, "Take") | ({} if tls is None else {"tls": tls})
             result = run(tmp_path, target)

@@ -198,7 +198,8 @@ def test_http2_without_its_library(tmp_path: Path) -> None:
 def test_credentials_do_not_follow_a_redirect() -> None:
     auth: dict[str, Any] = {"bearer": {"token": "token-of-one"}}
     signing = {"github": {"secret": "secret-of-one"}}
-    headers = {"Cookie": "a=1", "X-Api-Key": "key-of-one", "X-Plain": "kept"}
+    headers = {"Cookie": "a=1", "X-Api-Key": "key-of-one", "X-Auth": "in a name of ours"}
+    headers["Accept-Language"] = "de"
     redirects = {"follow": True}
     with serving() as two:
         away = Reply(307, b"", {"Location": f"{two.url}/there"})
@@ -215,12 +216,13 @@ def test_credentials_do_not_follow_a_redirect() -> None:
             assert run(one.url, auth={"api_key": key}, redirects=redirects).code == 0
     assert result.code == 0, result.out
     assert result.only["receipt"]["redirects"] == [f"{two.url}/there"]
-    for name in ("authorization", "cookie", "x-api-key", "x-hub-signature-256"):
+    for name in ("authorization", "cookie", "x-api-key", "x-auth", "x-hub-signature-256"):
         assert name in one.seen[0].headers
         assert name not in two.seen[0].headers
     assert "x-own" in one.seen[1].headers
     assert "x-own" not in two.seen[1].headers
-    assert (two.seen[0].headers["x-plain"], two.seen[0].body) == ("kept", b"x")
+    assert (two.seen[0].headers["accept-language"], two.seen[0].body) == ("de", b"x")
+    assert two.seen[0].headers["x-chronos-attempt"] == "1"
     assert two.seen[0].headers["host"] == two.url.removeprefix("http://")
 
 

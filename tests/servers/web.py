@@ -113,7 +113,7 @@ def serving(
 
 
 @contextmanager
-def proxying(login: str | None = None) -> Iterator[Web]:
+def proxying(login: str | None = None, *, context: ssl.SSLContext | None = None) -> Iterator[Web]:
     """A proxy that forwards http:// and opens tunnels; with `login` it wants that header."""
     seen: list[Seen] = []
 
@@ -155,8 +155,13 @@ def proxying(login: str | None = None) -> Iterator[Web]:
 
     server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
+    if context is not None:
+        server.socket = context.wrap_socket(
+            server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        server.handle_error = lambda *_: None  # type: ignore[method-assign] # clients break off
     with _running(server):
-        yield Web(f"http://127.0.0.1:{server.server_port}", seen)
+        yield Web(f"http{'s' if context else ''}://127.0.0.1:{server.server_port}", seen)
 
 
 def _relay(one: socket.socket, other: socket.socket) -> None:

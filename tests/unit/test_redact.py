@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from chronos_cli.redact import Redactor, bears_secret, mask_userinfo
+from chronos_cli.redact import Redactor, bears_secret, excerpt, mask_urls, url_secrets
 
 
 @pytest.mark.parametrize(
@@ -14,7 +14,10 @@ def test_secret_keys(key: str) -> None:
     assert bears_secret(key)
 
 
-@pytest.mark.parametrize("key", ["key", "routing_key", "url", "monkey", "passenger", "tokens_used"])
+@pytest.mark.parametrize("key", [
+    "key", "routing_key", "url", "monkey", "passenger", "tokens_used", "token_file", "token_url",
+    "client_secret_file", "X-Token-Endpoint",
+])  # fmt: skip
 def test_innocent_keys(key: str) -> None:
     assert not bears_secret(key)
 
@@ -31,10 +34,13 @@ def test_a_plain_key_from_outside_counts() -> None:
         ("amqp://u:p@ss@h:1//", "amqp://***@h:1//"),
         ("see https://h/x@y and more", "see https://h/x@y and more"),
         ("nats://token@h,nats://b:c@i", "nats://***@h,nats://***@i"),
+        ("POST http://h/x?a=1&token=abc#f", "POST http://h/x?a=1&token=***#f"),
+        ("http://h/?api_key=a%20b, then", "http://h/?api_key=*** then"),
+        ("is token=abc?", "is token=abc?"),
     ],
 )
-def test_userinfo(text: str, masked: str) -> None:
-    assert mask_userinfo(text) == masked
+def test_urls(text: str, masked: str) -> None:
+    assert mask_urls(text) == masked
 
 
 def test_other_spellings_are_masked_too() -> None:
@@ -44,6 +50,34 @@ def test_other_spellings_are_masked_too() -> None:
     for spelling in (secret, json.dumps(secret), json.dumps(secret, ensure_ascii=False)):
         assert "b/" not in redactor.text(spelling)
     assert redactor.text("x=a%22b%2F%C3%BC%20c%0Ad") == "x=***"
+
+
+def test_the_parameters_of_a_url_that_are_secret() -> None:
+    url = "http://h/x?access_token=a%2Fb&key=k&page=2"
+    assert list(url_secrets(url)) == ["a/b"]
+    assert list(url_secrets(url, from_outside=True)) == ["a/b", "k"]
+
+
+@pytest.mark.parametrize(
+    ("text", "masked"),
+    [
+        ("it says hunt…", "it says ***…"),
+        ("hunter… and hunter2… of many", "***… and ***… of many"),
+        ("x" * 1000 + "hunter2", "x" * 1000 + "***"),
+        ("x" * 1000 + "hunter2 too", "x" * 1000 + "hunter2 too"),
+        ("ends with hunter2", "ends with hunter2"),
+        ("hun…", "hun…"),
+    ],
+)
+def test_the_beginning_of_a_secret_where_a_text_was_cut(text: str, masked: str) -> None:
+    redactor = Redactor()
+    redactor.add("hunter22")
+    assert redactor.text(text) == masked
+
+
+def test_an_excerpt_is_one_line_and_says_that_it_was_cut() -> None:
+    assert excerpt("a  b\nc", 10) == "a b c"
+    assert excerpt("a" * 11, 10) == "a" * 9 + "…"
 
 
 def test_data_is_masked_in_depth() -> None:

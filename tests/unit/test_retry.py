@@ -169,6 +169,9 @@ def test_a_timed_out_attempt_is_repeated() -> None:
         (("timeout",), TimedOutError("late"), True),
         (("312",), RejectedError("no route", code="312 NO_ROUTE"), True),
         (("expectation",), RejectedError("no", kind="expectation"), True),
+        (("5xx",), busy(), True),
+        (("4xx",), busy(), False),
+        (("3xx",), RejectedError("no route", code="312 NO_ROUTE"), True),
         ((), busy(), False),
     ],
 )
