@@ -1,12 +1,14 @@
 """The live table of `chronos cron --live`, at the foot of the terminal, below the events."""
 
+import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
+from threading import Lock
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
@@ -35,8 +37,10 @@ class LiveTable:
         self._board = Board(last_entry)
         self._upcoming = upcoming
         self._clock = clock
+        self._lines: list[str] = []
+        self._drawing = Lock()
         self._console = Console(stderr=True, highlight=False)
-        # Drawn by the loop's own task: a thread beside it would read what is being changed.
+        # Rich's own thread would read what the loop is changing.
         self._live = Live(
             console=self._console,
             auto_refresh=False,
@@ -57,25 +61,38 @@ class LiveTable:
         trace: TracebackType | None,
     ) -> None:
         """Take it away; the events stay."""
+        self._draw(self._lines, None)
         with suppress(OSError):  # the terminal may be gone
             self._live.stop()
 
+    def leave(self) -> None:
+        """Give the terminal back at once, from whatever is going on."""
+        self._console.show_cursor()
+
     def tell(self, event: Event, line: str) -> None:
-        """Take in an event, and write its line above the table; the line is masked already."""
+        """Take in an event; its line, which is masked already, comes above the table soon."""
         self._board.note(event)
-        self._console.print(Text(line), soft_wrap=True)
+        self._lines.append(line)
 
     async def keep_drawing(self) -> None:
         """Draw it again and again; ends by being cancelled."""
         while True:
-            with suppress(OSError):
-                self._draw()
+            lines, self._lines = self._lines, []
+            # In a thread: drawing takes longer than a tick may be late.
+            await asyncio.to_thread(self._draw, lines, self._table())
             await self._clock.sleep(_INTERVAL)
 
-    def _draw(self) -> None:
+    def _table(self) -> RenderableType:
         width, height = self._console.size
         upcoming = list(self._upcoming())
         rows = self._board.rows(upcoming, max(1, height - _FRAME - _EVENTS))
-        running = self._board.running()
-        table = live_table(rows, len(upcoming), running, self._clock.now(), width)
-        self._live.update(table, refresh=True)
+        return live_table(rows, len(upcoming), self._board.running(), self._clock.now(), width)
+
+    def _draw(self, lines: list[str], table: RenderableType | None) -> None:
+        with self._drawing, suppress(OSError):  # the terminal may be gone
+            if table is not None:
+                self._live.update(table)
+            if lines:
+                self._console.print(Text("\n".join(lines)), soft_wrap=True)
+            elif table is not None:
+                self._live.refresh()

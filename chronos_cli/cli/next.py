@@ -86,6 +86,7 @@ def _listings(jobs: Sequence[Job], start: datetime, count: int) -> list[Listing]
                 job.spec.enabled,
                 describe(schedule),
                 known[schedule, zone],
+                job.spec.jitter,
             )
         )
     return listings

@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from chronos_cli.cli.live import LiveTable
 
 
+# How long the loop waits for another process that holds the state, in seconds: ticks wait too.
+_PATIENCE = 0.2
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceOptions:
     """What the command line says of a service; `grace` is in seconds."""
@@ -62,6 +66,9 @@ class Service:
         self._live: LiveTable | None = None
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
+        # Until the loop listens, a SIGHUP would be the end of the program.
+        self._hung_up = False
+        signal.signal(signal.SIGHUP, self._on_early_hang_up)
 
     async def exit_code(self) -> ExitCode:
         """Run until a signal; raises StateError, InvalidInputError or UsageError at the start."""
@@ -70,6 +77,7 @@ class Service:
         store = Store.open(path, redactor, self._clock)
         try:
             store.acquire_loop(" ".join(self._options.paths))
+            store.set_patience(_PATIENCE)
             return await self._run(store, jobset)
         finally:
             store.close()
@@ -122,9 +130,16 @@ class Service:
         for number in (signal.SIGINT, signal.SIGTERM):
             running.add_signal_handler(number, self._on_stop, number, loop)
         running.add_signal_handler(signal.SIGHUP, self._on_hang_up, loop, reloader)
+        if self._hung_up:
+            self._on_hang_up(loop, reloader)
+
+    def _on_early_hang_up(self, *_: object) -> None:
+        self._hung_up = True
 
     def _on_stop(self, number: int, loop: Loop) -> None:
         if self._stopped_by is not None:
+            if self._live is not None:
+                self._live.leave()
             os._exit(128 + number)  # the second signal: out at once
         self._stopped_by = number
         loop.stop()

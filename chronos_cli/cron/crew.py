@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from msgspec import structs
+
 from chronos_cli.clock import Clock
 from chronos_cli.cron.events import Events, Kind
 from chronos_cli.cron.fleet import Fleet
@@ -24,13 +26,13 @@ class _Running:
     fleet: Fleet
     task: asyncio.Task[None] | None = None
     begun: bool = False
-    interrupted: bool = False
+    interrupted: str = ""  # why
 
-    def interrupt(self) -> None:
+    def interrupt(self, why: str) -> None:
         # Once only: a second cancellation would break off the recording of the first.
         if not self.interrupted and self.begun and self.task is not None:
             self.task.cancel()
-        self.interrupted = True
+        self.interrupted = self.interrupted or why
 
 
 class Crew:
@@ -66,6 +68,10 @@ class Crew:
         """Return the execution IDs of a job that are under way."""
         return list(self._running.get(job_id, ()))
 
+    def have_begun(self, job_id: str) -> bool:
+        """Whether all that is under way of a job has come so far as to send something."""
+        return all(running.begun for running in self._running.get(job_id, {}).values())
+
     def start(self, execution: Execution, fleet: Fleet) -> None:
         """Start an execution, which has been recorded."""
         fleet.hold()
@@ -74,17 +80,17 @@ class Crew:
         running.task = asyncio.create_task(self._carry_out(running))
         running.task.add_done_callback(self._look_for_failure)
 
-    def interrupt(self, job_id: str) -> None:
+    def interrupt(self, job_id: str, why: str) -> None:
         """End what is under way of a job, as `interrupted`."""
         for running in self._running.get(job_id, {}).values():
-            running.interrupt()
+            running.interrupt(why)
 
     async def finish(self, grace: float) -> None:
         """Let everything end within `grace` seconds; then interrupt the rest."""
         await wait_at_most(self._clock, self._tasks(), grace)
         for running in self._all():
             self.cut_off += 1
-            running.interrupt()
+            running.interrupt("cut off by the scheduler's stop")
         await wait_at_most(self._clock, self._tasks(), _LETTING_GO)
 
     def _all(self) -> list[_Running]:
@@ -99,7 +105,7 @@ class Crew:
         outcome = await self._outcome(running)
         # From here on nothing waits, so that nothing can break it off.
         asked = "on_recovery" in job.notices
-        previous = self._ledger.last_status(job.id) if asked else None
+        previous = self._ledger.last_status(execution) if asked else None
         self._ledger.end(execution, outcome)
         self._tell(outcome)
         self._herald.tell(execution, outcome, previous, running.fleet)
@@ -112,15 +118,20 @@ class Crew:
     async def _outcome(self, running: _Running) -> Outcome:
         execution = running.execution
         if running.interrupted:
-            return ended(execution, Status.INTERRUPTED, "stopped before the first attempt")
+            told = f"{running.interrupted}: stopped before the first attempt"
+            return ended(execution, Status.INTERRUPTED, told)
         try:
             dispatcher = running.fleet.get(execution.job.key)
-            return await self._runner.run(
+            outcome = await self._runner.run(
                 execution, dispatcher, lambda attempt: self._on_attempt(execution, attempt)
             )
         except Exception as error:  # noqa: BLE001 - a plug-in may fail in any way
             told = f"the dispatcher failed: {type(error).__name__}: {error}"
             return ended(execution, Status.REJECTED, told)
+        if outcome.status is Status.INTERRUPTED and running.interrupted:
+            told = f"{running.interrupted}: {outcome.message}"
+            return structs.replace(outcome, message=told)
+        return outcome
 
     def _on_attempt(self, execution: Execution, attempt: Attempt) -> None:
         self._ledger.attempt(execution, attempt)

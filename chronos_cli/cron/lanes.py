@@ -50,6 +50,17 @@ class Lanes:
         lane.append(due)
         return lane.popleft() if len(lane) > LONGEST_LANE else None
 
+    def supersede(self, job_id: str) -> list[Due]:
+        """Remove and return the starts of a job that the one put next takes the place of.
+
+        The job keeps its turn, also with an empty lane: it has waited longer than others.
+        """
+        lane = self._lanes.get(job_id, deque())
+        gone = [due for due in lane if not due.patient]
+        for due in gone:
+            lane.remove(due)
+        return gone
+
     def head(self, job_id: str) -> Due | None:
         """Return what is first in a job's lane."""
         lane = self._lanes.get(job_id)

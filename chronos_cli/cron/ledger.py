@@ -9,6 +9,7 @@ from chronos_cli.cron.events import Events, Kind
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.errors import StateError
+from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import HistoryEntry, HistoryFilter, Progress, StartedExecution
 from chronos_cli.state.snapshot import snapshot_of
@@ -17,9 +18,18 @@ from chronos_cli.state.store import Store
 ORIGIN = "cron"
 # While the state cannot be written, that is said again after so many seconds.
 _REMINDER = 60.0
+# A state that failed is left alone for so long: each try may hold up the loop.
+_PAUSE = 1.0
+# Outcomes that are kept until the state can be written again.
+_MOST_KEPT = 10_000
 _OVER = frozenset(Progress) - {Progress.RUNNING, Progress.SKIPPED}
 
 T = TypeVar("T")
+
+
+def schedule_of(job: Job) -> str:
+    """Return what the times of a job depend on: its expression and zone."""
+    return f"{job.spec.schedule} {job.spec.timezone}"
 
 
 class Ledger:
@@ -34,6 +44,9 @@ class Ledger:
         self._clock = clock
         self._events = events
         self._told_at: float | None = None
+        self._failed_at: float | None = None
+        # By execution: what is to be recorded of its end once that can be done again.
+        self._unrecorded: dict[str, Callable[[], None]] = {}
         # How the jobs last ended in this process, also while the state cannot be read.
         self._statuses: dict[str, Status] = {}
 
@@ -54,7 +67,7 @@ class Ledger:
                 origin=ORIGIN,
                 snapshot=snapshot,
                 deadline=job.deadline,
-                tick=tick,
+                schedule=schedule_of(job) if tick else None,
             )
 
         return self._kept(record, None)
@@ -68,20 +81,36 @@ class Ledger:
         if outcome.status is not Status.SKIPPED:
             self._statuses[execution.job.id] = outcome.status
         snapshot = snapshot_of(execution, self._config, self._redactor)
-        self._kept(lambda: self._store.ended(outcome, origin=ORIGIN, snapshot=snapshot), None)
 
-    def mark(self, job_id: str, moment: datetime) -> None:
+        def record() -> None:
+            self._store.ended(outcome, origin=ORIGIN, snapshot=snapshot)
+            self._unrecorded.pop(execution.id, None)
+
+        # One that was begun and has no end would be taken for running by other processes.
+        if len(self._unrecorded) < _MOST_KEPT:
+            self._unrecorded[execution.id] = record
+        self._kept(record, None)
+
+    def mark(self, job: Job, moment: datetime) -> None:
         """Record that a job's schedule was seen to up to this time."""
-        self._kept(lambda: self._store.mark_tick(job_id, moment), None)
+        self._kept(lambda: self._store.mark_tick(job.id, moment, schedule_of(job)), None)
 
-    def last_tick(self, job_id: str) -> datetime | None:
-        """Return up to when a job's schedule was seen to."""
-        return self._kept(lambda: self._store.last_tick(job_id), None)
+    def last_tick(self, job: Job) -> datetime | None:
+        """Return up to when a job's schedule was seen to; None when it had another one then."""
+        last = self._kept(lambda: self._store.last_tick(job.id), None)
+        if last is None or last.schedule not in {None, schedule_of(job)}:
+            return None
+        return last.scheduled_time
 
-    def last_status(self, job_id: str) -> Status | None:
-        """Return how the job's last execution ended, where that is known."""
+    def last_start(self) -> datetime | None:
+        """Return when the newest execution started, as the clock was then."""
+        return self._kept(self._store.last_start, None)
+
+    def last_status(self, execution: Execution) -> Status | None:
+        """Return how the job's execution before this one ended, where that is known."""
+        job_id = execution.job.id
         known = self._statuses.get(job_id)
-        return known or self._kept(lambda: self._store.last_status(job_id), None)
+        return known or self._kept(lambda: self._store.last_status(job_id, execution.id), None)
 
     def last_entry(self, job_id: str) -> HistoryEntry | None:
         """Return the job's last execution that has ended, where that is known."""
@@ -104,14 +133,21 @@ class Ledger:
 
     def _kept(self, call: Callable[[], T], otherwise: T) -> T:
         """Return what the store says, or `otherwise` when it fails."""
+        now = self._clock.monotonic()
+        if self._failed_at is not None and now - self._failed_at < _PAUSE:
+            return otherwise
         try:
             result = call()
         except StateError as error:
+            self._failed_at = self._clock.monotonic()
             self._tell(error)
             return otherwise
-        if self._told_at is not None:
+        if self._failed_at is not None:
+            self._failed_at = None
             self._told_at = None
             self._events.tell(Kind.STATE_RESTORED)
+            for record in list(self._unrecorded.values()):
+                self._kept(record, None)
         return result
 
     def _tell(self, error: StateError) -> None:

@@ -12,8 +12,8 @@ from chronos_cli.cron.fleet import Fleet
 from chronos_cli.cron.herald import Herald
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.lanes import Due
-from chronos_cli.cron.ledger import Ledger
-from chronos_cli.cron.missed import catch_up
+from chronos_cli.cron.ledger import Ledger, schedule_of
+from chronos_cli.cron.missed import CatchUp, catch_up
 from chronos_cli.cron.plan import Plan
 from chronos_cli.cron.queue import Queue
 from chronos_cli.cron.tick import Tick
@@ -68,6 +68,9 @@ class Loop:
         """Take up the work where the last loop on this state laid it down."""
         now = self._clock.now()
         self._set_jobs(jobset, now)
+        newest = self._ledger.last_start()
+        if newest is not None and newest > now:
+            self._fired_until = newest  # the clock has been set back since
         self._recover()
         for job in jobset.jobs.values():
             self._resume(job, now)
@@ -87,8 +90,8 @@ class Loop:
         self._set_jobs(jobset, now)
         for job in jobset.jobs.values():
             known = before.get(job.id)
-            if known is None or _timing(known) != _timing(job):
-                self._ledger.mark(job.id, in_zone(job, now))
+            if known is None or schedule_of(known) != schedule_of(job):
+                self._ledger.mark(job, in_zone(job, now))
         self._events.tell(Kind.RELOADED, jobs=len(jobset.jobs), **_changes(before, jobset.jobs))
         self._alarm.ring()
 
@@ -154,15 +157,15 @@ class Loop:
 
     def _resume(self, job: Job, now: datetime) -> None:
         """Make up for what a job missed since its last recorded tick."""
-        last = self._ledger.last_tick(job.id)
+        last = self._ledger.last_tick(job)
         if last is None:
-            self._ledger.mark(job.id, in_zone(job, now))
+            self._ledger.mark(job, in_zone(job, now))
         elif last < now:
             self._make_up(job, last, now)
         elif last - now <= CORRECTION:
             self._seen_until[job.id] = last
         else:
-            self._ledger.mark(job.id, in_zone(job, now))
+            self._ledger.mark(job, in_zone(job, now))
             self._fired_until = max(self._fired_until or last, last)
 
     def _look(self, now: datetime) -> None:
@@ -182,35 +185,42 @@ class Loop:
         self._plan.restart(now)
         self._fired_until = max(self._fired_until or was, was)
         for job in self._jobs.values():
-            self._ledger.mark(job.id, in_zone(job, now))
+            self._ledger.mark(job, in_zone(job, now))
 
     def _make_up(self, job: Job, since: datetime, now: datetime) -> None:
         found = catch_up(job, since, now)
+        if found.last is not None:
+            self._make_up_late(job, found, found.last)
         for one in found.punctual:
-            self._plan.put(one)
-        if found.last is None:
-            return
+            # Where all are executed, none is skipped because the one before it still runs.
+            if job.spec.missed_runs == "execute_all" and one.starts_at <= now:
+                self._put(one, patient=True)
+            else:
+                self._plan.put(one)
+
+    def _make_up_late(self, job: Job, found: CatchUp, last: datetime) -> None:
         if not job.spec.enabled:
-            self._ledger.mark(job.id, found.last)
+            self._ledger.mark(job, last)
             return
         self._events.tell(
             Kind.MISSED,
             job_id=job.id,
             missed=found.missed,
             or_more=found.more or None,
-            last=found.last.isoformat(),
+            last=last.isoformat(),
             policy=job.spec.missed_runs,
             executing=len(found.late),
+            too_late=found.too_late or None,
         )
         for one in found.late:
             self._put(one, patient=True)
         if not found.late:
-            self._ledger.mark(job.id, found.last)
+            self._ledger.mark(job, last)
 
     def _put(self, one: Tick, *, patient: bool) -> None:
         job = one.job
         if not job.spec.enabled:
-            self._ledger.mark(job.id, one.scheduled_time)
+            self._ledger.mark(job, one.scheduled_time)
             return
         execution_id = scheduled_id(job.id, one.scheduled_time)
         if not self._was_fired(one, execution_id):
@@ -228,10 +238,6 @@ class Loop:
     def _on_end(self, job_id: str) -> None:
         self._queue.freed(job_id)
         self._alarm.ring()
-
-
-def _timing(job: Job) -> tuple[str | None, str]:
-    return job.spec.schedule, job.spec.timezone
 
 
 def _changes(before: dict[str, Job], after: dict[str, Job]) -> dict[str, int]:

@@ -23,7 +23,8 @@ class CatchUp:
 
     `punctual` ticks start at their own time, as if nothing had been; `late` ones are to be made
     up for, in order. Of `missed` ticks `last` was the latest; `more` tells that there were even
-    more than could be counted.
+    more than could be counted. `too_late` are those that the policy would make up for, and
+    `starting_deadline` does not let.
     """
 
     punctual: list[Tick]
@@ -31,6 +32,7 @@ class CatchUp:
     missed: int = 0
     more: bool = False
     last: datetime | None = None
+    too_late: int = 0
 
 
 def catch_up(job: Job, since: datetime, now: datetime) -> CatchUp:
@@ -42,17 +44,19 @@ def catch_up(job: Job, since: datetime, now: datetime) -> CatchUp:
     if not late:
         return CatchUp(punctual, [])
     last = late[-1].scheduled_time
-    return CatchUp(punctual, _chosen(job, late, punctual, now), len(late), more, last)
+    wanted = _wanted(job, late, punctual)
+    limit = job.spec.starting_deadline
+    chosen = [
+        one for one in wanted if limit is None or now - one.starts_at <= timedelta(seconds=limit)
+    ]
+    return CatchUp(punctual, chosen, len(late), more, last, len(wanted) - len(chosen))
 
 
-def _chosen(job: Job, late: list[Tick], punctual: list[Tick], now: datetime) -> list[Tick]:
-    policy, limit = job.spec.missed_runs, job.spec.starting_deadline
+def _wanted(job: Job, late: list[Tick], punctual: list[Tick]) -> list[Tick]:
+    policy = job.spec.missed_runs
     if policy == "ignore" or (policy == "execute_one" and punctual):
         return []
-    wanted = late if policy == "execute_all" else late[-1:]
-    if limit is None:
-        return wanted
-    return [one for one in wanted if now - one.starts_at <= timedelta(seconds=limit)]
+    return late if policy == "execute_all" else late[-1:]
 
 
 def _latest(job: Job, since: datetime, now: datetime, most: int) -> tuple[list[Tick], bool]:

@@ -76,6 +76,9 @@ class Plan:
 
     def restart(self, after: datetime) -> None:
         """Count from this instant on, whatever was upcoming."""
+        # What is yet to come once more is planned once more.
+        self._delayed = [one for one in self._delayed if one[2].scheduled_time <= after]
+        heapq.heapify(self._delayed)
         for group in self._groups.values():
             group.advance(after)
         self._sort()

@@ -45,6 +45,10 @@ class Queue:
 
     def put(self, due: Due) -> None:
         """Add what is due; `pump` starts it."""
+        if due.job.spec.concurrency == "replace" and not due.patient:
+            for gone in self._lanes.supersede(due.job.id):
+                told = f"replaced by {due.execution_id} before it could start"
+                self._pass_over(gone, Kind.SKIPPED, told)
         if overflow := self._lanes.put(due):
             self._pass_over(overflow, Kind.DROPPED, f"over {LONGEST_LANE} starts of it wait")
         self._changed[due.job.id] = None
@@ -84,11 +88,17 @@ class Queue:
             return False
         now = self._clock.now()
         running = self._crew.ids(job_id)
+        if due.execution_id in running:
+            self._lanes.take(job_id)
+            self._tell(Kind.SKIPPED, due, "it is under way already")
+            return True
         decision = decide(due, now, is_running=bool(running), has_room=has_room)
         if decision is Decision.WAIT:
             return False
         if decision is Decision.REPLACE:
-            self._crew.interrupt(job_id)
+            # One that was started just now is given its chance until the next look.
+            if self._crew.have_begun(job_id):
+                self._crew.interrupt(job_id, f"replaced by {due.execution_id}")
             return False
         self._lanes.take(job_id)
         if decision is Decision.START:
@@ -122,7 +132,7 @@ class Queue:
         outcome = ended(_execution(due), Status.SKIPPED, f"{kind.value}: {reason}")
         self._ledger.end(_execution(due), outcome)
         if not due.recovered:
-            self._ledger.mark(due.job.id, due.scheduled_time)
+            self._ledger.mark(due.job, due.scheduled_time)
         self._tell(kind, due, reason)
 
     def _tell(self, kind: Kind, due: Due, reason: str) -> None:

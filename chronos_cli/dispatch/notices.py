@@ -5,9 +5,6 @@ from typing import Any
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Outcome, Status
 
-# Of an interrupted execution nobody was told, so that there is no recovery to tell of either.
-_TOLD_FAILURES = frozenset({Status.REJECTED, Status.UNREACHABLE, Status.TIMED_OUT})
-
 
 def notice_names(outcome: Outcome, previous: Status | None = None) -> list[str]:
     """Return the keys of the notices that an outcome asks for.
@@ -15,8 +12,9 @@ def notice_names(outcome: Outcome, previous: Status | None = None) -> list[str]:
     `previous` is how the job's execution before this one ended, where that is known.
     """
     if outcome.status is Status.SUCCEEDED:
-        return ["on_success", *(["on_recovery"] if previous in _TOLD_FAILURES else [])]
-    return ["on_failure"] if outcome.status in _TOLD_FAILURES else []
+        has_recovered = previous is not None and previous.is_failure
+        return ["on_success", *(["on_recovery"] if has_recovered else [])]
+    return ["on_failure"] if outcome.status.is_failure else []
 
 
 def notices_of(

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from chronos_cli.report.text import printable
+from chronos_cli.units import format_duration
 
 SCHEMA_VERSION = 1
 
@@ -20,7 +21,7 @@ class Fire:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """A job with its coming fire times."""
+    """A job with its coming fire times; `jitter` is how far starts may be put off, in seconds."""
 
     job_id: str
     schedule: str
@@ -28,6 +29,7 @@ class Listing:
     enabled: bool
     description: str
     fires: Sequence[Fire]
+    jitter: float = 0.0
 
 
 def timetable_document(listings: Sequence[Listing]) -> dict[str, Any]:
@@ -55,7 +57,7 @@ def _block(listing: Listing) -> str:
     mark = "" if listing.enabled else " (disabled: does not fire)"
     lines = [
         f"{listing.job_id}{mark}: {listing.description}",
-        f"  {printable(listing.schedule)}  {printable(listing.timezone)}",
+        f"  {printable(listing.schedule)}  {printable(listing.timezone)}{_put_off(listing.jitter)}",
     ]
     for fire in listing.fires:
         line = f"  {_local(fire.time)}  =  {_clock(fire.time.astimezone(UTC))} UTC"
@@ -63,6 +65,10 @@ def _block(listing: Listing) -> str:
     if not listing.fires:
         lines.append("  never again before the year 10000")
     return "\n".join(lines) + "\n"
+
+
+def _put_off(jitter: float) -> str:
+    return f"  (starts up to {format_duration(jitter)} later: jitter)" if jitter else ""
 
 
 def _local(time: datetime) -> str:

@@ -185,6 +185,8 @@ def _cron(words: list[str]) -> Cron:
 def _days(word: str) -> tuple[Field, bool]:
     items = word.split(",")
     plain = [item for item in items if item != "l"]
+    if offset := next((item for item in plain if item.startswith("l")), None):
+        raise ValueError(f"'{offset}' is not supported: 'L' stands alone, for the last day")
     return _field(word, plain, _DAY), len(plain) < len(items)
 
 

@@ -27,15 +27,23 @@ class Database:
     def __init__(self, path: Path) -> None:
         """Open the file, and make it where there is none; raises StateError."""
         self.path = path
+        self._patience = _PATIENCE
         self._db: sqlite3.Connection | None = None
         with self.failures():
             _make_private(path)
             self._db = _connect(path)
+            self._identity = _identity(path)
             try:
                 self._set_up()
             except BaseException:
                 self.close()
                 raise
+
+    def set_patience(self, seconds: float) -> None:
+        """Wait no longer than this for another process; for those whom waiting costs more."""
+        with self.failures():
+            self._connection().execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+            self._patience = seconds
 
     def close(self) -> None:
         """Give the file back; what cannot be tidied up now, the next one to open it does."""
@@ -55,6 +63,11 @@ class Database:
         """Give the connection within a transaction; raises StateError when it is not kept."""
         with self.failures():
             db = self._connection()
+            if _identity(self.path) != self._identity:
+                raise StateError(
+                    f"the state {self.path} was moved or deleted while it was in use; "
+                    "put it back, or restart"
+                )
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
@@ -70,7 +83,7 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            raise StateError(_explained(self.path, error)) from error
+            raise StateError(_explained(self.path, error, self._patience)) from error
         except OSError as error:
             told = error.strerror or str(error)
             raise StateError(f"cannot keep the state in {self.path}: {told}; {_ELSEWHERE}") from (
@@ -115,6 +128,15 @@ def _make_private(path: Path) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one under its name; None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     # Transactions are ours to begin and end; the file is there, so that none is made here.
     return sqlite3.connect(
@@ -136,7 +158,7 @@ def _switch_to_wal(db: sqlite3.Connection) -> None:
             return
 
 
-def _explained(path: Path, error: sqlite3.Error) -> str:
+def _explained(path: Path, error: sqlite3.Error, patience: float) -> str:
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     if code in {sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT}:
         return f"{path} is damaged or no state file ({error}); move it away, or {_ELSEWHERE}"
@@ -148,5 +170,5 @@ def _explained(path: Path, error: sqlite3.Error) -> str:
             f"reached?); {_ELSEWHERE}"
         )
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
-        return f"the state {path} has been locked by another process for over {_PATIENCE:.0f} s"
+        return f"the state {path} has been locked by another process for over {patience:g} s"
     return f"cannot write the state in {path}: {error}; {_ELSEWHERE}"

@@ -57,6 +57,14 @@ class StartedExecution:
     snapshot: Snapshot
 
 
+@dataclass(frozen=True, slots=True)
+class LastTick:
+    """The last tick of a job, aware; `schedule` tells what it was one of, where that is known."""
+
+    scheduled_time: datetime
+    schedule: str | None
+
+
 class HistoryEntry(Struct, frozen=True, kw_only=True):
     """One run of an execution: a replay of it is another entry with the same execution ID.
 

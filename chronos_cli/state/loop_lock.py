@@ -24,7 +24,9 @@ class LoopLock:
 
     def acquire(self, name: str) -> None:
         """Take it; raises StateError, naming the holder, when it is taken."""
-        path = self._database.path.with_name(self._database.path.name + "-loop")
+        # Under the file's own name, by whatever link it was reached.
+        path = self._database.path.resolve()
+        path = path.with_name(path.name + "-loop")
         with self._database.failures():
             file = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         try:

@@ -86,10 +86,12 @@ class Rows:
                 update = "UPDATE runs SET status = 'interrupted', outcome = ? WHERE id = ?"
                 db.execute(update, (kept, row["id"]))
 
-    def mark_tick(self, db: sqlite3.Connection, job_id: str, scheduled_time: datetime) -> None:
-        """Record a job's last tick."""
-        values = (job_id, scheduled_time.isoformat())
-        db.execute("INSERT OR REPLACE INTO ticks VALUES (?, ?)", values)
+    def mark_tick(
+        self, db: sqlite3.Connection, job_id: str, scheduled_time: datetime, schedule: str
+    ) -> None:
+        """Record a job's last tick, and which schedule it was one of."""
+        values = (job_id, scheduled_time.isoformat(), schedule)
+        db.execute("INSERT OR REPLACE INTO ticks VALUES (?, ?, ?)", values)
 
     def running(self, db: sqlite3.Connection, job_id: str) -> StartedExecution | None:
         """Return a job's execution that is running; the first of several."""

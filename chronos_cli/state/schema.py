@@ -46,8 +46,13 @@ CREATE TABLE loop (
 );
 """
 
+# What a tick was one of: a schedule that was changed while nobody looked has missed nothing.
+_SCHEDULES = """
+ALTER TABLE ticks ADD COLUMN schedule TEXT;  -- expression and zone; NULL: not known
+"""
+
 # The step at place n leads from version n to n + 1. Steps are never changed, only added.
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SCHEDULES)
 VERSION = len(MIGRATIONS)
 
 

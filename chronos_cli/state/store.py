@@ -1,7 +1,7 @@
 """The state of one machine: what was started, what came of it, and who is running."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from chronos_cli.state.database import Database
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
+    LastTick,
     Snapshot,
     StartedExecution,
 )
@@ -63,6 +64,10 @@ class Store:
         """Open the file, made with its folder where it is missing; raises StateError."""
         return cls(Database(path), redactor, clock or SystemClock())
 
+    def set_patience(self, seconds: float) -> None:
+        """Wait no longer than this for another process that holds the file."""
+        self._database.set_patience(seconds)
+
     def close(self) -> None:
         """Give everything back. What was not ended counts as interrupted."""
         self.release()
@@ -77,18 +82,18 @@ class Store:
         origin: str,
         snapshot: Snapshot | None = None,
         deadline: float = _ONE_DAY,
-        tick: bool = False,
+        schedule: str | None = None,
     ) -> None:
         """Record an execution before it is sent.
 
         `deadline` is its longest life, in seconds: it counts as running no longer than that,
-        whatever becomes of the process. `tick` does `mark_tick` in the same transaction.
+        whatever becomes of the process. `schedule` does `mark_tick` in the same transaction.
         """
         values = self._start(execution_id, job_id, scheduled_time, origin, snapshot, deadline)
         with self._database.writing() as db:
             self._open[execution_id] = self._rows.insert(db, values)
-            if tick:
-                self._rows.mark_tick(db, job_id, scheduled_time)
+            if schedule is not None:
+                self._rows.mark_tick(db, job_id, scheduled_time, schedule)
 
     def try_begin(  # noqa: PLR0913 - as `started`
         self,
@@ -99,16 +104,16 @@ class Store:
         origin: str,
         snapshot: Snapshot | None = None,
         deadline: float = _ONE_DAY,
-        tick: bool = False,
+        schedule: str | None = None,
     ) -> StartedExecution | None:
         """Do what `started` does unless an execution of the job is running: then return that.
 
-        Atomic: of several processes that try, exactly one begins. `tick` is marked either way.
+        Atomic: of several processes that try, exactly one begins. The tick is marked either way.
         """
         values = self._start(execution_id, job_id, scheduled_time, origin, snapshot, deadline)
         with self._database.writing() as db:
-            if tick:
-                self._rows.mark_tick(db, job_id, scheduled_time)
+            if schedule is not None:
+                self._rows.mark_tick(db, job_id, scheduled_time, schedule)
             if running := self._rows.running(db, job_id):
                 return running
             self._open[execution_id] = self._rows.insert(db, values)
@@ -139,17 +144,23 @@ class Store:
         with self._database.writing() as db:
             self._rows.give_up(db, execution_id)
 
-    def last_tick(self, job_id: str) -> datetime | None:
-        """Return the last recorded tick of a job's schedule, aware."""
+    def last_tick(self, job_id: str) -> LastTick | None:
+        """Return the last recorded tick of a job."""
         with self._database.reading() as db:
-            query = "SELECT scheduled_time FROM ticks WHERE job_id = ?"
+            query = "SELECT scheduled_time, schedule FROM ticks WHERE job_id = ?"
             row = db.execute(query, (job_id,)).fetchone()
-        return datetime.fromisoformat(row[0]) if row else None
+        return LastTick(datetime.fromisoformat(row[0]), row[1]) if row else None
 
-    def mark_tick(self, job_id: str, scheduled_time: datetime) -> None:
+    def mark_tick(self, job_id: str, scheduled_time: datetime, schedule: str) -> None:
         """Record a tick of a job's schedule as seen, whatever came of it."""
         with self._database.writing() as db:
-            self._rows.mark_tick(db, job_id, scheduled_time)
+            self._rows.mark_tick(db, job_id, scheduled_time, schedule)
+
+    def last_start(self) -> datetime | None:
+        """Return when the newest execution started, as the clock was then."""
+        with self._database.reading() as db:
+            (newest,) = db.execute("SELECT max(started_at) FROM runs").fetchone()
+        return None if newest is None else datetime.fromtimestamp(newest, UTC)
 
     def running(self, job_id: str) -> StartedExecution | None:
         """Return an execution of the job that has not ended and whose process lives."""
@@ -174,14 +185,17 @@ class Store:
         """Return all runs of an execution, newest first."""
         return self.history(HistoryFilter(execution_id=execution_id))
 
-    def last_status(self, job_id: str) -> Status | None:
-        """Return how the job's last execution ended; those that were skipped do not count."""
+    def last_status(self, job_id: str, before: str | None = None) -> Status | None:
+        """Return how the job's last execution ended; those that were skipped do not count.
+
+        `before` is an execution that does not count either, for it is the one now at its end.
+        """
         with self._database.reading() as db:
             query = (
-                "SELECT status FROM runs WHERE job_id = ? AND status <> 'skipped' "
-                "ORDER BY id DESC LIMIT 1"
+                "SELECT status FROM runs WHERE job_id = ? AND execution_id IS NOT ? "
+                "AND status <> 'skipped' ORDER BY id DESC LIMIT 1"
             )
-            row = db.execute(query, (job_id,)).fetchone()
+            row = db.execute(query, (job_id, before)).fetchone()
         return Status(row[0]) if row else None
 
     def prune(self, older_than: datetime | None, keep: int | None) -> int:

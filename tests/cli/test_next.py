@@ -72,6 +72,12 @@ def test_five_from_now_unless_told_otherwise(tmp_path: Path) -> None:
     assert -30 < wait <= 60
 
 
+def test_jitter_is_told(tmp_path: Path) -> None:
+    write(tmp_path, 'name: a\nschedule: "@daily"\njitter: 30m\nwebhook: {url: "http://h/"}\n')
+    result = chronos("next", "job.yaml", cwd=tmp_path)
+    assert result.out.splitlines()[1] == "  @daily  UTC  (starts up to 30m later: jitter)"
+
+
 def test_no_schedule_at_all(tmp_path: Path) -> None:
     path = write(tmp_path, 'name: a\nwebhook: {url: "http://h/"}\n')
     result = chronos("next", path, "--output", "json")

@@ -233,13 +233,16 @@ class Stage:
 
     async def kill(self) -> None:
         """End everything without a word, and make the state say that the process is dead."""
-        others = asyncio.all_tasks() - {asyncio.current_task()}
+        before = len(self.sent)
         self.store.close()
-        for task in others:
-            task.cancel()
-        for task in others:
-            with suppress(asyncio.CancelledError, Exception):
-                await task
+        # One that is cancelled may begin another.
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
+            for task in others:
+                with suppress(asyncio.CancelledError, Exception):
+                    await task
+        del self.sent[before:]  # the dead send nothing
         with sqlite3.connect(self.folder / "state.sqlite") as db:
             db.execute("UPDATE runs SET boot = 'an earlier one'")
         db.close()

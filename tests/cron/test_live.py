@@ -117,29 +117,32 @@ def test_what_a_far_side_says_moves_no_cursor(tmp_path: Path) -> None:
     assert r"\x1b[2J\n" in text
 
 
-def on_a_terminal(folder: Path, *arguments: str, seconds: float) -> str:
-    """Run the program on a terminal of 100 columns for a while; return what it wrote."""
+def on_a_terminal(folder: Path, *signals: int, seconds: float) -> tuple[int, str]:
+    """Run the program with --live on a terminal of 100 columns for a while, then send signals.
+
+    Returns its exit code and what it wrote.
+    """
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
-        words = command("cron", "job.yaml", "--state", "state.sqlite", *arguments)
+        words = command("cron", "job.yaml", "--state", "state.sqlite", "--live")
         os.execve(words[0], words, environment({"COLUMNS": "100", "TERM": "xterm-256color"}))
     written = b""
     end = time.monotonic() + seconds
-    stopped = False
+    coming = list(signals)
     while True:
-        if not stopped and time.monotonic() > end:
-            os.kill(child, signal.SIGTERM)
-            stopped = True
+        if coming and time.monotonic() > end:
+            os.kill(child, coming.pop(0))
+            end += 0.5
         ready, _, _ = select.select([terminal], [], [], 0.1)
         try:
             written += os.read(terminal, 65536) if ready else b""
         except OSError:  # the other end is closed
             break
         assert time.monotonic() < end + 30
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     os.close(terminal)
-    return written.decode()
+    return code, written.decode()
 
 
 def test_on_a_terminal_the_table_stands_below_the_events(
@@ -147,7 +150,8 @@ def test_on_a_terminal_the_table_stands_below_the_events(
 ) -> None:
     url = f"{server.url}/status/200?{uuid4().hex}"
     write(tmp_path, f'name: pulse\nschedule: "@every 1s"\nwebhook: {{url: "{url}"}}\n')
-    text = on_a_terminal(tmp_path, "--live", seconds=4)
+    code, text = on_a_terminal(tmp_path, signal.SIGTERM, seconds=4)
+    assert code == 0
     plain = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", text)
     assert re.search(r"Job +Now +Next +Last", plain)
     assert "1 job, 0 running" in plain
@@ -156,6 +160,14 @@ def test_on_a_terminal_the_table_stands_below_the_events(
     # It is taken away at the end, the cursor is back, and the events stay.
     assert re.search(r"Z stopped\s", plain)
     assert text.rsplit("1 job, 0 running", 1)[1].count("\x1b[2K") >= 4
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
+
+
+def test_a_second_signal_gives_the_cursor_back(tmp_path: Path, server: HttpServer) -> None:
+    url = f"{server.url}/silent/{uuid4().hex}"
+    write(tmp_path, f'name: stuck\nschedule: "@every 1s"\nwebhook: {{url: "{url}"}}\n')
+    code, text = on_a_terminal(tmp_path, signal.SIGINT, signal.SIGINT, seconds=3)
+    assert code == 130
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from chronos_cli.cron import alarm, plan
 from chronos_cli.cron.events import Kind
+from chronos_cli.cron.lanes import Due
 from chronos_cli.dispatch.execution import scheduled_id
 from chronos_cli.schedule.timetable import fires, next_fire
 from tests.cron.stage import FakeClock, Stage, job, utc
@@ -128,6 +129,24 @@ class TestOverlap:
         first, second = stage.of(Kind.ENDED)
         assert (first["status"], second["status"]) == ("interrupted", "succeeded")
         assert first["execution_id"] == stage.sent[0].execution_id
+        assert first["message"].startswith(f"replaced by {second['execution_id']}: stopped during")
+
+    def test_one_that_waits_is_replaced_without_a_start(self, stage: Stage) -> None:
+        """Three jobs that take longer than their interval, and room for two."""
+        stage.limit = 2
+        jobs = [
+            job(name, "@every 10s", takes=60, concurrency="replace") for name in ("a", "b", "c")
+        ]
+
+        async def play() -> None:
+            await stage.play(*jobs)
+            await stage.clock.advance(65)
+            await stage.stop()
+
+        asyncio.run(play())
+        assert len(stage.times("c")) >= 2
+        assert any("before it could start" in one["message"] for one in stage.of(Kind.SKIPPED))
+        assert not any("before the first" in one["message"] for one in stage.of(Kind.ENDED))
 
     def test_replace_needs_no_second_slot(self, stage: Stage) -> None:
         stage.limit = 1
@@ -269,6 +288,64 @@ class TestClock:
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "12:02", "12:03", "12:04"]
 
+    def test_a_start_that_jitter_put_off_comes_once_when_the_clock_is_corrected(
+        self, stage: Stage
+    ) -> None:
+        one = job(schedule="0 * * * *", jitter=3000.0)
+
+        async def play() -> None:
+            stage.clock.set_by(minutes=59, seconds=30)
+            await stage.play(one)
+            await stage.clock.advance(5)  # planned, not started
+            stage.clock.set_by(hours=-4)
+            await stage.clock.advance(6 * 3600)
+            await stage.stop()
+
+        asyncio.run(play())
+        assert stage.clocks() == [f"{hour:02}:00" for hour in range(10, 15)]
+
+    def test_no_execution_is_started_while_it_is_under_way(self, stage: Stage) -> None:
+        async def play() -> None:
+            await stage.play(job(takes=30, concurrency="allow"))
+            await stage.clock.advance(35)
+            (fired,) = stage.of(Kind.FIRED)
+            again = Due(
+                stage.loop._jobs["a"],
+                fired["execution_id"],
+                datetime.fromisoformat(fired["scheduled_time"]),
+                stage.clock.now(),
+            )
+            stage.loop._queue.put(again)
+            stage.loop._queue.pump()
+            await stage.clock.advance(30)
+            await stage.stop()
+
+        asyncio.run(play())
+        assert stage.clocks() == ["12:01", "12:02"][: len(stage.clocks())]
+        assert stage.of(Kind.SKIPPED)[0]["message"] == "it is under way already"
+
+    def test_a_clock_that_was_ahead_is_remembered_through_restarts(self, stage: Stage) -> None:
+        one = job(schedule="0 * * * *")
+
+        async def play() -> None:
+            stage.clock.set_by(minutes=59)
+            await stage.play(one)
+            await stage.clock.advance(60)  # 13:59:30 to 14:00:30
+            await stage.stop()
+            stage.clock.set_by(hours=-4)
+            for _ in range(2):
+                await stage.play(one)
+                await stage.clock.advance(5)
+                await stage.stop()
+            stage.clock.set_by(hours=3, minutes=58)
+            await stage.play(one)
+            await stage.clock.advance(3600)
+            await stage.stop()
+
+        asyncio.run(play())
+        ids = [sent.execution_id for sent in stage.sent]
+        assert len(ids) == len(set(ids))
+
 
 class TestMissed:
     @pytest.mark.parametrize(
@@ -311,6 +388,51 @@ class TestMissed:
         seconds = [sent.scheduled_time.second for sent in stage.sent]
         assert seconds == list(range(31, 45))
         assert stage.of(Kind.MISSED) == []
+
+    @pytest.mark.parametrize("concurrency", ["forbid", "replace"])
+    def test_all_that_are_executed_wait_for_each_other(
+        self, stage: Stage, concurrency: str
+    ) -> None:
+        one = job(
+            schedule="@every 1s", missed_runs="execute_all", concurrency=concurrency, takes=0.3
+        )
+
+        async def play() -> None:
+            await stage.play(one)
+            await stage.clock.advance(1)
+            await stage.stop(grace=1)
+            stage.clock.suspend(seconds=15)
+            last = stage.sent[-1].scheduled_time
+            now = stage.clock.now()
+            await stage.play(one)
+            await stage.clock.advance(20)
+            await stage.stop(grace=1)
+            made_up = [sent.scheduled_time for sent in stage.sent]
+            made_up = [time for time in made_up if last < time <= now]
+            missed = int((now - last).total_seconds())
+            assert missed > 15
+            assert made_up == [last + timedelta(seconds=n + 1) for n in range(missed)]
+
+        asyncio.run(play())
+
+    def test_a_schedule_that_was_changed_meanwhile_has_missed_nothing(self, stage: Stage) -> None:
+        async def play() -> None:
+            await stage.play(job(schedule="0 9 * * *", missed_runs="execute_all"))
+            await stage.stop()
+            stage.clock.suspend(seconds=120)
+            await stage.play(job(schedule="*/2 * * * * *", missed_runs="execute_all"))
+            await stage.clock.advance(3)
+            await stage.stop()
+            stage.clock.suspend(seconds=120)
+            zone = "Europe/Berlin"
+            await stage.play(
+                job(schedule="*/2 * * * * *", timezone=zone, missed_runs="execute_all")
+            )
+            await stage.stop()
+
+        asyncio.run(play())
+        assert stage.of(Kind.MISSED) == []
+        assert len(stage.sent) == 1
 
     def test_the_first_start_has_missed_nothing_but_the_second_has(self, stage: Stage) -> None:
         one = job(schedule="0 13 * * *")
@@ -358,6 +480,8 @@ class TestMissed:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "12:02", "13:01", "13:02"]
+        (missed,) = stage.of(Kind.MISSED)
+        assert (missed["executing"], missed["too_late"]) == (2, missed["missed"] - 2)
 
     @pytest.mark.parametrize("instant", ["2024-03-10T06:59:30", "2024-03-10T07:00:00"])
     def test_a_job_in_the_gap_is_not_lost_by_a_restart(self, tmp_path: Path, instant: str) -> None:
@@ -580,6 +704,42 @@ class TestNotices:
         asyncio.run(play())
         told = [sent.execution_id.partition(".")[2] for sent in stage.sent if sent.outcome]
         assert told == ["on_success", "on_failure", "on_success", "on_recovery", "on_success"]
+
+    def test_what_was_cut_off_is_told_of_and_recovered_from(self, stage: Stage) -> None:
+        notices = ["on_failure", "on_recovery"]
+
+        async def play() -> None:
+            await stage.play(job(notices=notices, takes=300))
+            await stage.clock.advance(40)
+            await stage.stop()  # in the midst of it
+            await stage.play(job(notices=notices))
+            await stage.clock.advance(60)
+            await stage.stop()
+
+        asyncio.run(play())
+        told = [sent for sent in stage.sent if sent.outcome]
+        names = [sent.execution_id.partition(".")[2] for sent in told]
+        assert names == ["on_failure", "on_recovery"]
+        assert told[0].outcome
+        assert told[0].outcome["status"] == "interrupted"
+        assert told[0].outcome["message"].startswith("cut off by the scheduler's stop")
+
+    def test_what_was_killed_and_came_through_again_is_no_recovery(self, stage: Stage) -> None:
+        notices = ["on_failure", "on_recovery"]
+
+        async def play() -> None:
+            await stage.play(job(notices=notices))
+            await stage.clock.advance(60)
+            await stage.reload(job(notices=notices, takes=30))
+            await stage.clock.advance(40)
+            await stage.kill()
+            await stage.play(job(notices=notices))
+            await stage.clock.advance(5)
+            await stage.stop()
+
+        asyncio.run(play())
+        assert stage.of(Kind.RECOVERED)
+        assert [sent for sent in stage.sent if sent.outcome] == []
 
 
 class TestTrouble:

@@ -1,12 +1,15 @@
 """The real program: signals, reload, crashes, and what it says of them."""
 
+import json
 import os
 import pty
 import random
 import resource
 import signal
 import socket
+import sqlite3
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,6 +24,20 @@ from tests.support import HttpServer, chronos, command, headers, write
 
 def a_job(url: str, name: str = "a", schedule: str = "@every 1s", more: str = "") -> str:
     return f'name: {name}\nschedule: "{schedule}"\nwebhook: {{url: "{url}"}}\n{more}'
+
+
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal, as the kernel tells."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
+
+
+def wait_until(condition: Callable[[], bool], limit: float = 20) -> None:
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -41,6 +58,31 @@ class TestStart:
                 assert f"pid {first.process.pid}" in second.text
                 assert "--state" in second.text
             assert first.stop() == 0
+
+    def test_a_link_to_the_state_is_the_state(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        write(tmp_path, a_job(server.url + path))
+        (tmp_path / "link.sqlite").symlink_to("state.sqlite")
+        with Cron(tmp_path, "job.yaml") as first:
+            first.wait_for("started")
+            with Cron(tmp_path, "job.yaml", "--state", "link.sqlite", log="second") as second:
+                assert second.wait() == 3
+                assert f"pid {first.process.pid}" in second.text
+            assert first.stop() == 0
+
+    def test_a_sighup_while_it_starts_is_no_end(self, tmp_path: Path) -> None:
+        jobs = [
+            {"name": f"j{n}", "schedule": "@yearly", "webhook": {"url": "http://h/"}}
+            for n in range(1500)
+        ]
+        (tmp_path / "jobs.yaml").write_text(json.dumps({"jobs": jobs}))
+        with Cron(tmp_path, "jobs.yaml") as cron:
+            # The handler is there when the jobs are read, which takes a while.
+            wait_until(lambda: catches(cron.process.pid, signal.SIGHUP))
+            cron.send(signal.SIGHUP)
+            cron.wait_for("reloaded")
+            assert cron.stop() == 0
 
     @pytest.mark.parametrize(
         ("text", "told"),
@@ -307,6 +349,42 @@ class TestState:
             infinite = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
             resource.prlimit(pid, resource.RLIMIT_FSIZE, infinite)
             cron.wait_for("state_restored")
+            assert cron.stop() == 0
+
+    def test_a_state_that_another_process_holds_makes_no_tick_late(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        write(tmp_path, a_job(server.url + path))
+        with Cron(tmp_path, "job.yaml") as cron:
+            cron.wait_for("ended")
+            holder = sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None)
+            holder.execute("BEGIN IMMEDIATE")
+            cron.wait_for("state_failed")
+            cron.wait_for("ended", len(cron.events("ended")) + 4)
+            holder.execute("ROLLBACK")
+            holder.close()
+            cron.wait_for("state_restored")
+            cron.wait_for("ended", len(cron.events("ended")) + 1)
+            assert cron.stop() == 0
+            assert max(event["late_ms"] for event in cron.events("fired")) < 900
+            # What ended meanwhile is known all the same.
+            ended = {event["execution_id"] for event in cron.events("ended")}
+        shown = chronos("history", "--state", "state.sqlite", "--output", "json", cwd=tmp_path)
+        results = shown.report["results"]
+        assert {entry["execution_id"] for entry in results} == ended
+        assert {entry["status"] for entry in results} == {"succeeded"}
+
+    def test_a_state_that_is_deleted_is_told_of(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        write(tmp_path, a_job(server.url + path))
+        with Cron(tmp_path, "job.yaml") as cron:
+            cron.wait_for("ended")
+            (tmp_path / "state.sqlite").unlink()
+            (told, *_) = cron.wait_for("state_failed")
+            assert "was moved or deleted" in told["message"]
+            seen = len(server.requests(path))
+            server.wait_for(path, seen + 2)
             assert cron.stop() == 0
 
 

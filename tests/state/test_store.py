@@ -17,7 +17,7 @@ from chronos_cli.dispatch.outcome import Attempt, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import schema
-from chronos_cli.state.entries import HistoryFilter, Progress, Snapshot
+from chronos_cli.state.entries import HistoryFilter, LastTick, Progress, Snapshot
 from chronos_cli.state.process import Process, is_alive, this_process
 from chronos_cli.state.store import Store, default_path
 from tests.state.support import TICK, HandClock, outcome, store_in
@@ -98,13 +98,14 @@ def test_filters(tmp_path: Path) -> None:
 def test_ticks(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     assert store.last_tick("report") is None
-    store.mark_tick("report", TICK)
-    store.started("x", "report", TICK + timedelta(hours=1), origin="cron", tick=True)
-    assert store.last_tick("report") == TICK + timedelta(hours=1)
-    running = store.try_begin("y", "report", TICK + timedelta(hours=2), origin="cron", tick=True)
+    store.mark_tick("report", TICK, "@daily UTC")
+    hour = timedelta(hours=1)
+    store.started("x", "report", TICK + hour, origin="cron", schedule="@hourly UTC")
+    assert store.last_tick("report") == LastTick(TICK + hour, "@hourly UTC")
+    running = store.try_begin("y", "report", TICK + timedelta(hours=2), origin="cron", schedule="s")
     assert running
     assert running.execution_id == "x"
-    assert store.last_tick("report") == TICK + timedelta(hours=2)
+    assert store.last_tick("report") == LastTick(TICK + timedelta(hours=2), "s")
 
 
 def test_the_dead_do_not_run(tmp_path: Path) -> None:
@@ -292,7 +293,7 @@ def test_many_processes_make_the_file_at_once(tmp_path: Path) -> None:
 
 def test_only_the_owner_may_read(tmp_path: Path) -> None:
     store = Store.open(tmp_path / "a" / "b" / "state.sqlite", Redactor())
-    store.mark_tick("report", TICK)
+    store.mark_tick("report", TICK, "s")
     folder = tmp_path / "a" / "b"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {file.stat().st_mode & 0o777 for file in folder.iterdir()} == {0o600}
@@ -364,10 +365,10 @@ def test_a_locked_file_is_waited_for_and_then_told(
     other = sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StateError, match="locked by another process"):
-        store.mark_tick("report", TICK)
+        store.mark_tick("report", TICK, "s")
     other.execute("ROLLBACK")
-    store.mark_tick("report", TICK)  # usable as before
-    assert store.last_tick("report") == TICK
+    store.mark_tick("report", TICK, "s")  # usable as before
+    assert store.last_tick("report") == LastTick(TICK, "s")
     other.close()
 
 
