@@ -24,6 +24,8 @@ _PLACES = frozenset({"file", "path", "url", "uri", "endpoint"})
 _USERINFO = re.compile(r"(?<=://)[^\s/?#\"']+(?=@)")
 _PARAMETER = re.compile(r"(?<=[?&])([^=&#\s\"'<>]{1,100})=([^&#\s\"'<>]+)")
 
+_IDS = frozenset({"job_id", "execution_id"})
+
 # Marks a text that was cut; the rest of a secret may stand before it.
 CUT = "…"
 # A text of this length may have been cut without a mark.
@@ -119,11 +121,19 @@ class Redactor:
         return text
 
     def data(self, value: Any) -> Any:
-        """Return JSON-like data with every text in it masked."""
+        """Return JSON-like data with every text in it masked, but for IDs.
+
+        By those scripts find their way; one that is also a password gives nothing away.
+        """
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
-            return {self.text(str(key)): self.data(item) for key, item in value.items()}
+            return {
+                self.text(str(key)): item
+                if key in _IDS and isinstance(item, str)
+                else self.data(item)
+                for key, item in value.items()
+            }
         if isinstance(value, list | tuple):
             return [self.data(item) for item in value]
         return value

@@ -87,6 +87,13 @@ def test_data_is_masked_in_depth() -> None:
     assert redactor.data(data) == {"a": ["***", {"b": "x *** y", "n": 1}], "***": None}
 
 
+def test_ids_stay_for_scripts_to_find() -> None:
+    redactor = Redactor()
+    redactor.add("reports")
+    data = {"job_id": "reports", "job_name": "reports", "execution_id": "reports-1"}
+    assert redactor.data(data) == {**data, "job_name": "***"}
+
+
 def test_short_values_do_not_blot_out_everything() -> None:
     redactor = Redactor()
     redactor.add("a")
