@@ -1,7 +1,8 @@
 """The live table of `chronos cron --live`, at the foot of the terminal, below the events."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from threading import Lock
@@ -23,6 +24,8 @@ from chronos_cli.state.entries import HistoryEntry
 _INTERVAL = 0.5
 # Lines of the screen that are left to the table's own frame, and to some events.
 _FRAME, _EVENTS = 5, 3
+# Events that wait to be written.
+_MOST_LINES = 10_000
 
 
 class LiveTable:
@@ -37,7 +40,8 @@ class LiveTable:
         self._board = Board(last_entry)
         self._upcoming = upcoming
         self._clock = clock
-        self._lines: list[str] = []
+        # Bounded: a terminal that was stopped takes none.
+        self._lines: deque[str] = deque(maxlen=_MOST_LINES)
         self._drawing = Lock()
         self._console = Console(stderr=True, highlight=False)
         # Rich's own thread would read what the loop is changing.
@@ -77,7 +81,7 @@ class LiveTable:
     async def keep_drawing(self) -> None:
         """Draw it again and again; ends by being cancelled."""
         while True:
-            lines, self._lines = self._lines, []
+            lines, self._lines = self._lines, deque(maxlen=_MOST_LINES)
             # In a thread: drawing takes longer than a tick may be late.
             await asyncio.to_thread(self._draw, lines, self._table())
             await self._clock.sleep(_INTERVAL)
@@ -88,11 +92,11 @@ class LiveTable:
         rows = self._board.rows(upcoming, max(1, height - _FRAME - _EVENTS))
         return live_table(rows, len(upcoming), self._board.running(), self._clock.now(), width)
 
-    def _draw(self, lines: list[str], table: RenderableType | None) -> None:
+    def _draw(self, lines: Iterable[str], table: RenderableType | None) -> None:
         with self._drawing, suppress(OSError):  # the terminal may be gone
             if table is not None:
                 self._live.update(table)
-            if lines:
-                self._console.print(Text("\n".join(lines)), soft_wrap=True)
+            if text := "\n".join(lines):
+                self._console.print(Text(text), soft_wrap=True)
             elif table is not None:
                 self._live.refresh()
