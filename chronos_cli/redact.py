@@ -28,6 +28,7 @@ _IDS = frozenset({"job_id", "execution_id"})
 
 # Marks a text that was cut; the rest of a secret may stand before it.
 CUT = "…"
+_MOST_CUTS = 8
 # A text of this length may have been cut without a mark.
 _LONG = 1000
 
@@ -68,7 +69,8 @@ def excerpt(text: str, most: int) -> str:
     """Return a text in one line, cut to at most so many characters, with a mark if it was."""
     # Splitting all of a long text would take its time.
     line = " ".join(text[: most * 4].split())
-    return line if len(line) <= most else line[: most - 1] + CUT
+    is_whole = len(line) <= most and len(text) <= most * 4
+    return line if is_whole else line[: most - 1] + CUT
 
 
 def _masked_parameter(match: re.Match[str]) -> str:
@@ -104,7 +106,8 @@ class Redactor:
                 self._pattern = re.compile("|".join(map(re.escape, longest_first)))
             text = self._pattern.sub(MASK, text)
             if CUT in text or len(text) >= _LONG:
-                *parts, last = text.split(CUT)
+                # Marks of ours are few, and stand behind what a far side has said.
+                *parts, last = text.rsplit(CUT, _MOST_CUTS)
                 parts = [self._without_begun(part) for part in parts]
                 text = CUT.join([*parts, self._without_begun(last) if len(text) >= _LONG else last])
         return mask_urls(text)

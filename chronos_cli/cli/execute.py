@@ -10,7 +10,7 @@ from pathlib import Path
 
 import msgspec
 
-from chronos_cli.cli.exit_codes import ExitCode, exit_code
+from chronos_cli.cli.exit_codes import ExitCode, exit_code, leave_if_held_up
 from chronos_cli.cli.loading import Workspace
 from chronos_cli.cli.options import OutputFormat
 from chronos_cli.cli.output import Output, redactor
@@ -44,7 +44,7 @@ async def execute(
     workspace: Workspace, executions: Sequence[Execution], options: RunOptions
 ) -> ExitCode:
     """Run all executions once and report; return the exit code."""
-    return await _Run(workspace, executions, options).exit_code()
+    return leave_if_held_up(await _Run(workspace, executions, options).exit_code())
 
 
 def warn(executions: Sequence[Execution], output: Output) -> None:

@@ -1,9 +1,12 @@
 """What `$?` says. A code never means two things."""
 
+import os
 import signal
+import sys
 from collections.abc import Collection
 from enum import IntEnum
 
+from chronos_cli.dispatch.limit import is_held_up
 from chronos_cli.dispatch.outcome import Status
 
 
@@ -38,3 +41,12 @@ def exit_code(statuses: Collection[Status], stopped_by: int | None = None) -> Ex
         if status in statuses:
             return ExitCode.MIXED if Status.SUCCEEDED in statuses else code
     return ExitCode.SUCCESS
+
+
+def leave_if_held_up(code: ExitCode) -> ExitCode:
+    """Return a code; but where asyncio would wait for what cannot be stopped, exit with it."""
+    if is_held_up():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code

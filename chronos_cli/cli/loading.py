@@ -99,10 +99,17 @@ def environment(env_files: list[str] | None) -> dict[str, str]:
 
 
 def load_workspace(
-    paths: list[str], config_path: str | None, env_files: list[str] | None = None
+    paths: list[str],
+    config_path: str | None,
+    env_files: list[str] | None = None,
+    secret_files: set[str] | None = None,
 ) -> Workspace:
-    """Read chronos.yaml and all jobs; InvalidInputError when anything is wrong in them."""
-    sources = Sources(environment(env_files), redactor)
+    """Read chronos.yaml and all jobs; InvalidInputError when anything is wrong in them.
+
+    `secret_files` takes up what `${file:…}` stands for, also when something is wrong.
+    """
+    files = set[str]() if secret_files is None else secret_files
+    sources = Sources(environment(env_files), redactor, files)
     checked = check_workspace(paths, config_path, sources)
     if checked.problems:
         raise InvalidInputError(checked.problems)

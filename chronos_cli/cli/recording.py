@@ -45,11 +45,11 @@ class Recording:
         except StateError as error:
             self._fail(error)
 
-    def last_status(self, execution: Execution) -> Status | None:
-        """Return how the job's execution before this one ended, where that is known."""
+    def last_status(self, job_id: str) -> Status | None:
+        """Return how the job's last execution ended, where that is known."""
         try:
             store = self._opened()
-            return store.last_status(execution.job.id, execution.id) if store else None
+            return store.last_status(job_id) if store else None
         except StateError as error:
             self._fail(error)
             return None

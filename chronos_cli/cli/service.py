@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.exit_codes import ExitCode, leave_if_held_up
 from chronos_cli.cli.loading import load_workspace
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.cli.recording import state_path
@@ -77,10 +77,10 @@ class Service:
         store = Store.open(path, redactor, self._clock)
         try:
             store.acquire_loop(" ".join(self._options.paths))
-            store.set_patience(_PATIENCE)
-            return await self._run(store, jobset)
+            code = await self._run(store, jobset)
         finally:
             store.close()
+        return leave_if_held_up(code)
 
     async def _run(self, store: Store, jobset: JobSet) -> ExitCode:
         config = find_config(self._options.config, os.environ)
@@ -90,6 +90,7 @@ class Service:
         self._listen(loop, reloader)
         with self._shown(loop, ledger):
             loop.begin(jobset)
+            store.set_patience(_PATIENCE)
             tasks = [
                 asyncio.create_task(_watched(helper, loop)) for helper in self._helpers(reloader)
             ]
@@ -153,7 +154,12 @@ class Service:
     def _load(self) -> JobSet:
         """Read the files; raises InvalidInputError, and UsageError for what cannot be read."""
         options = self._options
-        workspace = load_workspace(options.paths, options.config, options.env_files)
+        asked: set[str] = set()
+        try:
+            workspace = load_workspace(options.paths, options.config, options.env_files, asked)
+        finally:
+            # One that is missing may come later, and make the set a good one.
+            self._referred |= asked
         workspace.require_clients(workspace.jobs)
         scheduled = {job.id: job for job in workspace.jobs if job.spec.schedule is not None}
         if not scheduled:

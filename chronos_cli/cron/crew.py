@@ -105,7 +105,7 @@ class Crew:
         outcome = await self._outcome(running)
         # From here on nothing waits, so that nothing can break it off.
         asked = "on_recovery" in job.notices
-        previous = self._ledger.last_status(execution) if asked else None
+        previous = self._ledger.last_status(job.id) if asked else None
         self._ledger.end(execution, outcome)
         self._tell(outcome)
         self._herald.tell(execution, outcome, previous, running.fleet)

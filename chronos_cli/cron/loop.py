@@ -1,7 +1,7 @@
 """The loop: wakes up when a tick is due and sees to it that every tick has its end."""
 
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chronos_cli.cron.alarm import Alarm
@@ -24,6 +24,8 @@ from chronos_cli.jobs.model import Job, warnings_of
 _LAST_NOTICES = 10.0
 # Jobs that a warning names.
 _NAMED = 5
+# A tick that is later than this is so because the program, or the machine, stood still.
+_STALLED = timedelta(seconds=0.5)
 # A clock that was set by less is not worth a word.
 _WORTH_TELLING = 5.0
 
@@ -123,6 +125,7 @@ class Loop:
         await self._crew.finish(grace)
         await self._herald.finish(_LAST_NOTICES)
         await self._queue.close()
+        self._ledger.finish()
         self._events.tell(Kind.STOPPED, interrupted=self.cut_off or None)
 
     def _set_jobs(self, jobset: JobSet, now: datetime) -> None:
@@ -178,7 +181,9 @@ class Loop:
         for gap in self._plan.gaps(now):
             self._make_up(gap.job, gap.since, now)
         for one in self._plan.due(now):
-            self._put(one, patient=False)
+            is_late = now - one.starts_at > _STALLED
+            # Where all are executed, none is skipped because the loop stood still.
+            self._put(one, patient=is_late and one.job.spec.missed_runs == "execute_all")
 
     def _correct(self, now: datetime, was: datetime) -> None:
         """Count from the new time on: what lies between was not missed, nor does it come again."""

@@ -22,7 +22,7 @@ def fingerprint(paths: Iterable[Path]) -> Print:
     for path in paths:
         try:
             status = path.stat()
-        except OSError:
+        except (OSError, ValueError):  # no such file, or no name of one
             continue
         if not S_ISSOCK(status.st_mode):  # a far side that starts anew changes no job
             found.add((str(path), status.st_mtime_ns, status.st_size, status.st_ino))

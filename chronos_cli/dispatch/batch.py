@@ -25,8 +25,8 @@ class Journal(Protocol):
         """Record how an execution ended, also one that did not start."""
         ...
 
-    def last_status(self, execution: Execution) -> Status | None:
-        """Return how the job's execution before this one ended, where that is known."""
+    def last_status(self, job_id: str) -> Status | None:
+        """Return how the job's last execution ended, where that is known."""
         ...
 
 
@@ -101,7 +101,7 @@ class Batch:
         journal = self._options.journal
         if journal is None or "on_recovery" not in execution.job.notices:
             return None
-        return journal.last_status(execution)
+        return journal.last_status(execution.job.id)
 
     async def _outcome(self, execution: Execution) -> Outcome:
         if not execution.job.spec.enabled:

@@ -19,6 +19,14 @@ class LimitError(Exception):
         self.notes = notes
 
 
+_left_behind: set["asyncio.Task[Any]"] = set()
+
+
+def is_held_up() -> bool:
+    """Whether a call goes on that cannot be stopped, so that asyncio would wait for it."""
+    return any(not task.done() for task in _left_behind)
+
+
 async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
     """Return what a call returns; raise LimitError when it takes longer than `seconds`.
 
@@ -49,6 +57,7 @@ async def _end(task: "asyncio.Task[Any]") -> None:
         await asyncio.wait({task}, timeout=_AGAIN_AFTER)
         if task.done():
             return
+    _left_behind.add(task)
     task.add_done_callback(_forget)
 
 
@@ -69,5 +78,6 @@ def _notes(task: "asyncio.Task[Any]") -> list[str]:
 
 def _forget(task: "asyncio.Task[Any]") -> None:
     """Take note of how it ended, lest asyncio complains of it."""
+    _left_behind.discard(task)
     if not task.cancelled():
         task.exception()

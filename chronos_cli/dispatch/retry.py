@@ -21,7 +21,7 @@ def is_retryable(policy: RetryPolicy, status: Status, error: DispatchError) -> b
     names = {_CLASSES[status], error.kind, error.code, code}
     if code.isdigit() and len(code) == 3:
         names.add(f"{code[0]}xx")
-    return any(name in names for name in policy.retry_on)
+    return any(name in names or name.lower() in names for name in policy.retry_on)
 
 
 def backoff(policy: RetryPolicy, attempt: int, random: randomness.Random) -> float:

@@ -1,5 +1,6 @@
 """What a job is, once its file has been read."""
 
+import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -19,7 +20,15 @@ NOTICES = ("on_failure", "on_success", "on_recovery")
 
 # What `retry_on` may name, beside codes: `expectation` is an answer that was not the expected one.
 FAILURE_CLASSES = ("unreachable", "timeout", "rejected", "expectation")
-_CODE = re.compile(r"[1-9]xx|[A-Z0-9_]+([ .-][A-Z0-9_]+)*")
+_STATUS_CLASS = re.compile(r"[0-9][xX]+")
+
+
+def _is_misspelt(name: str) -> bool:
+    if _STATUS_CLASS.fullmatch(name):
+        return len(name) != 3
+    if name.isupper():  # a code, most of which are alike
+        return name.lower() in FAILURE_CLASSES
+    return bool(difflib.get_close_matches(name.lower(), [*FAILURE_CLASSES, "timed_out"], 1))
 
 
 class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -41,9 +50,12 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     ] = ("unreachable", "timeout")
 
     def flaws(self) -> Iterator[Flaw]:
-        """Yield what in `retry_on` could never be met: a misspelt class would end all retries."""
+        """Yield what in `retry_on` is a misspelt class, which would end all retries.
+
+        Codes are of the protocols, and some of them let any text be one.
+        """
         for number, name in enumerate(self.retry_on):
-            if name not in FAILURE_CLASSES and not _CODE.fullmatch(name):
+            if name not in FAILURE_CLASSES and _is_misspelt(name):
                 known = ", ".join(FAILURE_CLASSES)
                 message = f"'{name[:40]}' is no class of failures and no protocol's code"
                 hint = f"one of {known}; or a code such as 409, 5xx, ABORTED"

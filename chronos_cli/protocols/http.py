@@ -5,7 +5,6 @@ its body has arrived. 429 and 5xx mean "not now" and are unreachable; any other 
 rejected. Redirects are answers, unless the job says that they are to be followed.
 """
 
-import asyncio
 import sys
 from typing import Any, ClassVar, cast
 
@@ -13,7 +12,7 @@ from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatcher import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError
-from chronos_cli.protocols.http_answer import Answer, judged, read
+from chronos_cli.protocols.http_answer import Answer, judged, read, unmet_expectation
 from chronos_cli.protocols.http_connections import Connections, route
 from chronos_cli.protocols.http_errors import translated
 from chronos_cli.protocols.http_oauth import Tokens
@@ -104,10 +103,10 @@ class HttpDispatcher:
         details: dict[str, Any] = {"redirects": hops} if hops else {}
         if webhook.http2:
             details["http_version"] = answer.version
-        if webhook.expect.body is None:
-            return judged(webhook.expect, answer, details, self._redactor.text)
-        # A search that takes its time must hold nobody else up.
-        return await asyncio.to_thread(judged, webhook.expect, answer, details, self._redactor.text)
+        unmet = None
+        if webhook.expect.has_status(answer.status):
+            unmet = await unmet_expectation(webhook.expect, answer)
+        return judged(webhook.expect, answer, unmet, details, self._redactor.text)
 
     def _not_followed(
         self, answer: Answer, location: str, why: str, hops: list[str]

@@ -1,5 +1,6 @@
 """A response, read up to a limit and judged."""
 
+import asyncio
 import re
 import zlib
 from collections.abc import Callable
@@ -48,7 +49,10 @@ class Answer:
     def text(self) -> str:
         """The body as text, in the charset that its content type names, else in UTF-8."""
         found = _CHARSET.search(self.header("content-type") or "")
-        text = self.body.decode(found[1] if found else "utf-8", errors="replace")
+        try:
+            text = self.body.decode(found[1] if found else "utf-8", errors="replace")
+        except LookupError:  # iso-8859-12 is none
+            text = self.body.decode(errors="replace")
         # A character that was cut is none.
         return (text if self.is_whole else text.rstrip("\ufffd")).lstrip("\ufeff")
 
@@ -105,12 +109,25 @@ async def read(response: "httpx.Response") -> Answer:
     )
 
 
+async def unmet_expectation(expect: Expect, answer: Answer) -> str | None:
+    """Return which expectation beside the status an answer does not meet, in words."""
+    if expect.body is None:
+        return expect.unmet(answer.headers, answer.text)
+    # A search that takes its time must hold nobody else up.
+    return await asyncio.to_thread(expect.unmet, answer.headers, answer.text)
+
+
 def judged(
-    expect: Expect, answer: Answer, details: dict[str, Any], mask: Callable[[str], str]
+    expect: Expect,
+    answer: Answer,
+    unmet: str | None,
+    details: dict[str, Any],
+    mask: Callable[[str], str],
 ) -> Receipt:
     """Return the receipt of an expected response; raise what any other one means.
 
-    `details` go into the receipt; `mask` takes secrets out of what came back, before it is cut.
+    `unmet` is the expectation beside the status that it does not meet. `details` go into the
+    receipt; `mask` takes secrets out of what came back, before it is cut.
     """
     status = answer.status
     body = mask(answer.text)
@@ -119,7 +136,6 @@ def judged(
         receipt["body_truncated"] = True
     message = f"{status} {answer.reason}".strip()
     if expect.has_status(status):
-        unmet = expect.unmet(answer.headers, answer.text)
         if unmet is None:
             return Receipt(code=str(status), data=receipt)
         message += f", but {mask(unmet)}"

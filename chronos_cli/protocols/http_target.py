@@ -93,7 +93,8 @@ class Webhook(Target, kw_only=True, frozen=True):
 
     def warnings(self) -> Iterator[str]:
         """Yield what is dangerous in this block."""
-        if self.tls is not None and not self._is_plain():
+        by_proxy = (self.proxy or "").lower().startswith("https:")
+        if self.tls is not None and (by_proxy or not self._is_plain()):
             yield from self.tls.warnings()
 
     def describe(self) -> str:
@@ -142,10 +143,8 @@ class Webhook(Target, kw_only=True, frozen=True):
             yield Flaw(("tls", "enabled"), told, "remove it, or write https://")
 
     def _is_plain(self) -> bool:
-        """Whether the URL is known to ask for no TLS, neither to a proxy."""
-        if isinstance(self.url, Template) or not self.url.lower().startswith("http:"):
-            return False
-        return not (self.proxy or "").lower().startswith("https:")
+        """Whether the URL is known to ask for no TLS."""
+        return not isinstance(self.url, Template) and self.url.lower().startswith("http:")
 
 
 class HttpSettings(Settings, kw_only=True, frozen=True):

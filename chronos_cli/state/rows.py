@@ -90,8 +90,9 @@ class Rows:
         self, db: sqlite3.Connection, job_id: str, scheduled_time: datetime, schedule: str
     ) -> None:
         """Record a job's last tick, and which schedule it was one of."""
-        values = (job_id, scheduled_time.isoformat(), schedule)
-        db.execute("INSERT OR REPLACE INTO ticks VALUES (?, ?, ?)", values)
+        values = (job_id, scheduled_time.isoformat())
+        db.execute("INSERT OR REPLACE INTO ticks VALUES (?, ?)", values)
+        db.execute("INSERT OR REPLACE INTO tick_schedules VALUES (?, ?)", (job_id, schedule))
 
     def running(self, db: sqlite3.Connection, job_id: str) -> StartedExecution | None:
         """Return a job's execution that is running; the first of several."""

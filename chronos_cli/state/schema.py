@@ -47,8 +47,12 @@ CREATE TABLE loop (
 """
 
 # What a tick was one of: a schedule that was changed while nobody looked has missed nothing.
+# A table of its own: an older program that is running goes on writing ticks as it knows them.
 _SCHEDULES = """
-ALTER TABLE ticks ADD COLUMN schedule TEXT;  -- expression and zone; NULL: not known
+CREATE TABLE tick_schedules (
+    job_id TEXT PRIMARY KEY,
+    schedule TEXT NOT NULL             -- expression and zone
+) WITHOUT ROWID;
 """
 
 # The step at place n leads from version n to n + 1. Steps are never changed, only added.

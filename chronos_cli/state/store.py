@@ -147,7 +147,10 @@ class Store:
     def last_tick(self, job_id: str) -> LastTick | None:
         """Return the last recorded tick of a job."""
         with self._database.reading() as db:
-            query = "SELECT scheduled_time, schedule FROM ticks WHERE job_id = ?"
+            query = (
+                "SELECT scheduled_time, schedule FROM ticks "
+                "LEFT JOIN tick_schedules USING (job_id) WHERE job_id = ?"
+            )
             row = db.execute(query, (job_id,)).fetchone()
         return LastTick(datetime.fromisoformat(row[0]), row[1]) if row else None
 
@@ -185,17 +188,17 @@ class Store:
         """Return all runs of an execution, newest first."""
         return self.history(HistoryFilter(execution_id=execution_id))
 
-    def last_status(self, job_id: str, before: str | None = None) -> Status | None:
-        """Return how the job's last execution ended; those that were skipped do not count.
+    def last_status(self, job_id: str) -> Status | None:
+        """Return how the job's last execution ended.
 
-        `before` is an execution that does not count either, for it is the one now at its end.
+        Those that were skipped do not count, nor those of which nobody saw the end.
         """
         with self._database.reading() as db:
             query = (
-                "SELECT status FROM runs WHERE job_id = ? AND execution_id IS NOT ? "
-                "AND status <> 'skipped' ORDER BY id DESC LIMIT 1"
+                "SELECT status FROM runs WHERE job_id = ? AND status <> 'skipped' "
+                "AND ended_at IS NOT NULL ORDER BY id DESC LIMIT 1"
             )
-            row = db.execute(query, (job_id, before)).fetchone()
+            row = db.execute(query, (job_id,)).fetchone()
         return Status(row[0]) if row else None
 
     def prune(self, older_than: datetime | None, keep: int | None) -> int:

@@ -364,6 +364,18 @@ def test_replay_of_all_that_failed(server: HttpServer, place: Place) -> None:
     assert (result.code, result.err) == (0, "nothing to replay\n")
 
 
+def test_a_recovery_is_told_of_the_same_execution_too(server: HttpServer, place: Place) -> None:
+    told = "/status/200?recovered-by-a-replay"
+    notice: dict[str, Any] = {"on_recovery": {"webhook": {"url": server.url + told}}}
+    path = place.job(server.url + "/status/404", **notice)
+    assert place.chronos("run", path, "--execution-id", "one").code == 4
+    place.job(server.url + "/status/200", **notice)
+    assert place.chronos("replay", "one").code == 0
+    assert len(server.requests(told)) == 1
+    assert place.chronos("replay", "one", "--force").code == 0
+    assert len(server.requests(told)) == 1
+
+
 def test_where_a_replay_finds_its_job(server: HttpServer, place: Place) -> None:
     path = place.job(server.url + "/status/404")
     (place.folder / "elsewhere").mkdir()

@@ -85,6 +85,24 @@ def test_a_plugin_runs(tmp_path: Path) -> None:
     assert chronos("run", closed, env=env, cwd=tmp_path).code == 4
 
 
+def test_one_that_cannot_be_stopped_holds_nobody_up(tmp_path: Path) -> None:
+    stubborn = PLUGIN.replace(
+        "        if delivery.target.loft ==",
+        "        import asyncio\n"
+        "        while True:\n"
+        "            try:\n"
+        "                await asyncio.sleep(60)\n"
+        "            except asyncio.CancelledError:\n"
+        "                pass\n"
+        "        if delivery.target.loft ==",
+    )
+    job = "name: a\ntimeout: 200ms\nretry_policy: {max_attempts: 1}\nloft: {loft: home}\n"
+    env = install(tmp_path, code=stubborn)
+    result = chronos("run", write(tmp_path, job), "-o", "json", env=env, limit=20)
+    assert (result.code, result.only["status"]) == (6, "timed_out")
+    assert "cannot be stopped" in result.only["message"]
+
+
 @pytest.mark.parametrize(
     ("loft", "more", "told"),
     [

@@ -415,6 +415,20 @@ class TestMissed:
 
         asyncio.run(play())
 
+    def test_what_is_late_because_the_loop_stood_still_waits_too(self, stage: Stage) -> None:
+        one = job(schedule="@every 1s", missed_runs="execute_all", concurrency="forbid", takes=0.3)
+
+        async def play() -> None:
+            await stage.play(one)
+            await stage.clock.advance(1)
+            stage.clock.suspend(seconds=6)
+            await stage.clock.advance(10)
+            await stage.stop(grace=1)
+
+        asyncio.run(play())
+        seconds = [sent.scheduled_time.second for sent in stage.sent]
+        assert seconds[:6] == list(range(seconds[0], seconds[0] + 6))
+
     def test_a_schedule_that_was_changed_meanwhile_has_missed_nothing(self, stage: Stage) -> None:
         async def play() -> None:
             await stage.play(job(schedule="0 9 * * *", missed_runs="execute_all"))

@@ -250,6 +250,20 @@ class TestReload:
         last = server.requests(path)[-1]
         assert (headers(last)["authorization"], last["body"]) == ("second", "two")
 
+    def test_watch_sees_a_file_that_was_missing(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        """A job and its secret may arrive in either order."""
+        write(tmp_path, a_job(server.url + path))
+        with Cron(tmp_path, "job.yaml", "--watch") as cron:
+            server.wait_for(path)
+            job = a_job(server.url + path, more="tags: {a: '${file:later}'}\n")
+            write(tmp_path, job)
+            cron.wait_for("reload_refused", limit=15)
+            (tmp_path / "later").write_text("here")
+            cron.wait_for("reloaded", limit=15)
+            assert cron.stop() == 0
+
     def test_standard_input_cannot_be_read_again(self, tmp_path: Path, server: HttpServer) -> None:
         name = write(tmp_path, a_job(f"{server.url}/status/200?{uuid4().hex}"))
         with Cron(tmp_path, "-", stdin=Path(name)) as cron:
@@ -373,6 +387,42 @@ class TestState:
         results = shown.report["results"]
         assert {entry["execution_id"] for entry in results} == ended
         assert {entry["status"] for entry in results} == {"succeeded"}
+
+    def test_what_ends_while_the_state_is_held_is_recorded_before_the_stop(
+        self, tmp_path: Path, server: HttpServer
+    ) -> None:
+        slow = f"/slow/1/{uuid4().hex}"
+        write(tmp_path, a_job(server.url + slow))
+        with Cron(tmp_path, "job.yaml") as cron:
+            server.wait_for(slow)
+            holder = sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None)
+            holder.execute("BEGIN IMMEDIATE")
+            cron.send(signal.SIGTERM)
+            cron.wait_for("ended")
+            time.sleep(0.5)
+            holder.execute("ROLLBACK")
+            holder.close()
+            assert cron.wait() == 0
+        shown = chronos("history", "--state", "state.sqlite", "--output", "json", cwd=tmp_path)
+        assert {entry["status"] for entry in shown.report["results"]} == {"succeeded"}
+
+    def test_a_state_that_is_held_at_the_start_hides_no_missed_run(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        write(tmp_path, a_job(server.url + path, schedule="* * * * * *"))
+        with Cron(tmp_path, "job.yaml") as cron:
+            cron.wait_for("ended")
+            assert cron.stop() == 0
+        with sqlite3.connect(tmp_path / "state.sqlite") as db:
+            db.execute("UPDATE ticks SET scheduled_time = '2026-01-01T00:00:00+00:00'")
+        holder = sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None)
+        holder.execute("BEGIN IMMEDIATE")
+        with Cron(tmp_path, "job.yaml") as cron:
+            time.sleep(1.5)
+            holder.execute("ROLLBACK")
+            holder.close()
+            cron.wait_for("missed")
+            assert cron.stop() == 0
 
     def test_a_state_that_is_deleted_is_told_of(
         self, tmp_path: Path, server: HttpServer, path: str

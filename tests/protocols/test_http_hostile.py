@@ -116,9 +116,10 @@ def test_a_secret_that_is_cut_is_masked_too() -> None:
         ("text/plain; charset=ISO-8859-1", "état".encode("latin-1"), {"body": "^état$"}),
         ('text/plain;charset="utf-16"', "état".encode("utf-16"), {"body": "^état$"}),
         ("application/json", b'\xef\xbb\xbf{"a": 1}', {"json": {"$.a": 1}}),
+        ("text/plain; charset=iso-8859-12", "état".encode(), {"body": "^état$"}),
         ("text/plain; charset=unicode_escape", b"caf\xc3\xa9 \\x41", {"body": r"^café \\x41$"}),
     ],
-    ids=["latin-1", "utf-16", "bom", "a codec of Python"],
+    ids=["latin-1", "utf-16", "bom", "no codec", "a codec of Python"],
 )
 def test_a_body_is_read_in_its_charset(
     content_type: str, body: bytes, expect: dict[str, Any]

@@ -28,7 +28,10 @@ def body_of(data: bytes, content_type: str) -> bytes:
         (b"\xff", "text/plain", b"\xff"),
         (b"no JSON", "application/json", b"no JSON"),
         (b"NaN", "application/json", b"NaN"),
-        (b"[1e999]", "application/json", b"[1e999]"),
+        (b"true", "Application/JSON", True),
+        (b"{}", "application/vnd.my_co+json", {}),
+        (b"[]", "model/gltf+json", []),
+        (b"1", "application/json ; charset=utf-8", 1),
         (b"1" * 5000, "application/json", b"1" * 5000),
         (b"[" * 100_000, "application/json", b"[" * 100_000),
         (b"\x00\x01", "application/octet-stream", b"\x00\x01"),
@@ -39,11 +42,16 @@ def test_data(data: bytes, content_type: str, expected: object) -> None:
     body = body_of(data, content_type)
     members = json.loads(body)
     encoded = members.get("data_base64")
+    assert ("data" in members) == (encoded is None)
     assert members.get("data", encoded if encoded is None else b64decode(encoded)) == expected
     assert members["time"] == TIME
     event = JSONFormat().read(None, body)
     assert event.get_id() == "1"
     assert event.get_data() == expected
+
+
+def test_json_data_stays_as_it_was_written() -> None:
+    assert b'"data": {"b": 1.50, "a": 1e2}}' in body_of(b'{"b": 1.50, "a": 1e2}', "text/json")
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+import time
 
 import pytest
 
@@ -78,6 +79,17 @@ def test_the_beginning_of_a_secret_where_a_text_was_cut(text: str, masked: str) 
 def test_an_excerpt_is_one_line_and_says_that_it_was_cut() -> None:
     assert excerpt("a  b\nc", 10) == "a b c"
     assert excerpt("a" * 11, 10) == "a" * 9 + "…"
+    assert excerpt("a" + " " * 38 + "secret", 10) == "a s…"
+
+
+def test_a_hostile_text_takes_no_time() -> None:
+    redactor = Redactor()
+    for number in range(2000):
+        redactor.add(f"abcd{number:06}-and-so-on")
+    began = time.process_time()
+    for text in ("…" * 65536, "abcd…" * 13000, "abcd" * 16000):
+        redactor.text(text)
+    assert time.process_time() - began < 2
 
 
 def test_data_is_masked_in_depth() -> None:

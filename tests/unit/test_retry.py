@@ -171,6 +171,7 @@ def test_a_timed_out_attempt_is_repeated() -> None:
         (("expectation",), RejectedError("no", kind="expectation"), True),
         (("5xx",), busy(), True),
         (("4xx",), busy(), False),
+        (("5XX",), busy(), True),
         (("3xx",), RejectedError("no route", code="312 NO_ROUTE"), True),
         ((), busy(), False),
     ],
