@@ -228,7 +228,10 @@ class Loop:
             self._ledger.mark(job, one.scheduled_time)
             return
         execution_id = scheduled_id(job.id, one.scheduled_time)
-        if not self._was_fired(one, execution_id):
+        if patient and self._ledger.has(execution_id):
+            # Fired while its tick could not be recorded, and its outcome was later.
+            self._ledger.mark(job, one.scheduled_time)
+        elif not self._was_fired(one, execution_id):
             self._queue.put(Due(job, execution_id, one.scheduled_time, one.starts_at, patient))
 
     def _was_fired(self, one: Tick, execution_id: str) -> bool:

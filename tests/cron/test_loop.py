@@ -1,6 +1,7 @@
 """The rules of the loop, in an injected time."""
 
 import asyncio
+import sqlite3
 from collections.abc import Callable, Coroutine
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -777,6 +778,22 @@ class TestTrouble:
         broken = stage.of(Kind.ENDED, "a")
         assert [fields["status"] for fields in broken] == ["rejected"] * 2
         assert "ZeroDivisionError" in broken[0]["message"]
+
+    def test_what_was_fired_while_its_tick_could_not_be_recorded_is_not_made_up_for(
+        self, stage: Stage
+    ) -> None:
+        async def play() -> None:
+            await stage.play(job(missed_runs="execute_all"))
+            await stage.clock.advance(100)
+            await stage.stop()
+            with sqlite3.connect(stage.folder / "state.sqlite") as db:
+                db.execute("UPDATE ticks SET scheduled_time = '2026-03-02T12:00:00+00:00'")
+            await stage.play(job(missed_runs="execute_all"))
+            await stage.clock.advance(60)
+            await stage.stop()
+
+        asyncio.run(play())
+        assert stage.clocks() == ["12:01", "12:02", "12:03"]
 
     def test_a_full_disk_is_told_and_stops_nothing(self, stage: Stage) -> None:
         async def play() -> None:

@@ -383,6 +383,7 @@ class TestState:
             assert max(event["late_ms"] for event in cron.events("fired")) < 900
             # What ended meanwhile is known all the same.
             ended = {event["execution_id"] for event in cron.events("ended")}
+            assert len(server.requests(path)) == len(ended)
         shown = chronos("history", "--state", "state.sqlite", "--output", "json", cwd=tmp_path)
         results = shown.report["results"]
         assert {entry["execution_id"] for entry in results} == ended
