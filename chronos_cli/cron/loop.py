@@ -24,7 +24,7 @@ from chronos_cli.jobs.model import Job, warnings_of
 _LAST_NOTICES = 10.0
 # Jobs that a warning names.
 _NAMED = 5
-# A tick that is later than this is so because the program, or the machine, stood still.
+# A tick that is later than this is so because the program did not run, or stood still.
 _STALLED = timedelta(seconds=0.5)
 # A clock that was set by less is not worth a word.
 _WORTH_TELLING = 5.0
@@ -182,7 +182,7 @@ class Loop:
             self._make_up(gap.job, gap.since, now)
         for one in self._plan.due(now):
             is_late = now - one.starts_at > _STALLED
-            # Where all are executed, none is skipped because the loop stood still.
+            # Where all are executed, none is skipped because nobody looked in time.
             self._put(one, patient=is_late and one.job.spec.missed_runs == "execute_all")
 
     def _correct(self, now: datetime, was: datetime) -> None:
@@ -197,11 +197,7 @@ class Loop:
         if found.last is not None:
             self._make_up_late(job, found, found.last)
         for one in found.punctual:
-            # Where all are executed, none is skipped because the one before it still runs.
-            if job.spec.missed_runs == "execute_all" and one.starts_at <= now:
-                self._put(one, patient=True)
-            else:
-                self._plan.put(one)
+            self._plan.put(one)
 
     def _make_up_late(self, job: Job, found: CatchUp, last: datetime) -> None:
         if not job.spec.enabled:

@@ -18,7 +18,7 @@ def is_retryable(policy: RetryPolicy, status: Status, error: DispatchError) -> b
     if error.final or status not in _CLASSES:
         return False
     code = (error.code or "").split(" ")[0]
-    names = {_CLASSES[status], error.kind, error.code, code}
+    names = {_CLASSES[status], error.kind, error.code, code or None}
     if code.isdigit() and len(code) == 3:
         names.add(f"{code[0]}xx")
     return any(name in names or name.lower() in names for name in policy.retry_on)

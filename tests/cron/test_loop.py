@@ -404,7 +404,7 @@ class TestMissed:
             await stage.stop(grace=1)
             stage.clock.suspend(seconds=15)
             last = stage.sent[-1].scheduled_time
-            now = stage.clock.now()
+            now = stage.clock.now() - timedelta(seconds=1)
             await stage.play(one)
             await stage.clock.advance(20)
             await stage.stop(grace=1)
