@@ -22,8 +22,8 @@ from chronos_cli.dispatch.delivery import prepare
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
-from chronos_cli.protocols.grpc import GrpcDispatcher
-from chronos_cli.protocols.grpc_target import Grpc, GrpcSettings
+from chronos_cli.protocols.grpc.dispatcher import GrpcDispatcher
+from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
 from chronos_cli.receiver.grpc import GrpcReceiver, ReceivedCall
 
 ROUNDS = 5

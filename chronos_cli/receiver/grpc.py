@@ -7,10 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.protocols.grpc_json import as_data, decoded, parsed
-from chronos_cli.protocols.grpc_protoc import compile_files
-from chronos_cli.protocols.grpc_reflection import METHOD, SERVICES, message_type
-from chronos_cli.protocols.grpc_schema import Schema, well_known
+from chronos_cli.protocols.grpc.mapping import as_data, decoded, parsed
+from chronos_cli.protocols.grpc.protoc import compile_files
+from chronos_cli.protocols.grpc.reflection import METHOD, SERVICES, message_type
+from chronos_cli.protocols.grpc.schema import Schema, well_known
 
 if TYPE_CHECKING:
     import grpc

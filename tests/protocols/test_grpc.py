@@ -20,7 +20,7 @@ from google.rpc import error_details_pb2, status_pb2
 from chronos_cli.dispatch.outcome import Status
 from chronos_cli.dispatch.runner import status_of
 from chronos_cli.errors import DispatchError
-from chronos_cli.protocols.grpc_status import library_errors, translated
+from chronos_cli.protocols.grpc.errors import library_errors, translated
 from chronos_cli.receiver.grpc import GrpcReceiver, ReceivedCall
 from tests.brokers.certificates import Certificates
 from tests.protocols.grpc_servers import BEHAVIOUR, GrpcServer

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from chronos_cli.errors import RejectedError, TimedOutError, UnreachableError
-from chronos_cli.protocols.http_errors import translated
+from chronos_cli.protocols.http.errors import translated
 
 EXPECTED: dict[str, type[Exception]] = {
     "TimeoutException": TimedOutError,

@@ -22,8 +22,8 @@ from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
 from chronos_cli.jobs.model import Job
-from chronos_cli.protocols.http import HttpDispatcher
-from chronos_cli.protocols.http_target import HttpSettings
+from chronos_cli.protocols.http.dispatcher import HttpDispatcher
+from chronos_cli.protocols.http.target import HttpSettings
 from chronos_cli.redact import Redactor
 from tests.protocols.webhook import document, problems, run
 from tests.servers.web import Reply, Seen, Web, serving
@@ -223,7 +223,7 @@ def test_what_is_signed_is_what_is_sent() -> None:
 
     assert far.only.headers["content-encoding"] == "gzip"
     assert json.loads(gzip.decompress(far.only.body)) == {"a": 1}
-    from chronos_cli.protocols.http_signing import standard_signature
+    from chronos_cli.protocols.http.signing import standard_signature
 
     headers = far.only.headers
     identity, moment = headers["webhook-id"], int(headers["webhook-timestamp"])

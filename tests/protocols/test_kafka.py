@@ -18,8 +18,8 @@ from chronos_cli.dispatch.execution import Execution, in_zone, new_id
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.dispatch.runner import Runner
 from chronos_cli.dispatch.trace import Trace
-from chronos_cli.protocols.kafka import KafkaDispatcher
-from chronos_cli.protocols.kafka_target import KafkaSettings
+from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
+from chronos_cli.protocols.kafka.target import KafkaSettings
 from tests.brokers.certificates import Certificates
 from tests.brokers.kafka import KafkaBroker
 from tests.protocols.harness_kafka import KafkaHarness, consume, headers_of

@@ -19,8 +19,8 @@ from chronos_cli.dispatch.execution import Execution, new_id
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
-from chronos_cli.protocols.nats import NatsDispatcher, NatsSettings
-from chronos_cli.protocols.nats_target import Nats
+from chronos_cli.protocols.nats.dispatcher import NatsDispatcher, NatsSettings
+from chronos_cli.protocols.nats.target import Nats
 from tests.brokers.nats import LIMITED_USER, PASSWORD, SecuredNats
 from tests.brokers.process import free_ports
 from tests.protocols.nats_support import OwnServer, fresh

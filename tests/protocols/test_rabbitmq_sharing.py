@@ -14,7 +14,7 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
-from chronos_cli.protocols.rabbitmq import Rabbitmq, RabbitmqDispatcher, RabbitmqSettings
+from chronos_cli.protocols.rabbitmq.dispatcher import Rabbitmq, RabbitmqDispatcher, RabbitmqSettings
 from tests.protocols.harness_rabbitmq import RabbitNode, declare_queue, take_all
 from tests.servers.cutting_proxy import CuttingProxy
 

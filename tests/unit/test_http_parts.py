@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from chronos_cli.protocols.http_body import MultipartForm, multipart_body
-from chronos_cli.protocols.http_expect import Expect
-from chronos_cli.protocols.http_jsonpath import find, parse_path
-from chronos_cli.protocols.http_request import Outgoing, refusal
-from chronos_cli.protocols.http_signing import github_signature, standard_signature
-from chronos_cli.protocols.http_syntax import with_query
-from chronos_cli.protocols.http_target import HttpRedirects, Webhook
+from chronos_cli.protocols.http.body import MultipartForm, multipart_body
+from chronos_cli.protocols.http.expect import Expect
+from chronos_cli.protocols.http.jsonpath import find, parse_path
+from chronos_cli.protocols.http.request import Outgoing, refusal
+from chronos_cli.protocols.http.signing import github_signature, standard_signature
+from chronos_cli.protocols.http.syntax import with_query
+from chronos_cli.protocols.http.target import HttpRedirects, Webhook
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

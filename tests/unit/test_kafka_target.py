@@ -12,10 +12,10 @@ import yaml
 from confluent_kafka import KafkaError, KafkaException
 
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
-from chronos_cli.protocols import kafka_errors
-from chronos_cli.protocols.kafka import configuration
-from chronos_cli.protocols.kafka_errors import translated, translated_exception
-from chronos_cli.protocols.kafka_target import KafkaSettings, KafkaTarget, Sasl
+from chronos_cli.protocols.kafka import errors as kafka_errors
+from chronos_cli.protocols.kafka.dispatcher import configuration
+from chronos_cli.protocols.kafka.errors import translated, translated_exception
+from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget, Sasl
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.receiver.kafka import MockKafka
 from tests.support import chronos
@@ -37,7 +37,7 @@ def target(**changes: Any) -> KafkaTarget:
 
 
 def test_imports_without_the_client() -> None:
-    code = "import sys; import chronos_cli.protocols.kafka, chronos_cli.receiver.kafka; "
+    code = "import sys; import chronos_cli.protocols.kafka.dispatcher, chronos_cli.receiver.kafka; "
     code += "assert 'confluent_kafka' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=20)
 

@@ -14,8 +14,8 @@ import pytest
 
 from chronos_cli.errors import RejectedError, TimedOutError, UnreachableError
 from chronos_cli.jobs.template import Template
-from chronos_cli.protocols.nats_errors import is_mapped, translated
-from chronos_cli.protocols.nats_target import Nats, Server
+from chronos_cli.protocols.nats.errors import is_mapped, translated
+from chronos_cli.protocols.nats.target import Nats, Server
 from tests.support import ROOT, chronos, write
 
 URL = "nats://127.0.0.1:4222"
@@ -136,7 +136,7 @@ def test_translation(error: Exception, kind: type[Exception], code: str | None) 
 def test_no_client_library_is_needed_to_validate(tmp_path: Path) -> None:
     program = (
         "import sys; sys.modules['nats'] = sys.modules['nkeys'] = None\n"
-        "import chronos_cli.protocols.nats\n"
+        "import chronos_cli.protocols.nats.dispatcher\n"
         "from chronos_cli.cli.main import main\n"
         f"sys.argv = ['chronos', 'validate', {job(tmp_path, {})!r}]\nmain()"
     )

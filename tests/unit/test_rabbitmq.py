@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from chronos_cli.errors import DispatchError
-from chronos_cli.protocols.rabbitmq import Rabbitmq
-from chronos_cli.protocols.rabbitmq_address import parse_url
+from chronos_cli.protocols.rabbitmq.address import parse_url
+from chronos_cli.protocols.rabbitmq.dispatcher import Rabbitmq
 from chronos_cli.protocols.resolver import resolve
 from tests.support import chronos
 
@@ -23,7 +23,7 @@ from tests.support import chronos
 def test_every_exception_of_pika_has_a_meaning() -> None:
     from pika import exceptions
 
-    from chronos_cli.protocols.rabbitmq_errors import BY_CODE, REJECTED, UNREACHABLE, translated
+    from chronos_cli.protocols.rabbitmq.errors import BY_CODE, REJECTED, UNREACHABLE, translated
 
     known = {*REJECTED, *UNREACHABLE, *BY_CODE}
     public = {
@@ -41,7 +41,8 @@ def test_every_exception_of_pika_has_a_meaning() -> None:
 
 def test_imports_without_pika() -> None:
     code = (
-        "import sys; sys.modules['pika'] = None; import chronos_cli.protocols.rabbitmq as r; "
+        "import sys; sys.modules['pika'] = None; import chronos_cli.protocols.rabbitmq.dispatcher "
+        "as r; "
         "assert not list(r.Rabbitmq(url='amqp://h/', queue='q').flaws())"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
@@ -51,7 +52,7 @@ def test_imports_without_pika() -> None:
 def test_wire_hides_nothing_of_pika() -> None:
     from pika.connection import Connection
 
-    from chronos_cli.protocols.rabbitmq_wire import Wire
+    from chronos_cli.protocols.rabbitmq.wire import Wire
 
     own = {name for name in vars(Wire) if not name.startswith(("__", "_adapter", "_abc"))}
     assert own

@@ -18,7 +18,7 @@ from chronos_cli.dispatch.runner import Runner
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload, RetryPolicy, Settings, Target
 from chronos_cli.problems import Position
-from chronos_cli.protocols.http_answer import retry_after
+from chronos_cli.protocols.http.response import retry_after
 
 
 @dataclass

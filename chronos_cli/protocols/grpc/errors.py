@@ -1,0 +1,168 @@
+"""What a gRPC status, or an exception of the library, means for a job."""
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+from chronos_cli.protocols.grpc.mapping import as_data
+from chronos_cli.redact import excerpt
+
+if TYPE_CHECKING:
+    import grpc
+    from google.protobuf.descriptor_pool import DescriptorPool
+
+# Every other status would be the same at the next attempt.
+_KINDS: dict[str, type[DispatchError]] = {
+    "UNAVAILABLE": UnreachableError,
+    "RESOURCE_EXHAUSTED": UnreachableError,
+    "ABORTED": UnreachableError,
+    "DEADLINE_EXCEEDED": TimedOutError,
+}
+# Of core, grpc-go and grpc-java: too large today is too large tomorrow.
+_TOO_LARGE = re.compile(r"message (is )?larger than max|exceeds maximum size", re.IGNORECASE)
+# Statuses that the client makes of something else than a gRPC answer.
+_NOT_AN_ANSWER = re.compile(r"http2 header with status|RST_STREAM|Stream removed|Socket closed")
+_LAST_ERROR = re.compile(r"failed to connect to all addresses; last error: [A-Z_]+: ")
+_REFUSED = re.compile(r"connection refused", re.IGNORECASE)
+_PUSHBACK = "grpc-retry-pushback-ms"
+_DETAILS = "grpc-status-details-bin"
+
+
+def failure(
+    error: "grpc.aio.AioRpcError", where: str, pool: "DescriptorPool | None" = None
+) -> DispatchError:
+    """Return what a status other than OK means; `pool` knows the types of the server's own."""
+    name = error.code().name
+    details = error.details() or ""
+    kind = _KINDS.get(name, RejectedError)
+    if name == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details):
+        kind = RejectedError
+    retry_after, final = pushback(error)
+    receipt: dict[str, Any] = {}
+    rich = rich_details(error, pool)
+    if rich:
+        receipt["details"] = rich
+        retry_after = _retry_delay(rich) if retry_after is None else retry_after
+    told = _words(name, details)
+    if violations := _violations(rich):
+        told += f" [{violations}]"
+    return kind(
+        f"{told} ({where})", code=name, retry_after=retry_after, final=final, receipt=receipt
+    )
+
+
+def is_answer(error: "grpc.aio.AioRpcError") -> bool:
+    """Whether a status came from the far side, as far as the client lets us know."""
+    details = error.details() or ""
+    return not _NOT_AN_ANSWER.search(details) and not _TOO_LARGE.search(details)
+
+
+def pushback(error: "grpc.aio.AioRpcError") -> tuple[float | None, bool]:
+    """Return the wait that the server asked for, and whether it wants no further attempt.
+
+    A value that is negative or no number means no further attempt (gRFC A6).
+    """
+    value = _trailer(error, _PUSHBACK)
+    if value is None:
+        return None, False
+    text = value.decode(errors="replace") if isinstance(value, bytes) else value
+    return (int(text) / 1000, False) if re.fullmatch(r"\d{1,10}", text) else (None, True)
+
+
+def rich_details(
+    error: "grpc.aio.AioRpcError", pool: "DescriptorPool | None"
+) -> list[dict[str, Any]]:
+    """Return the details of a `google.rpc.Status` as JSON data; none when there are none."""
+    raw = _trailer(error, _DETAILS)
+    if not isinstance(raw, bytes):
+        return []
+    from google.protobuf import descriptor_pool
+    from google.protobuf.message import DecodeError
+    from google.rpc import error_details_pb2, status_pb2
+
+    try:
+        status = status_pb2.Status.FromString(raw)
+    except DecodeError:
+        return []
+    # Importing it is what makes google.rpc's own details known to the default pool.
+    assert error_details_pb2.DESCRIPTOR
+    found = []
+    for detail in status.details:
+        data = as_data(detail, descriptor_pool.Default())
+        if "undecoded" in data and pool is not None:
+            data = as_data(detail, pool)
+        found.append({"@type": detail.type_url, **data})
+    return found
+
+
+def library_errors() -> tuple[type[Exception], ...]:
+    """Return the exceptions of grpc and protobuf; anything else would be a bug of ours."""
+    import grpc
+    from google.protobuf import json_format, message
+
+    return (
+        grpc.RpcError,
+        grpc.FutureTimeoutError,
+        grpc.FutureCancelledError,
+        grpc.aio.BaseError,
+        grpc.aio.InternalError,
+        grpc.aio.UsageError,
+        grpc.aio.AbortError,
+        message.Error,
+        # Its type stubs do not know it yet.
+        getattr(message, "FrozenInstanceError", message.Error),
+        json_format.Error,
+    )
+
+
+def translated(error: Exception, where: str) -> DispatchError:
+    """Return what an exception of grpc or protobuf means; `where` is the target's address."""
+    import grpc
+
+    if isinstance(error, grpc.aio.AioRpcError):
+        return failure(error, where)
+    if isinstance(error, grpc.FutureTimeoutError):
+        return TimedOutError(f"no answer in time ({where})")
+    if isinstance(error, grpc.RpcError | grpc.FutureCancelledError):
+        return UnreachableError(f"the call was broken off ({where}): {_said(error)}")
+    if isinstance(error, grpc.aio.UsageError | grpc.aio.AbortError):
+        return UnreachableError(f"the connection was closed ({where}): {_said(error)}")
+    return RejectedError(f"the call cannot be made ({where}): {_said(error)}")
+
+
+def _said(error: Exception) -> str:
+    return str(error) or type(error).__name__
+
+
+def _trailer(error: "grpc.aio.AioRpcError", key: str) -> str | bytes | None:
+    for metadata in (error.trailing_metadata(), error.initial_metadata()):
+        for name, value in metadata or ():
+            if name == key:
+                return value
+    return None
+
+
+def _words(name: str, details: str) -> str:
+    if name == "UNAVAILABLE" and _LAST_ERROR.match(details):
+        cause = _LAST_ERROR.sub("", details)
+        return "connection refused" if _REFUSED.search(cause) else f"cannot connect: {cause}"
+    short = excerpt(details, 400)
+    return f"{name}: {short}" if short else name
+
+
+def _violations(rich: list[dict[str, Any]]) -> str:
+    """Return the fields that a server complained of, which is what a user has to mend."""
+    told = "; ".join(
+        f"{one.get('field', '')}: {one.get('description', '')}"
+        for detail in rich
+        for one in detail.get("field_violations", ())
+    )
+    return excerpt(told, 400)
+
+
+def _retry_delay(rich: list[dict[str, Any]]) -> float | None:
+    for detail in rich:
+        match = re.fullmatch(r"(\d{1,9}(?:\.\d+)?)s", str(detail.get("retry_delay", "")))
+        if match:
+            return float(match[1])
+    return None

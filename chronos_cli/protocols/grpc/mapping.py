@@ -1,0 +1,265 @@
+"""JSON data ↔ protobuf messages, with every mistake named by its path and message type.
+
+protobuf's own parser stops at the first mistake and takes broken base64 in silence, so the data
+is walked beside the descriptor first.
+"""
+
+import base64
+import binascii
+import difflib
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from chronos_cli.errors import RejectedError
+from chronos_cli.problems import Path, format_path
+from chronos_cli.protocols.grpc.schema import Method
+
+if TYPE_CHECKING:
+    from google.protobuf.descriptor_pool import DescriptorPool
+    from google.protobuf.message import Message
+
+BINARY_TYPES = frozenset(
+    "application/protobuf application/x-protobuf application/grpc application/grpc+proto".split()
+)
+_SHOWN = 5
+_INTEGER = re.compile(r"-?\d{1,20}")
+_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+_SPECIAL_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
+# Types with a JSON form of their own; protobuf's parser reads them, one at a time.
+_OWN_FORM = frozenset(
+    f"google.protobuf.{name}"
+    for name in "Any Duration Timestamp FieldMask Struct Value ListValue DoubleValue FloatValue "
+    "Int64Value UInt64Value Int32Value UInt32Value BoolValue StringValue BytesValue".split()
+)
+_STRUCT = "google.protobuf.Struct"
+_BYTES_VALUE = "google.protobuf.BytesValue"
+
+
+def request_message(method: Method, payload: Any, content_type: str) -> "Message":
+    """Return the request that a user's payload stands for; RejectedError names every mistake.
+
+    Bytes and text are the message as JSON; bytes of a protobuf content type are it itself.
+    """
+    from google.protobuf.message import DecodeError
+
+    if isinstance(payload, bytes) and content_type.partition(";")[0].strip() in BINARY_TYPES:
+        try:
+            return _new(method.request, payload)
+        except DecodeError as error:
+            raise _refused(method.request, f"the payload is not one: {error}") from error
+    if isinstance(payload, bytes | str):
+        try:
+            payload = json.loads(payload)
+        except ValueError as error:
+            raise _refused(method.request, f"the payload is not JSON: {error}") from error
+    return parsed(method.request, payload, method.pool)
+
+
+def metadata_message(method: Method, metadata: dict[str, Any]) -> "Message":
+    """Return the request of a job without payload: metadata in the fields that exist."""
+    if method.request.full_name == _STRUCT:
+        return parsed(method.request, metadata, method.pool)
+    if method.request.full_name in _OWN_FORM:
+        return _new(method.request, b"")
+    by_folded_name = {_folded(name): value for name, value in metadata.items()}
+    chosen: dict[str, Any] = {}
+    for field in method.request.fields:
+        value = by_folded_name.get(_folded(field.name))
+        if value is not None:
+            is_text = field.type == field.TYPE_STRING and not field.is_repeated
+            chosen[field.name] = str(value) if is_text else value
+    return parsed(method.request, chosen, method.pool)
+
+
+def parsed(descriptor: Any, value: Any, pool: "DescriptorPool") -> "Message":
+    """Return the message that JSON data stands for; RejectedError names every mistake."""
+    from google.protobuf.json_format import Error, ParseDict
+
+    walk = _Walk(pool)
+    mistakes = list(walk.message(descriptor, value, ("payload",)))
+    if not mistakes:
+        try:
+            return ParseDict(value, _new(descriptor), descriptor_pool=pool)
+        except (Error, ValueError, TypeError, AttributeError, RecursionError) as error:
+            mistakes = [f"payload: {error}"]
+    shown = "; ".join(mistakes[:_SHOWN])
+    if len(mistakes) > _SHOWN:
+        shown += f"; and {len(mistakes) - _SHOWN} more"
+    raise _refused(descriptor, shown)
+
+
+def as_data(message: "Message", pool: "DescriptorPool") -> Any:
+    """Return a message as JSON data, its fields named as in the .proto file.
+
+    A message inside an Any whose type is not known stays what it is, in base64.
+    """
+    from google.protobuf.json_format import Error, MessageToDict
+
+    try:
+        return MessageToDict(message, preserving_proto_field_name=True, descriptor_pool=pool)
+    except (Error, TypeError, ValueError, RecursionError):
+        return {"undecoded": base64.b64encode(message.SerializeToString()).decode()}
+
+
+def decoded(descriptor: Any, raw: bytes) -> "Message":
+    """Return a message from the wire; raises protobuf's DecodeError."""
+    return _new(descriptor, raw)
+
+
+def _new(descriptor: Any, raw: bytes = b"") -> "Message":
+    from google.protobuf.message_factory import GetMessageClass
+
+    return GetMessageClass(descriptor).FromString(raw)
+
+
+def _folded(name: str) -> str:
+    return name.replace("_", "").lower()
+
+
+def _refused(descriptor: Any, why: str) -> RejectedError:
+    message = f"the payload does not fit {descriptor.full_name}: {why}"
+    return RejectedError(message, code="PAYLOAD")
+
+
+class _Walk:
+    """Compares JSON data with a message type, yielding what does not fit."""
+
+    def __init__(self, pool: "DescriptorPool") -> None:
+        self._pool = pool
+
+    def message(self, descriptor: Any, value: Any, path: Path) -> Iterator[str]:
+        if descriptor.full_name in _OWN_FORM:
+            yield from self._own_form(descriptor, value, path)
+            return
+        if not isinstance(value, dict):
+            yield f"{format_path(path)}: {_kind(value)} is not a {descriptor.full_name}"
+            return
+        fields = {field.name: field for field in descriptor.fields}
+        known = {field.json_name: field for field in descriptor.fields} | fields
+        for name, item in value.items():
+            if name in known:
+                yield from self._field(known[name], item, (*path, name))
+            elif not name.startswith("["):  # [pkg.name] is an extension
+                near = difflib.get_close_matches(name, list(known), n=1)
+                hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(fields)}"
+                hint = hint if fields else "it has no fields"
+                where = format_path((*path, name))
+                yield f"{where}: {descriptor.full_name} has no field '{name[:60]}' ({hint})"
+
+    def _field(self, field: Any, value: Any, path: Path) -> Iterator[str]:
+        if value is None:
+            return
+        kind = field.message_type
+        if kind is not None and kind.GetOptions().map_entry:
+            if not isinstance(value, dict):
+                yield f"{format_path(path)}: {_kind(value)} is not a map"
+                return
+            for key, item in value.items():
+                yield from self._item(kind.fields_by_name["value"], item, (*path, str(key)))
+        elif field.is_repeated:
+            if not isinstance(value, list):
+                yield f"{format_path(path)}: {_kind(value)} is not a list ({_owner(field)})"
+                return
+            for number, item in enumerate(value):
+                yield from self._item(field, item, (*path, number))
+        else:
+            yield from self._item(field, value, path)
+
+    def _item(self, field: Any, value: Any, path: Path) -> Iterator[str]:
+        if field.message_type is not None:
+            yield from self.message(field.message_type, value, path)
+            return
+        wrong = _scalar_mistake(field, value)
+        if wrong:
+            yield f"{format_path(path)}: {wrong} ({_owner(field)})"
+
+    def _own_form(self, descriptor: Any, value: Any, path: Path) -> Iterator[str]:
+        from google.protobuf.json_format import Error, ParseDict
+
+        if (
+            descriptor.full_name == _BYTES_VALUE
+            and isinstance(value, str)
+            and not _is_base64(value)
+        ):
+            yield f"{format_path(path)}: not base64 ({descriptor.full_name})"
+            return
+        try:
+            ParseDict(value, _new(descriptor), descriptor_pool=self._pool)
+        except (Error, ValueError, TypeError, AttributeError, RecursionError) as error:
+            yield f"{format_path(path)}: not a {descriptor.full_name}: {error}"
+
+
+def _owner(field: Any) -> str:
+    return f"field '{field.name}' of {field.containing_type.full_name}"
+
+
+def _kind(value: Any) -> str:
+    return json.dumps(value, default=str)[:40]
+
+
+def _scalar_mistake(field: Any, value: Any) -> str | None:
+    """Return what is wrong with a value for a field that holds no message."""
+    name, fits = _SCALARS[field.type]
+    if field.enum_type is not None:
+        names = field.enum_type.values_by_name
+        if value in names or (isinstance(value, int) and not isinstance(value, bool)):
+            return None
+        return f"{_kind(value)} is not one of {', '.join(list(names)[:20])}"
+    return None if fits(value) else f"{_kind(value)} is not {name}"
+
+
+def _is_base64(value: Any) -> bool:
+    if not isinstance(value, str):
+        return False
+    standard = value.replace("-", "+").replace("_", "/").rstrip("=")
+    try:
+        base64.b64decode(standard + "=" * (-len(standard) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return True
+
+
+def _is_integer(low: int, high: int) -> Callable[[Any], bool]:
+    def fits(value: Any) -> bool:
+        if isinstance(value, str) and _INTEGER.fullmatch(value):
+            value = int(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return False
+        return math.isfinite(value) and value == int(value) and low <= value <= high
+
+    return fits
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return value in _SPECIAL_NUMBERS or _NUMBER.fullmatch(value) is not None
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+_INT32 = ("a 32-bit integer", _is_integer(-(2**31), 2**31 - 1))
+_INT64 = ("a 64-bit integer", _is_integer(-(2**63), 2**63 - 1))
+_UINT32 = ("an unsigned 32-bit integer", _is_integer(0, 2**32 - 1))
+_UINT64 = ("an unsigned 64-bit integer", _is_integer(0, 2**64 - 1))
+_FLOAT = ("a number", _is_number)
+# By the number that a type has in descriptor.proto (FieldDescriptorProto.Type).
+_SCALARS: dict[int, tuple[str, Callable[[Any], bool]]] = {
+    1: _FLOAT,
+    2: _FLOAT,
+    3: _INT64,
+    4: _UINT64,
+    5: _INT32,
+    6: _UINT64,
+    7: _UINT32,
+    8: ("true or false", lambda value: isinstance(value, bool)),
+    9: ("text", lambda value: isinstance(value, str)),
+    12: ("base64", _is_base64),
+    13: _UINT32,
+    14: ("an enum", lambda _value: True),
+    15: _INT32,
+    16: _INT64,
+    17: _INT32,
+    18: _INT64,
+}

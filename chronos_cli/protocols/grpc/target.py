@@ -1,0 +1,213 @@
+"""The target block `grpc`, and all that can be said against it before anything is called."""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from chronos_cli.jobs.model import Settings, Target
+from chronos_cli.jobs.template import Template
+from chronos_cli.problems import Flaw
+from chronos_cli.protocols.grpc.address import parse_address
+from chronos_cli.protocols.tls import Tls
+from chronos_cli.units import FilePath, PositiveDuration, Size
+
+_METHOD = re.compile(r"/?([A-Za-z_][\w.]*)/([A-Za-z_]\w*)", re.ASCII)
+_KEY = re.compile(r"[0-9a-z_.-]+")
+_AUTHORITY = re.compile(r"[\[\]A-Za-z0-9_.:%-]+")
+_OWN_KEYS = frozenset("content-type te user-agent connection traceparent tracestate".split())
+_STATUSES = (
+    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
+    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE "
+    "UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
+).split()
+# The client itself reports these when nobody has answered: they can never prove success.
+_AMBIGUOUS = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE"})
+
+
+class GrpcExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What the status must be for the dispatch to have succeeded."""
+
+    status: Annotated[
+        str | list[str],
+        Meta(description="A gRPC status name such as OK or ALREADY_EXISTS, or more"),
+    ] = "OK"
+
+    @property
+    def names(self) -> list[str]:
+        """The expected statuses."""
+        return [self.status] if isinstance(self.status, str) else self.status
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield the statuses that do not exist, or that prove nothing."""
+        path = ("expect", "status")
+        for name in self.names:
+            if name not in _STATUSES:
+                yield Flaw(path, f"'{name[:40]}' is not a gRPC status", ", ".join(_STATUSES))
+            elif name in _AMBIGUOUS:
+                message = f"{name} cannot be expected: it is also what an absent server looks like"
+                yield Flaw(path, message)
+        if not self.names:
+            yield Flaw(path, "no status is expected, so none could succeed")
+
+
+class ProtoSource(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """The .proto files that declare the service."""
+
+    files: Annotated[
+        tuple[FilePath, ...], Meta(min_length=1, description="Files that declare the service")
+    ]
+    import_paths: Annotated[
+        tuple[FilePath, ...],
+        Meta(description="Folders that imports are looked up in. Default: those of the files"),
+    ] = ()
+
+
+class Keepalive(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Pings on a connection that is kept open."""
+
+    time: Annotated[PositiveDuration, Meta(description="Ping after this long without traffic")]
+    timeout: Annotated[
+        PositiveDuration, Meta(description="A connection without an answer by then is dead")
+    ] = 20.0
+    without_calls: Annotated[
+        bool, Meta(description="Ping while no call is on its way; many servers forbid it")
+    ] = False
+
+
+class Grpc(Target, kw_only=True, frozen=True):
+    """Which method of which server is called, and how."""
+
+    address: Annotated[
+        str,
+        Meta(description="host:port, dns:///host:port or unix:path", examples=["127.0.0.1:9090"]),
+    ]
+    method: Annotated[
+        str,
+        Meta(
+            description="Service/Method; with the package when the name alone is not unique",
+            examples=["JobService/Execute"],
+        ),
+    ]
+    metadata: Annotated[
+        dict[str, str | list[str]],
+        Meta(description="Sent along; keys in lower case, base64 under keys that end in -bin"),
+    ] = {}
+    token: Annotated[
+        str | None,
+        Meta(description="Sent as 'authorization: Bearer …', over plaintext too, as grpcurl does"),
+    ] = None
+    tls: Annotated[Tls | None, Meta(description="Without it the connection is plaintext")] = None
+    authority: Annotated[
+        str | None, Meta(description="Value of :authority, when not the address's host and port")
+    ] = None
+    proto: Annotated[
+        ProtoSource | None, Meta(description="Compiled instead of asking the server's reflection")
+    ] = None
+    protoset: Annotated[
+        FilePath | None,
+        Meta(description="File of protoc --include_imports -o, instead of reflection"),
+    ] = None
+    max_message_size: Annotated[
+        Size, Meta(ge=1, le=2**31 - 1, description="Limit of the request and of each reply")
+    ] = 4 * 1024 * 1024
+    compression: Annotated[
+        Literal["none", "gzip", "deflate"], Meta(description="Compression of the request")
+    ] = "none"
+    keepalive: Keepalive | None = None
+    max_replies: Annotated[
+        int, Meta(ge=1, le=10_000, description="Replies of a stream that the receipt keeps")
+    ] = 100
+    expect: GrpcExpect = GrpcExpect()
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what is wrong with address, method, metadata and their combination."""
+        if not isinstance(self.address, Template):
+            try:
+                parse_address(self.address)
+            except ValueError as error:
+                hint = "for example jobs.example.com:9000, with tls: {} for TLS"
+                yield Flaw(("address",), str(error), hint)
+        if not isinstance(self.method, Template) and not _METHOD.fullmatch(self.method):
+            message = f"'{self.method[:60]}' does not name a method"
+            yield Flaw(("method",), message, "for example JobService/Execute")
+        for key, value in self.metadata.items():
+            yield from _metadata_flaws(key, value)
+        yield from self._identity_flaws()
+        if self.proto is not None and self.protoset is not None:
+            yield Flaw(("protoset",), "'protoset' beside 'proto'", "one of them is enough")
+        yield from self.expect.flaws()
+
+    def _identity_flaws(self) -> Iterator[Flaw]:
+        if self.token is not None:
+            if "authorization" in self.metadata:
+                yield Flaw(("token",), "'token' beside an 'authorization' of your own")
+            if not isinstance(self.token, Template) and not _is_printable(self.token):
+                yield Flaw(("token",), "the token has a line break, control or non-ASCII character")
+        authority = self.authority
+        is_given = authority is not None and not isinstance(authority, Template)
+        if authority is not None and is_given and not _AUTHORITY.fullmatch(authority):
+            yield Flaw(("authority",), f"'{authority[:60]}' is not host or host:port")
+        if self.tls is not None:
+            yield from self.tls.flaws()
+            if self.tls.insecure_skip_verify:
+                message = "gRPC's client cannot trust any certificate"
+                hint = "name the server's own authority in tls.ca"
+                yield Flaw(("tls", "insecure_skip_verify"), message, hint)
+
+    def describe(self) -> str:
+        """Return address and method."""
+        return f"{self.address} {self.method.lstrip('/')}"
+
+    @property
+    def secure(self) -> Tls | None:
+        """The TLS block when TLS is to be spoken."""
+        return self.tls if self.tls is not None and self.tls.enabled is not False else None
+
+    @property
+    def service_and_method(self) -> tuple[str, str]:
+        """The two halves of `method`, as written."""
+        service, _, method = self.method.lstrip("/").rpartition("/")
+        return service, method
+
+
+class GrpcSettings(Settings, kw_only=True, frozen=True):
+    """Settings of gRPC for the whole process: none so far."""
+
+
+def decoded_binary(value: str) -> bytes:
+    """Return the bytes of a `-bin` value; padding may be left out, as on the wire."""
+    try:
+        return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise ValueError(f"not base64: {error}") from error
+
+
+def _metadata_flaws(key: str, value: str | list[str]) -> Iterator[Flaw]:
+    path = ("metadata", key)
+    shown = key[:40]
+    if key.lower() in _OWN_KEYS or key.lower().startswith(("x-chronos-", "grpc-")):
+        yield Flaw(path, f"metadata '{shown}' is set by chronos or by gRPC", "remove it")
+    elif not _KEY.fullmatch(key):
+        hint = f"write '{key.lower()[:40]}'" if _KEY.fullmatch(key.lower()) else None
+        yield Flaw(path, f"'{shown}' is not a metadata key: a-z, 0-9, '-', '_' and '.' only", hint)
+    for item in [value] if isinstance(value, str) else value:
+        if isinstance(item, Template):
+            continue
+        if key.endswith("-bin"):
+            try:
+                decoded_binary(item)
+            except ValueError:
+                yield Flaw(path, f"the value of metadata '{shown}' is not base64")
+        elif any(ord(letter) < 32 or ord(letter) == 127 for letter in item):
+            yield Flaw(path, f"the value of metadata '{shown}' has a line break or control")
+        elif not item.isascii():
+            hint = f"encode it, or send base64 under '{shown}-bin'"
+            yield Flaw(path, f"the value of metadata '{shown}' is not ASCII", hint)
+
+
+def _is_printable(text: str) -> bool:
+    return text.isascii() and text.isprintable()

@@ -1,0 +1,173 @@
+"""HTTP, by httpx: the target block `webhook`.
+
+A dispatch succeeds when the response is the expected one (2xx unless the job says otherwise) and
+its body has arrived. 429 and 5xx mean "not now" and are unreachable; any other status is
+rejected. Redirects are answers, unless the job says that they are to be followed.
+"""
+
+import sys
+from typing import Any, ClassVar, cast
+
+from chronos_cli.clock import SystemClock
+from chronos_cli.dispatch.delivery import Delivery
+from chronos_cli.dispatch.dispatcher import Preview, Receipt
+from chronos_cli.errors import DispatchError, RejectedError
+from chronos_cli.protocols.http.challenge import Session, session
+from chronos_cli.protocols.http.errors import translated
+from chronos_cli.protocols.http.oauth2 import Tokens
+from chronos_cli.protocols.http.pool import Connections, route
+from chronos_cli.protocols.http.request import Outgoing, outgoing, refusal
+from chronos_cli.protocols.http.response import Answer, judged, read, unmet_expectation
+from chronos_cli.protocols.http.syntax import origin
+from chronos_cli.protocols.http.target import HttpSettings, Webhook
+from chronos_cli.protocols.network import from_cause
+from chronos_cli.redact import MASK, Redactor, bears_secret, excerpt
+
+_MOST_SECRETS = 1000
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+
+# Where click is installed, httpx imports its own command line, and Rich with it: every crontab line
+# would pay for that. This makes it believe that click is not there.
+sys.modules.setdefault("httpx._main", cast("Any", None))
+
+
+class HttpDispatcher:
+    """Sends deliveries over HTTP, keeping connections and tokens between them."""
+
+    protocol: ClassVar[str] = "http"
+    Target: ClassVar[type[Webhook]] = Webhook
+    Settings: ClassVar[type[HttpSettings]] = HttpSettings
+    client_modules: ClassVar[tuple[str, ...]] = ("httpx",)
+    extra: ClassVar[str | None] = None
+
+    def __init__(self, settings: HttpSettings) -> None:
+        self._clock = SystemClock()
+        self._connections = Connections(settings.max_idle_conns)
+        # Secrets that the job file does not hold: of files, and tokens that were given to us.
+        self._redactor = Redactor()
+        self._secrets: dict[str, None] = {}
+        self._tokens = Tokens(self._connections, self._clock, self._learn)
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Send one request; see `Dispatcher.send`."""
+        try:
+            return await self._sent(delivery, _webhook(delivery))
+        except DispatchError as error:
+            error.message = self._redactor.text(error.message)
+            raise
+
+    async def preview(self, delivery: Delivery) -> Preview:
+        """Return the request as it would leave; see `Dispatcher.preview`."""
+        webhook = _webhook(delivery)
+        sent = self._outgoing(delivery, webhook)
+        if webhook.auth is not None and (webhook.auth.oauth2 or webhook.auth.digest):
+            sent = sent.with_private("Authorization", MASK)
+        request = sent.request()
+        return Preview(
+            summary=self._redactor.text(
+                f"{request.method} {request.url.raw_path.decode('ascii')} HTTP/1.1"
+            ),
+            headers=[
+                (name.decode(), _shown(name.decode(), self._redactor.text(value.decode()), sent))
+                for name, value in request.headers.raw
+            ],
+            body=self._redactor.text(sent.body.shown.decode(errors="replace")) if sent.body else "",
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._tokens.close()
+        await self._connections.close()
+
+    async def _sent(self, delivery: Delivery, webhook: Webhook) -> Receipt:
+        began = session(webhook, self._tokens)
+        request = await began.begin(self._outgoing(delivery, webhook))
+        login: Session | None = began
+        hops: list[str] = []
+        while True:
+            answer = await self._exchange(webhook, request, hops)
+            if answer.status == 401 and login is not None:
+                again = await login.again(request, answer)
+                if again is not None:
+                    request = again
+                    answer = await self._exchange(webhook, request, hops)
+            location = answer.header("location")
+            if not (webhook.redirects.follow and answer.status in _REDIRECTS and location):
+                break
+            if told := refusal(webhook, request, location, len(hops)):
+                raise self._not_followed(answer, location, told, hops)
+            request = request.redirected(answer.status, location)
+            hops.append(self._redactor.text(request.url))
+            if origin(request.url) != origin(webhook.url):
+                login = None  # for good, even if a later redirect leads back
+        details: dict[str, Any] = {"redirects": hops} if hops else {}
+        if webhook.http2:
+            details["http_version"] = answer.version
+        unmet = None
+        if webhook.expect.has_status(answer.status):
+            unmet = await unmet_expectation(webhook.expect, answer)
+        return judged(webhook.expect, answer, unmet, details, self._redactor.text)
+
+    def _not_followed(
+        self, answer: Answer, location: str, why: str, hops: list[str]
+    ) -> RejectedError:
+        message = f"{answer.status} {answer.reason}".strip()
+        message += (
+            f"; redirect to {excerpt(self._redactor.text(location), 200)} not followed: {why}"
+        )
+        receipt = {
+            "status": answer.status,
+            "body": self._redactor.text(answer.text),
+            "redirects": hops,
+        }
+        return RejectedError(message, code=str(answer.status), receipt=receipt)
+
+    def _learn(self, secret: str) -> None:
+        """Mask a secret from now on. Tokens come and go: the oldest of very many are forgotten."""
+        if secret in self._secrets:
+            return
+        self._secrets[secret] = None
+        if len(self._secrets) > _MOST_SECRETS:
+            self._secrets = dict.fromkeys(list(self._secrets)[_MOST_SECRETS // 2 :])
+            self._redactor = Redactor()
+            for known in self._secrets:
+                self._redactor.add(known)
+        self._redactor.add(secret)
+
+    def _outgoing(self, delivery: Delivery, webhook: Webhook) -> Outgoing:
+        request = outgoing(delivery, webhook, self._clock.now())
+        for secret in request.secrets:
+            self._learn(secret)
+        return request
+
+    async def _exchange(self, webhook: Webhook, request: Outgoing, hops: list[str]) -> Answer:
+        """Send one request and read the answer; `hops` are the redirects that led to it."""
+        import httpx  # paid for when the first message is due
+
+        way = route(webhook, request.url)
+        where = f"{request.method} {hops[-1]}" if hops else webhook.describe()
+        if way.proxy is not None:
+            where += ", by the proxy {}://{}:{}".format(*origin(way.proxy))
+        try:
+            message = request.request(way.server_name)
+            async with self._connections.response(message, way) as response:
+                return await read(response)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            raise _with_hops(translated(error, where), hops) from error
+        except (UnicodeError, OSError) as error:
+            raise _with_hops(from_cause(error, where), hops) from error
+
+
+def _with_hops(error: DispatchError, hops: list[str]) -> DispatchError:
+    if hops:
+        error.receipt["redirects"] = hops
+    return error
+
+
+def _webhook(delivery: Delivery) -> Webhook:
+    assert isinstance(delivery.target, Webhook)
+    return delivery.target
+
+
+def _shown(name: str, value: str, request: Outgoing) -> str:
+    return MASK if name.lower() in request.hidden or bears_secret(name) else value

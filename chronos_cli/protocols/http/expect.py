@@ -1,0 +1,158 @@
+"""The `expect:` block of a webhook: what a response must be for the dispatch to have succeeded."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+from msgspec import Meta, Struct
+
+from chronos_cli.jobs.template import Template
+from chronos_cli.problems import Flaw
+from chronos_cli.protocols.http.jsonpath import find, is_equal, parse_path
+from chronos_cli.protocols.http.syntax import is_header_name
+from chronos_cli.redact import excerpt
+
+_STATUS = re.compile(r"([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?", re.IGNORECASE)
+# A hostile response may drive an innocent expression into years of backtracking.
+_SEARCH_LIMIT = 0.25
+
+
+class Expect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """What the response must be for the dispatch to have succeeded."""
+
+    status: Annotated[
+        str | list[str], Meta(description="200, a range 200-299, a class 2xx, or a list of these")
+    ] = "2xx"
+    header: Annotated[
+        dict[str, str], Meta(description="Name and value; * in it stands for any text")
+    ] = {}
+    body: Annotated[
+        str | None, Meta(description="Regular expression that is found in the body")
+    ] = None
+    json: Annotated[
+        dict[str, Any],
+        Meta(description="JSONPath and the value there", examples=[{"$.state": "queued"}]),
+    ] = {}
+
+    def has_status(self, status: int) -> bool:
+        """Whether a response's status is an expected one."""
+        return any(_is_status(pattern, status) for pattern in self._statuses())
+
+    @property
+    def is_particular(self) -> bool:
+        """Whether the job says which status it expects."""
+        return self.status != "2xx"
+
+    def status_words(self) -> str:
+        """Return the expected statuses as they are written."""
+        return " or ".join(self._statuses())
+
+    def unmet(self, headers: Sequence[tuple[str, str]], body: str) -> str | None:
+        """Return the first expectation of header, body or JSON that is not met, in words."""
+        for name, pattern in self.header.items():
+            values = [value for other, value in headers if other.lower() == name.lower()]
+            if not any(_is_like(value, pattern) for value in values):
+                came = f"is '{excerpt(', '.join(values), 200)}'" if values else "is missing"
+                return f"header {name} {came}, expected '{pattern}'"
+        if self.body is not None and (told := _unmatched(self.body, body)):
+            return told
+        return _unlike(self.json, body) if self.json else None
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what cannot be read, or could never be met."""
+        for pattern in self._statuses():
+            if not isinstance(pattern, Template) and (told := _status_mistake(pattern)):
+                yield Flaw(("expect", "status"), told)
+        if not self._statuses():
+            yield Flaw(("expect", "status"), "no status is expected, so none could succeed")
+        for name in self.header:
+            if not is_header_name(name):
+                yield Flaw(("expect", "header", name), f"'{name[:40]}' is not a header name")
+        is_text = self.body is not None and not isinstance(self.body, Template)
+        if is_text and (told := _expression_mistake(self.body or "")):
+            yield Flaw(("expect", "body"), told)
+        for path in self.json:
+            try:
+                parse_path(path)
+            except ValueError as error:
+                hint = "for example $.state, $.items[0].id, $.items[*].id"
+                yield Flaw(("expect", "json", path), str(error), hint)
+
+    def _statuses(self) -> list[str]:
+        return [self.status] if isinstance(self.status, str) else self.status
+
+
+def _status_mistake(pattern: str) -> str | None:
+    match = _STATUS.fullmatch(pattern)
+    if match is None:
+        return f"'{pattern[:40]}' is not a status such as 200, 200-299 or 2xx"
+    if match[3] and match[3] < match[2]:
+        return f"'{pattern}' runs backwards; write {match[3]}-{match[2]}"
+    return None
+
+
+def _is_status(pattern: str, status: int) -> bool:
+    match = _STATUS.fullmatch(pattern)
+    if match is None:
+        return False
+    if match[1]:
+        return status // 100 == int(match[1])
+    return int(match[2]) <= status <= int(match[3] or match[2])
+
+
+def _is_like(text: str, pattern: str) -> bool:
+    """Whether a text fits a pattern in which * stands for anything; never slower than linear."""
+    first, *rest = pattern.split("*")
+    if not rest:
+        return text == pattern
+    *middle, last = rest
+    if not (text.startswith(first) and text.endswith(last)):
+        return False
+    at, end = len(first), len(text) - len(last)
+    for part in middle:
+        found = text.find(part, at, end)
+        if found < 0:
+            return False
+        at = found + len(part)
+    return at <= end
+
+
+def _expression_mistake(expression: str) -> str | None:
+    import regex
+
+    try:
+        regex.compile(expression)
+    except regex.error as error:
+        return f"not a regular expression: {error}"
+    return None
+
+
+def _unmatched(expression: str, body: str) -> str | None:
+    import regex  # unlike `re`, its search can be held to a time
+
+    try:
+        # Without Python's lock, so that others go on meanwhile: it runs beside the loop.
+        if regex.search(expression, body, timeout=_SEARCH_LIMIT, concurrent=True):
+            return None
+    except TimeoutError:
+        return f"the search for /{expression}/ in the body took too long"
+    return f"the body has no match for /{expression}/"
+
+
+def _unlike(expected: dict[str, Any], body: str) -> str | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return "the body is not JSON"
+    for path, value in expected.items():
+        found = find(parse_path(path), document)
+        if not found:
+            return f"{path} is missing, expected {_shown(value)}"
+        if not any(is_equal(one, value) for one in found):
+            return f"{path} is {_shown(found[0])}, expected {_shown(value)}"
+    return None
+
+
+def _shown(value: Any) -> str:
+    return excerpt(json.dumps(value, ensure_ascii=False), 100)

@@ -1,0 +1,181 @@
+"""A response, read up to a limit and judged."""
+
+import asyncio
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+from chronos_cli.dispatch.dispatcher import Receipt
+from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+from chronos_cli.protocols.http.expect import Expect
+from chronos_cli.redact import excerpt
+
+if TYPE_CHECKING:
+    import httpx
+
+# Of a response's body no more is read; the report says that it was cut.
+MAX_BODY = 64 * 1024
+
+# Those that are met with, less the codecs of Python that a hostile far side could make slow.
+_CHARSET = re.compile(
+    r"""charset=["']?(utf-?8|utf-?16|us-ascii|iso-8859-\d{1,2}|windows-125\d|koi8-r|shift_jis|"""
+    r"""euc-jp|euc-kr|gb2312|gbk|gb18030|big5)["']?\s*(?:;|$)""",
+    re.IGNORECASE,
+)
+
+_RETRY_AFTER_STATUSES = frozenset({429, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response with at most MAX_BODY bytes of its body."""
+
+    status: int
+    reason: str
+    version: str
+    headers: list[tuple[str, str]]
+    body: bytes
+    is_whole: bool
+
+    def header(self, name: str) -> str | None:
+        """Return the first header of a name, given in lower case."""
+        return next((value for other, value in self.headers if other.lower() == name), None)
+
+    @property
+    def text(self) -> str:
+        """The body as text, in the charset that its content type names, else in UTF-8."""
+        found = _CHARSET.search(self.header("content-type") or "")
+        try:
+            text = self.body.decode(found[1] if found else "utf-8", errors="replace")
+        except LookupError:  # iso-8859-12 is none
+            text = self.body.decode(errors="replace")
+        # A character that was cut is none.
+        return (text if self.is_whole else text.rstrip("\ufffd")).lstrip("\ufeff")
+
+
+class _Gunzip:
+    """Decodes gzip up to a limit: a few kilobytes can stand for gigabytes.
+
+    A body may be of several members, one behind the other (RFC 1952, 2.2).
+    """
+
+    def __init__(self) -> None:
+        self._member = zlib.decompressobj(wbits=31)
+        self._has_begun = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a member has begun and not ended."""
+        return self._has_begun and not self._member.eof
+
+    def decode(self, chunk: bytes, room: int) -> bytes:
+        """Return at most `room` bytes; what is beyond is lost. Raises zlib.error."""
+        decoded = b""
+        while chunk and len(decoded) < room:
+            if self._member.eof:
+                self._member = zlib.decompressobj(wbits=31)
+            self._has_begun = True
+            decoded += self._member.decompress(chunk, room - len(decoded))
+            chunk = self._member.unused_data
+        return decoded
+
+
+async def read(response: "httpx.Response") -> Answer:
+    """Read a response; UnreachableError when its compression is broken."""
+    is_gzip = response.headers.get("content-encoding", "").lower() in {"gzip", "x-gzip"}
+    decoder = _Gunzip() if is_gzip else None
+    body = b""
+    async for chunk in response.aiter_raw():
+        room = MAX_BODY + 1 - len(body)
+        try:
+            body += decoder.decode(chunk, room) if decoder else chunk[:room]
+        except zlib.error as error:
+            raise UnreachableError(f"the response's gzip is broken: {error}") from error
+        if len(body) > MAX_BODY:
+            break
+    if decoder is not None and decoder.is_cut and len(body) <= MAX_BODY:
+        raise UnreachableError("the response's gzip is broken: it ends too early")
+    return Answer(
+        status=response.status_code,
+        reason=response.reason_phrase,
+        version=response.http_version,
+        headers=response.headers.multi_items(),
+        body=body[:MAX_BODY],
+        is_whole=len(body) <= MAX_BODY,
+    )
+
+
+async def unmet_expectation(expect: Expect, answer: Answer) -> str | None:
+    """Return which expectation beside the status an answer does not meet, in words."""
+    if expect.body is None:
+        return expect.unmet(answer.headers, answer.text)
+    # A search that takes its time must hold nobody else up.
+    return await asyncio.to_thread(expect.unmet, answer.headers, answer.text)
+
+
+def judged(
+    expect: Expect,
+    answer: Answer,
+    unmet: str | None,
+    details: dict[str, Any],
+    mask: Callable[[str], str],
+) -> Receipt:
+    """Return the receipt of an expected response; raise what any other one means.
+
+    `unmet` is the expectation beside the status that it does not meet. `details` go into the
+    receipt; `mask` takes secrets out of what came back, before it is cut.
+    """
+    status = answer.status
+    body = mask(answer.text)
+    receipt: dict[str, Any] = {"status": status, "body": body, **details}
+    if not answer.is_whole:
+        receipt["body_truncated"] = True
+    message = f"{status} {answer.reason}".strip()
+    if expect.has_status(status):
+        if unmet is None:
+            return Receipt(code=str(status), data=receipt)
+        message += f", but {mask(unmet)}"
+        if not answer.is_whole:
+            message += f" (of the body {MAX_BODY // 1024} KiB are read)"
+        message += _excerpt(body)
+        raise RejectedError(message, code=str(status), receipt=receipt, kind="expectation")
+    if expect.is_particular:
+        message += f", expected {expect.status_words()}"
+    if 300 <= status < 400 and (location := answer.header("location")):
+        message += f"; redirect to {excerpt(mask(location), 200)} not followed"
+    raise _unexpected(answer, message + _excerpt(body), receipt)
+
+
+def _unexpected(answer: Answer, message: str, receipt: dict[str, Any]) -> DispatchError:
+    status = answer.status
+    if status == 429 or 500 <= status < 600:
+        after = None
+        if status in _RETRY_AFTER_STATUSES:
+            after = retry_after(answer.header("retry-after"), datetime.now(UTC))
+        return UnreachableError(message, code=str(status), retry_after=after, receipt=receipt)
+    return RejectedError(message, code=str(status), receipt=receipt, kind="expectation")
+
+
+def retry_after(value: str | None, now: datetime) -> float | None:
+    """Return the seconds that a Retry-After header asks for (RFC 9110, 10.2.3), or None."""
+    if value is None:
+        return None
+    value = value.strip()
+    if re.fullmatch(r"[0-9]{1,9}", value):
+        return float(value)
+    try:
+        moment = parsedate_to_datetime(value)
+    except (ValueError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max(0.0, (moment - now).total_seconds())
+
+
+def _excerpt(body: str) -> str:
+    words = excerpt(body, 160)
+    return f": {words}" if words else ""

@@ -1,0 +1,182 @@
+"""The target block `webhook`, and what chronos.yaml may say of HTTP. No client is needed here."""
+
+from collections.abc import Collection, Iterator
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+from msgspec import Meta, Struct
+
+from chronos_cli.jobs.cloudevents import Mode, header_flaws
+from chronos_cli.jobs.model import Settings, Target
+from chronos_cli.jobs.template import Template
+from chronos_cli.problems import Flaw
+from chronos_cli.protocols.http.auth import HttpAuth
+from chronos_cli.protocols.http.body import Fields, MultipartForm
+from chronos_cli.protocols.http.expect import Expect
+from chronos_cli.protocols.http.signing import WebhookSigning
+from chronos_cli.protocols.http.syntax import is_header_name, url_mistake
+from chronos_cli.protocols.tls import Tls
+from chronos_cli.redact import mask_urls
+from chronos_cli.units import FilePath
+
+_OWN_HEADERS = frozenset(
+    "content-length transfer-encoding connection traceparent tracestate".split()
+)
+
+
+class HttpRedirects(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Whether a redirect is an answer or a way to go."""
+
+    follow: Annotated[bool, Meta(description="Go where the redirect says")] = False
+    max: Annotated[int, Meta(ge=1, le=50, description="Redirects in one attempt")] = 10
+
+
+class Webhook(Target, kw_only=True, frozen=True):
+    """Where an HTTP request goes, and what is expected of the response."""
+
+    url: Annotated[
+        str, Meta(description="http:// or https://", examples=["http://127.0.0.1:8080/job"])
+    ]
+    method: Annotated[str, Meta(description="HTTP method")] = "POST"
+    headers: Annotated[
+        dict[str, str | list[str]], Meta(description="Sent as given; a list repeats the header")
+    ] = {}
+    query: Annotated[
+        Fields, Meta(description="Parameters added to the URL's own; a list repeats one")
+    ] = {}
+    auth: HttpAuth | None = None
+    form: Annotated[
+        Fields | None, Meta(description="Sent as a form, in the place of a payload")
+    ] = None
+    multipart: MultipartForm | None = None
+    compression: Annotated[
+        Literal["none", "gzip"], Meta(description="Of the body of the request")
+    ] = "none"
+    signing: WebhookSigning | None = None
+    redirects: HttpRedirects = HttpRedirects()
+    proxy: Annotated[
+        str | None,
+        Meta(
+            description="http:// or https://; `environment` for HTTPS_PROXY and its kin. "
+            "Default: none"
+        ),
+    ] = None
+    unix_socket: Annotated[
+        FilePath | None, Meta(description="Connect to this socket; the URL's host is only sent")
+    ] = None
+    http2: Annotated[bool, Meta(description="Offer HTTP/2 to the far side")] = False
+    expect: Expect = Expect()
+    tls: Tls | None = None
+
+    def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
+        """Yield what goes against a CloudEvent: headers of another one, a body that is none."""
+        yield from header_flaws(self.headers, mode, "ce-")
+        if mode == "structured" and (key := self.body_key()):
+            yield Flaw((key,), f"'{key}' cannot be a structured CloudEvent", "use binary")
+
+    def flaws(self) -> Iterator[Flaw]:
+        """Yield what types cannot say."""
+        if not isinstance(self.url, Template) and (wrong := url_mistake(self.url)):
+            yield Flaw(("url",), wrong, "for example https://api.example.com/job")
+        if not isinstance(self.method, Template) and not is_header_name(self.method):
+            yield Flaw(("method",), f"'{self.method[:40]}' is not an HTTP method")
+        signed = self._signed()
+        for name, value in self.headers.items():
+            yield from _header_flaws(name, value, signed)
+        yield from self._auth_flaws()
+        yield from self._way_flaws()
+        if self.form is not None and self.multipart is not None:
+            yield Flaw(("multipart",), "both 'form' and 'multipart'", "keep one")
+        for block in (self.multipart, self.signing, self.expect, self.tls):
+            if block is not None:
+                yield from block.flaws()
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what is dangerous in this block."""
+        by_proxy = (self.proxy or "").lower().startswith("https:")
+        if self.tls is not None and (by_proxy or not self._is_plain()):
+            yield from self.tls.warnings()
+
+    def describe(self) -> str:
+        """Return method and URL."""
+        return f"{self.method.upper()} {mask_urls(self.url)}"
+
+    def body_key(self) -> str | None:
+        """Return the key that takes the place of a payload."""
+        if self.form is not None:
+            return "form"
+        return "multipart" if self.multipart is not None else None
+
+    def further_modules(self) -> dict[str, str]:
+        """Return what HTTP/2 needs."""
+        return {"h2": "http2"} if self.http2 else {}
+
+    def _signed(self) -> set[str]:
+        return {name.lower() for name in self.signing.header_names()} if self.signing else set()
+
+    def _auth_flaws(self) -> Iterator[Flaw]:
+        if self.auth is None:
+            return
+        yield from self.auth.flaws()
+        name = self.auth.header_name
+        if name is not None and name.lower() in {own.lower() for own in self.headers}:
+            yield Flaw(("auth",), f"both 'auth' and a header {name[:40]}", "keep one")
+        if name is not None and _is_reserved(name, self._signed()):
+            where = ("auth", "api_key", "header")
+            yield Flaw(where, f"header '{name[:40]}' is set by chronos", "use another one")
+        if not isinstance(self.url, Template) and _has_userinfo(self.url):
+            yield Flaw(("auth",), "both 'auth' and a user in the URL", "keep one")
+
+    def _way_flaws(self) -> Iterator[Flaw]:
+        """Yield what is wrong with the way to the far side."""
+        is_url = self.proxy not in {None, "environment"} and not isinstance(self.proxy, Template)
+        if is_url and (wrong := url_mistake(self.proxy or "")):
+            yield Flaw(("proxy",), wrong.replace("the URL", "the proxy"), "or: environment")
+        if self.proxy is not None and self.unix_socket is not None:
+            yield Flaw(("unix_socket",), "both 'proxy' and 'unix_socket'", "keep one")
+        if self.http2 and self._is_plain():
+            yield Flaw(("http2",), "HTTP/2 is agreed on over TLS, and the URL is http://")
+        enabled = self.tls.enabled if self.tls else None
+        is_known = not isinstance(self.url, Template)
+        if is_known and enabled is not None and enabled == self._is_plain():
+            told = "the URL says whether TLS is used, and it says otherwise"
+            yield Flaw(("tls", "enabled"), told, "remove it, or write https://")
+
+    def _is_plain(self) -> bool:
+        """Whether the URL is known to ask for no TLS."""
+        return not isinstance(self.url, Template) and self.url.lower().startswith("http:")
+
+
+class HttpSettings(Settings, kw_only=True, frozen=True):
+    """Settings of HTTP for the whole process."""
+
+    max_idle_conns: Annotated[
+        int, Meta(ge=0, le=100_000, description="Connections kept open for later requests")
+    ] = 100
+
+
+def _has_userinfo(url: str) -> bool:
+    try:
+        return urlsplit(url).username is not None
+    except ValueError:
+        return False
+
+
+def _is_reserved(name: str, signed: set[str]) -> bool:
+    lowered = name.lower()
+    return lowered in _OWN_HEADERS or lowered.startswith("x-chronos-") or lowered in signed
+
+
+def _header_flaws(name: str, value: str | list[str], signed: set[str]) -> Iterator[Flaw]:
+    path = ("headers", name)
+    if not is_header_name(name):
+        yield Flaw(path, f"'{name[:40]}' is not a header name")
+    if _is_reserved(name, signed):
+        yield Flaw(path, f"header '{name[:40]}' is set by chronos", "remove it")
+    for item in [value] if isinstance(value, str) else value:
+        if isinstance(item, Template):
+            continue
+        if any(ord(letter) < 32 and letter != "\t" for letter in item) or "\x7f" in item:
+            yield Flaw(path, f"the value of header '{name[:40]}' has a line break or control")
+        elif not item.isascii():
+            yield Flaw(path, f"the value of header '{name[:40]}' is not ASCII", "encode it")

@@ -1,0 +1,214 @@
+"""NATS, by nats-py: the target block `nats`.
+
+A publish succeeds when the server has worked it off and refused nothing; a request when a
+responder has replied, and as expected; a JetStream publish when a stream has stored it. What
+the server refuses is rejected, and so are a subject that nobody listens on in the last two.
+"""
+
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from chronos_cli.dispatch.delivery import Delivery
+from chronos_cli.dispatch.dispatcher import Preview, Receipt
+from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+from chronos_cli.jobs.model import Settings
+from chronos_cli.protocols.event_headers import http_event_headers
+from chronos_cli.protocols.nats.connection import Link, Send
+from chronos_cli.protocols.nats.login import Access
+from chronos_cli.protocols.nats.pool import Links
+from chronos_cli.protocols.nats.target import MESSAGE_ID, Nats
+from chronos_cli.redact import MASK, bears_secret, excerpt
+
+if TYPE_CHECKING:
+    from nats.aio.msg import Msg
+
+    from chronos_cli.protocols.nats.client import Client
+
+# Of a reply no more is reported; the report says that it was cut.
+MAX_REPLY = 64 * 1024
+
+_NO_RESPONDERS = "503"
+_MODES = {"publish": "PUB", "request": "REQ", "jetstream": "JETSTREAM PUB"}
+
+
+class NatsSettings(Settings, kw_only=True, frozen=True):
+    """Settings of NATS for the whole process: none of its own beyond `timeout`."""
+
+
+class _ApiError(Struct):
+    code: int = 0
+    err_code: int = 0
+    description: str = ""
+
+
+class _Ack(Struct):
+    """What JetStream answers: stream and sequence, or an error."""
+
+    stream: Annotated[str, Meta(min_length=1)] | None = None
+    seq: int = 0
+    duplicate: bool = False
+    error: _ApiError | None = None
+
+
+class NatsDispatcher:
+    """Sends deliveries over NATS, one connection for each cluster and login."""
+
+    protocol: ClassVar[str] = "nats"
+    Target: ClassVar[type[Nats]] = Nats
+    Settings: ClassVar[type[NatsSettings]] = NatsSettings
+    client_modules: ClassVar[tuple[str, ...]] = ("nats", "nkeys")
+    extra: ClassVar[str | None] = "nats"
+
+    def __init__(self, settings: NatsSettings) -> None:
+        self._settings = settings
+        self._links = Links()
+
+    async def send(self, delivery: Delivery) -> Receipt:
+        """Send one message; see `Dispatcher.send`."""
+        target = _target(delivery)
+        async with self._links.use(Access.of(target)) as link:
+            if target.mode == "publish":
+                return await _publish(link, delivery, target)
+            reply = await _request(link, delivery, target)
+        if target.mode == "jetstream":
+            return _acknowledged(reply, target)
+        return _replied(reply, target)
+
+    async def preview(self, delivery: Delivery) -> Preview:
+        """Return the message as it would leave; see `Dispatcher.preview`."""
+        target = _target(delivery)
+        summary = f"{_MODES[target.mode]} {target.subject}"
+        if target.reply:
+            summary += f" (reply to {target.reply})"
+        return Preview(
+            summary=summary,
+            headers=[
+                (name, MASK if bears_secret(name) else value)
+                for name, value in _headers(delivery, target).items()
+            ],
+            body=delivery.body.decode(errors="replace"),
+        )
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._links.close()
+
+
+async def _publish(link: Link, delivery: Delivery, target: Nats) -> Receipt:
+    headers = _headers(delivery, target)
+
+    async def operation(client: "Client") -> str:
+        _check_size(client, headers, delivery.body)
+        await client.publish(target.subject, delivery.body, target.reply or "", headers)
+        await link.confirmed(client)
+        return client.server_name
+
+    name = await link.carry(Send(target.subject, target.reply), operation)
+    return Receipt(data={"server": name} if name else {})
+
+
+async def _request(link: Link, delivery: Delivery, target: Nats) -> "Msg":
+    """Publish with an inbox of ours to reply to, and return the reply."""
+    headers = _headers(delivery, target)
+
+    async def operation(client: "Client") -> "Msg":
+        from nats.errors import NoRespondersError
+
+        from chronos_cli.protocols.nats.client import FOREVER
+
+        _check_size(client, headers, delivery.body)
+        try:
+            return await client.request(target.subject, delivery.body, FOREVER, headers=headers)
+        except NoRespondersError as error:
+            raise _nobody(target) from error
+
+    return await link.carry(Send(target.subject, needs_inbox=True), operation)
+
+
+def _nobody(target: Nats) -> RejectedError:
+    if target.mode == "jetstream":
+        return RejectedError(f"no stream stores the subject {target.subject}", code="NO_STREAM")
+    message = f"nobody listens on {target.subject}, so there was no responder"
+    return RejectedError(message, code="NO_RESPONDERS")
+
+
+def _acknowledged(reply: "Msg", target: Nats) -> Receipt:
+    """Return the receipt of a stored message; raise what any other answer means."""
+    try:
+        ack = msgspec.json.decode(reply.data, type=_Ack)
+    except msgspec.DecodeError as error:
+        raise _not_a_stream(target) from error
+    if ack.error is not None:
+        raise _refused(ack.error, target)
+    if ack.stream is None or ack.seq < 1:
+        raise _not_a_stream(target)
+    return Receipt(data={"stream": ack.stream, "seq": ack.seq, "duplicate": ack.duplicate})
+
+
+def _not_a_stream(target: Nats) -> RejectedError:
+    message = f"what answered on {target.subject} is no stream"
+    return RejectedError(message, code="NO_STREAM")
+
+
+def _refused(error: _ApiError, target: Nats) -> DispatchError:
+    """Tell "not now" (a full or leaderless stream) from a plain no."""
+    message = f"JetStream refused it: {error.description or 'no reason given'} ({target.subject})"
+    code = str(error.err_code or error.code)
+    receipt = {"error": msgspec.to_builtins(error)}
+    if error.code == 429 or error.code >= 500:
+        return UnreachableError(message, code=code, receipt=receipt)
+    return RejectedError(message, code=code, receipt=receipt)
+
+
+def _replied(reply: "Msg", target: Nats) -> Receipt:
+    """Return the receipt of an expected reply; raise what any other one means."""
+    text = reply.data.decode(errors="replace")
+    receipt: dict[str, Any] = {"reply": text[:MAX_REPLY]}
+    if len(text) > MAX_REPLY:
+        receipt["reply_truncated"] = True
+    headers = reply.headers or {}
+    # The convention of the NATS services framework for a request that could not be met.
+    if code := headers.get("Nats-Service-Error-Code"):
+        said = excerpt(headers.get("Nats-Service-Error", "no reason given"), 160)
+        message = f"the service answered with error {code[:20]}: {said}"
+        kind = UnreachableError if code == "429" or code.startswith("5") else RejectedError
+        raise kind(message, code=code[:20], receipt=receipt, kind="expectation")
+    if target.expect is not None and (miss := target.expect.miss(text)):
+        raise RejectedError(f"{miss}: {excerpt(text, 160)}", receipt=receipt, kind="expectation")
+    return Receipt(data=receipt)
+
+
+def _target(delivery: Delivery) -> Nats:
+    assert isinstance(delivery.target, Nats)
+    return delivery.target
+
+
+def _headers(delivery: Delivery, target: Nats) -> dict[str, str]:
+    """Return the job's own headers after ours; a header that the job sets replaces our default."""
+    defaults = {MESSAGE_ID: delivery.execution.id, "Content-Type": delivery.content_type}
+    event = http_event_headers(delivery)
+    if event:
+        # Readers may look for it here or in Content-Type; version 1.0.2 does not say.
+        given = {name.lower(): value for name, value in target.headers.items()}
+        event["ce-datacontenttype"] = given.get("content-type", delivery.content_type)
+    if target.stream is not None:
+        defaults["Nats-Expected-Stream"] = target.stream
+    if target.expected_last_sequence is not None:
+        defaults["Nats-Expected-Last-Sequence"] = str(target.expected_last_sequence)
+    own = {name.lower() for name in target.headers}
+    headers = {name: value for name, value in defaults.items() if name.lower() not in own}
+    return {**headers, **delivery.metadata, **event, **target.headers}
+
+
+def _check_size(client: "Client", headers: dict[str, str], body: bytes) -> None:
+    """Raise RejectedError when the server would close the connection over the message's size.
+
+    The server counts the headers too; the library does not.
+    """
+    lines = (f"{name}: {value}\r\n".encode() for name, value in headers.items())
+    size = len(b"NATS/1.0\r\n\r\n") + sum(map(len, lines)) + len(body)
+    if size > client.max_payload:
+        message = f"{size} bytes with headers; the server takes {client.max_payload} at most"
+        raise RejectedError(message, code="MAX_PAYLOAD")

@@ -1,0 +1,178 @@
+"""pika's protocol on asyncio's own transports, without pika's I/O.
+
+pika's connection workflow cannot be called off while the broker is silent (an assertion
+fails), and it gives up on the first name that cannot be resolved. The adapter methods are those
+that pika's own adapters implement.
+"""
+
+import asyncio
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pika
+from pika import exceptions, spec
+from pika.connection import Connection
+
+from chronos_cli import __version__
+from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+from chronos_cli.protocols.network import from_cause
+from chronos_cli.protocols.rabbitmq.address import Login, Place
+from chronos_cli.protocols.rabbitmq.errors import by_reply, translated
+
+_TLS_RECORDS = frozenset({0x15, 0x16})
+_METHOD_FRAME = 0x01
+
+
+class Wire(Connection):
+    """One AMQP connection; `on_open` and `on_end` are each called at most once.
+
+    Its own attributes begin with `chronos_`, because pika's class has very many.
+    """
+
+    def __init__(
+        self, login: Login, place: Place, on_open: Callable[[], None], on_end: Callable[[], None]
+    ) -> None:
+        self.chronos_loop = asyncio.get_running_loop()
+        self.chronos_place = str(place)
+        self.chronos_socket: asyncio.Transport | None = None
+        self.chronos_greeted = False
+        # What is known of its end: the exception below, the broker's words, pika's reason.
+        self.chronos_lost_by: Exception | None = None
+        self.chronos_reply: tuple[int, str] | None = None
+        self.chronos_reason: BaseException | None = None
+        self.chronos_on_end = on_end
+        super().__init__(
+            _parameters(login, place),
+            on_open_callback=lambda _connection: on_open(),
+            on_open_error_callback=self.chronos_ended,
+            on_close_callback=self.chronos_ended,
+            internal_connection_workflow=False,
+        )
+        self.callbacks.add(0, spec.Connection.Close, self.chronos_note_reply)
+
+    def chronos_abort(self) -> None:
+        """Drop the connection at once."""
+        if self.chronos_socket is not None and not self.chronos_socket.is_closing():
+            self._terminate_stream(exceptions.ConnectionOpenAborted("closed by chronos"))
+
+    def chronos_failure(self, reason: BaseException) -> DispatchError:
+        """Return what the end of this connection means, by the best of what is known.
+
+        It is a new exception each time; `reason` is the worst of it, pika's own.
+        """
+        if self.chronos_reply is not None:
+            return by_reply(*self.chronos_reply, self.chronos_place)
+        lost_by = self.chronos_lost_by
+        if isinstance(lost_by, DispatchError):
+            return copy.copy(lost_by)
+        if lost_by is not None:
+            return from_cause(lost_by, self.chronos_place)
+        if not self.chronos_greeted:
+            return UnreachableError(f"closed before the broker's greeting ({self.chronos_place})")
+        return translated(reason, self.chronos_place)
+
+    def chronos_note_reply(self, frame: Any) -> None:
+        """Keep the broker's code and text, which pika loses while it opens."""
+        self.chronos_reply = (frame.method.reply_code, frame.method.reply_text)
+
+    def chronos_ended(self, _connection: Any, reason: BaseException) -> None:
+        """Keep why the connection has ended, and tell."""
+        self.chronos_reason = reason
+        self.chronos_on_end()
+
+    # What asyncio tells, through `Stream`.
+
+    def chronos_connected(self, transport: asyncio.Transport) -> None:
+        """Begin to speak AMQP."""
+        self.chronos_socket = transport
+        self._on_stream_connected()
+
+    def chronos_received(self, data: bytes) -> None:
+        """Take in what the broker sent."""
+        try:
+            if not self.chronos_greeted:
+                self.chronos_check_greeting(data)
+            self._on_data_available(data)
+        except Exception as error:  # noqa: BLE001 - whatever a stranger's bytes do to the parser
+            self.chronos_lost_by = self.chronos_lost_by or _not_amqp(error, self.chronos_place)
+            self._terminate_stream(exceptions.StreamLostError(str(error)))
+
+    def chronos_check_greeting(self, data: bytes) -> None:
+        """Tell apart a server that does not speak AMQP; pika would wait for more of it."""
+        if data[0] in _TLS_RECORDS:
+            self.chronos_lost_by = RejectedError(
+                f"TLS: the port wants TLS ({self.chronos_place})", code="TLS"
+            )
+        elif data[0] != _METHOD_FRAME:
+            message = f"the server does not speak AMQP 0-9-1 ({self.chronos_place})"
+            self.chronos_lost_by = RejectedError(message)
+        else:
+            self.chronos_greeted = True
+            return
+        raise exceptions.ProtocolSyntaxError("no AMQP greeting")
+
+    def chronos_lost(self, error: Exception | None) -> None:
+        """Tell pika that the connection is gone."""
+        self.chronos_lost_by = self.chronos_lost_by or error
+        is_known = error is None and self._error is not None
+        reason = None if is_known else exceptions.StreamLostError("the connection was lost")
+        self._on_stream_terminated(reason)
+
+    # What pika asks of an adapter.
+
+    def _adapter_call_later(self, delay: float, callback: Callable[[], Any]) -> object:
+        return self.chronos_loop.call_later(delay, callback)
+
+    def _adapter_remove_timeout(self, timeout_id: Any) -> None:
+        timeout_id.cancel()
+
+    def _adapter_add_callback_threadsafe(self, callback: Callable[..., Any]) -> None:
+        self.chronos_loop.call_soon_threadsafe(callback)
+
+    def _adapter_connect_stream(self) -> None:
+        raise NotImplementedError
+
+    def _adapter_disconnect_stream(self) -> None:
+        if self.chronos_socket is not None:
+            self.chronos_socket.abort()
+
+    def _adapter_emit_data(self, data: bytes) -> None:
+        # asyncio warns on stderr about writes to what is closing; `chronos_lost` tells the end.
+        if self.chronos_socket is not None and not self.chronos_socket.is_closing():
+            self.chronos_socket.write(data)
+
+
+class Stream(asyncio.Protocol):
+    """Hands on what asyncio tells of a connection."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin to speak AMQP."""
+        assert isinstance(transport, asyncio.Transport)
+        self._wire.chronos_connected(transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Take in what the broker sent."""
+        self._wire.chronos_received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Tell pika that the connection is gone."""
+        self._wire.chronos_lost(exc)
+
+
+def _parameters(login: Login, place: Place) -> pika.ConnectionParameters:
+    return pika.ConnectionParameters(
+        host=place.host,
+        port=place.port,
+        virtual_host=login.vhost,
+        credentials=pika.PlainCredentials(login.username, login.password),
+        heartbeat=login.heartbeat,
+        client_properties={"connection_name": f"chronos {__version__}"},
+    )
+
+
+def _not_amqp(error: Exception, where: str) -> UnreachableError:
+    return UnreachableError(f"the broker sent what is not AMQP: {error} ({where})")
