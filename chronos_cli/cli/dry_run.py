@@ -9,8 +9,9 @@ from chronos_cli.cli.loading import Workspace
 from chronos_cli.cli.options import OutputFormat
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.delivery import prepare
+from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
-from chronos_cli.dispatch.registry import Dispatchers
+from chronos_cli.dispatch.preview import preview
 from chronos_cli.dispatch.runner import status_of
 from chronos_cli.errors import DispatchError
 from chronos_cli.report.preview import JobPreview, preview_lines, previews_document
@@ -35,7 +36,7 @@ async def _previews(
     for execution in executions:
         try:
             delivery = prepare(execution, 1)
-            shown = await dispatchers.get(execution.job.key).preview(delivery)
+            shown = await preview(dispatchers.get(execution.job.key), delivery)
             previews.append(JobPreview(execution, delivery.target.describe(), shown))
         except DispatchError as error:
             target = execution.job.target.describe()

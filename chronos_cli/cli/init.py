@@ -37,7 +37,7 @@ def command(
     Output().note(f"wrote {path}; next: chronos run {path} --dry-run")
 
 
-def _find(protocol: str) -> tuple[str, type[TargetKind]]:
+def _find(protocol: str) -> tuple[str, TargetKind]:
     """Return a protocol by its own name or by the key of its target block."""
     kinds = loadable(Registry())
     for key, kind in kinds.items():

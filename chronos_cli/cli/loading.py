@@ -10,7 +10,8 @@ from pathlib import Path
 
 from chronos_cli.cli.output import redactor
 from chronos_cli.cli.progress import Progress
-from chronos_cli.dispatch.registry import Dispatchers, Registry
+from chronos_cli.dispatch.dispatchers import Dispatchers
+from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import Config, find_config, read_config
 from chronos_cli.jobs.files import CONFIG_NAMES, find_files, read_file

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from chronos_cli.dispatch.dispatcher import Dispatcher
-from chronos_cli.dispatch.registry import Dispatchers
+from chronos_cli.dispatch.dispatchers import Dispatchers
+from chronos_cli.dispatch.plugin import Dispatcher
+from chronos_cli.jobs.model import Target
 
 
 class Fleet:
@@ -15,7 +16,7 @@ class Fleet:
         self._retired = False
         self._closing: asyncio.Task[None] | None = None
 
-    def get(self, key: str) -> Dispatcher:
+    def get(self, key: str) -> Dispatcher[Target]:
         """Return the dispatcher of a target block's key; who uses it holds the fleet."""
         return self._dispatchers.get(key)
 

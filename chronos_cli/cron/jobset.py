@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from chronos_cli.dispatch.registry import Dispatchers
+from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.jobs.model import Job
 
 

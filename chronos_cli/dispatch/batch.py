@@ -7,10 +7,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.notices import notices_of
 from chronos_cli.dispatch.outcome import Outcome, Status
-from chronos_cli.dispatch.registry import Dispatchers
 from chronos_cli.dispatch.runner import Runner, ended
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from chronos_cli.dispatch.templates import Context, render
 from chronos_cli.errors import RejectedError
-from chronos_cli.jobs.cloudevents import CloudEvents, Mode, event_settings
+from chronos_cli.jobs.cloudevents import CloudEvents, Mode
 from chronos_cli.jobs.model import Target
 from chronos_cli.problems import format_path
 
@@ -94,14 +94,13 @@ def event_of(
     template fails, or brings in what CloudEvents does not allow.
     """
     execution = context.execution
-    wanted = event_settings(execution.job.spec.cloudevents)
-    if wanted is None:
+    job = execution.job
+    if job.event is None:
         return None
-    settings: CloudEvents = render(wanted, context)
+    settings: CloudEvents = render(job.event, context)
     for flaw in settings.flaws():
         where = format_path(("cloudevents", *flaw.path))
         raise RejectedError(f"after rendering: {where}: {flaw.message}", code="TEMPLATE")
-    job = execution.job
     attributes = {
         "specversion": "1.0",
         "id": execution.id,
@@ -115,7 +114,8 @@ def event_of(
     }
     if (key := target.partition_key(job.id)) is not None:
         attributes["partitionkey"] = key
-    return Event(settings.mode or target.event_mode, attributes, data)
+    assert settings.mode is not None  # filled in when the job was loaded
+    return Event(settings.mode, attributes, data)
 
 
 def _media_type(content_type: str) -> str:

@@ -1,8 +1,9 @@
 """One attempt's message, complete: what a protocol is handed to send."""
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from msgspec import Struct
 
 from chronos_cli.dispatch.cloudevents import STRUCTURED_TYPE, Event, event_of
 from chronos_cli.dispatch.execution import Execution
@@ -17,9 +18,10 @@ JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 
+T_co = TypeVar("T_co", bound=Target, covariant=True)
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+
+class Delivery(Struct, Generic[T_co], frozen=True, kw_only=True):
     """What is sent in one attempt.
 
     `target` is rendered. `payload` is the message as data (bytes for a file), `body` the same
@@ -33,7 +35,7 @@ class Delivery:
 
     execution: Execution
     attempt: int
-    target: Target
+    target: T_co
     payload: Any
     body: bytes
     content_type: str
@@ -49,7 +51,7 @@ class Delivery:
         return self.event.described()
 
 
-def prepare(execution: Execution, attempt: int, timeout: float | None = None) -> Delivery:
+def prepare(execution: Execution, attempt: int, timeout: float | None = None) -> Delivery[Target]:
     """Render and encode one attempt's message; raises RejectedError when a template fails.
 
     `timeout` is the attempt's limit when less is left than the job allows.

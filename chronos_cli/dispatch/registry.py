@@ -1,17 +1,16 @@
 """The protocols that are installed, found by the entry-point group `chronos.dispatchers`.
 
-An entry point's name is the key of the target block in a job file; its object is a
-`Dispatcher`. The built-in protocols are registered in the same way as a stranger's.
+An entry point's name is the key of the target block in a job file; its object is a `Plugin`. The
+built-in protocols are registered in the same way as a stranger's.
 """
 
 from collections.abc import Mapping
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
-from typing import Any, cast
 
-from chronos_cli.dispatch.dispatcher import Dispatcher
-from chronos_cli.jobs.model import Settings
+from chronos_cli.dispatch.plugin import Plugin
+from chronos_cli.jobs.model import Settings, Target
 
 GROUP = "chronos.dispatchers"
 
@@ -20,7 +19,7 @@ class Registry:
     """Looks up protocols by the key of their target block; each is imported when asked for."""
 
     def __init__(self) -> None:
-        self._loaded: dict[str, type[Dispatcher]] = {}
+        self._loaded: dict[str, Plugin[Target, Settings]] = {}
 
     @cached_property
     def _entries(self) -> dict[str, EntryPoint]:
@@ -40,8 +39,8 @@ class Registry:
 
         `further` are modules that a target needs besides, and the extras that bring them.
         """
-        kind = self.kind(key)
-        needed = dict.fromkeys(kind.client_modules, kind.extra) | dict(further or {})
+        plugin = self.kind(key)
+        needed = dict.fromkeys(plugin.client_modules, plugin.extra) | dict(further or {})
         absent = [name for name in needed if find_spec(name) is None]
         if not absent:
             return None
@@ -51,34 +50,36 @@ class Registry:
         wanted = f"{package}[{extra}]" if extra else package
         return f"'{absent[0]}' is not installed; run: pip install '{wanted}'"
 
-    def kind(self, key: str) -> type[Dispatcher]:
+    def kind(self, key: str) -> Plugin[Target, Settings]:
         """Return the protocol behind a key; ImportError, with a message, if it is broken."""
         if key not in self._loaded:
-            entry = self._entries[key]
-            try:
-                self._loaded[key] = cast("type[Dispatcher]", entry.load())
-            except Exception as error:  # a stranger's module may fail in any way at import
-                raise ImportError(f"the plug-in for '{key}' cannot be loaded: {error}") from error
+            self._loaded[key] = _load(key, self._entries[key])
         return self._loaded[key]
 
 
-class Dispatchers:
-    """The dispatchers of one process, made when they are first needed and closed together."""
+def _load(key: str, entry: EntryPoint) -> Plugin[Target, Settings]:
+    """Import a plug-in. One that fails in whatever way must break no other job."""
+    try:
+        found = entry.load()
+    except (Exception, SystemExit) as error:
+        reason = str(error) if isinstance(error, Exception) else f"it exits with {error}"
+        raise ImportError(f"the plug-in for '{key}' cannot be loaded: {reason}") from error
+    if flaw := _flaw(key, found):
+        raise ImportError(f"the plug-in for '{key}' cannot be loaded: {flaw}")
+    assert isinstance(found, Plugin)
+    return found
 
-    def __init__(self, registry: Registry, settings: dict[str, Settings]) -> None:
-        self._registry = registry
-        self._settings = settings
-        self._made: dict[str, Dispatcher] = {}
 
-    def get(self, key: str) -> Dispatcher:
-        """Return the dispatcher of a target block's key."""
-        if key not in self._made:
-            kind: Any = self._registry.kind(key)
-            self._made[key] = kind(self._settings.get(kind.protocol) or kind.Settings())
-        return self._made[key]
-
-    async def close(self) -> None:
-        """Close every dispatcher that was made."""
-        for dispatcher in self._made.values():
-            await dispatcher.close()
-        self._made.clear()
+def _flaw(key: str, found: object) -> str | None:
+    """Return what keeps an object from being the plug-in of a key."""
+    if not isinstance(found, Plugin):
+        return f"{found!r:.100} is not a chronos_cli.dispatch.plugin.Plugin"
+    if found.key != key:
+        return f"its key is '{found.key}'"
+    for name, base in (("target", Target), ("settings", Settings)):
+        struct = getattr(found, name)
+        if not (isinstance(struct, type) and issubclass(struct, base)):
+            return f"its {name} is not a {base.__name__}"
+    if not callable(found.dispatcher):
+        return "its dispatcher cannot be called"
+    return None

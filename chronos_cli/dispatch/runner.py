@@ -8,10 +8,10 @@ from typing import Any
 
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch.delivery import prepare
-from chronos_cli.dispatch.dispatcher import Dispatcher, Receipt
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import LimitError, within
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.plugin import Dispatcher, Receipt
 from chronos_cli.dispatch.retry import is_retryable, wait_after
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.jobs.model import Target
@@ -37,7 +37,7 @@ class Runner:
     async def run(
         self,
         execution: Execution,
-        dispatcher: Dispatcher,
+        dispatcher: Dispatcher[Target],
         on_attempt: Callable[[Attempt], None] | None = None,
     ) -> Outcome:
         """Dispatch until there is an outcome. Cancelling it gives the outcome `interrupted`.
@@ -83,7 +83,7 @@ class _Run:
         self,
         runner: Runner,
         execution: Execution,
-        dispatcher: Dispatcher,
+        dispatcher: Dispatcher[Target],
         on_attempt: Callable[[Attempt], None] | None,
     ) -> None:
         self._on_attempt = on_attempt

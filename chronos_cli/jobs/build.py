@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import UNSET, structs
 
-from chronos_cli.jobs.cloudevents import event_settings
+from chronos_cli.jobs.cloudevents import CloudEvents, event_settings
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.document import Mapping, Node, Scalar, is_null
 from chronos_cli.jobs.merge import merged, overlaid
@@ -91,9 +91,10 @@ class JobBuilder:
         kind = self._kind(key, node, path) if key else None
         target: Any = self._target(node, key, kind, path) if key and kind else INVALID
         payload = self._payload(node, spec, path)
+        event = None
         if not isinstance(spec, Invalid):
             self._reader.flaws(node, path, spec.retry_policy.flaws())
-            self._check_event(node, spec, key, target, path)
+            event = self._event(node, spec, key, kind, target, path)
         if isinstance(spec, Invalid) or isinstance(target, Invalid):
             return None
         if not payload.is_metadata and (body := target.body_key()):
@@ -110,21 +111,37 @@ class JobBuilder:
             target=target,
             payload=payload,
             position=node.position,
+            event=event,
         )
 
-    def _check_event(
-        self, node: Mapping, spec: JobSpec, key: str | None, target: Any, path: Path
-    ) -> None:
-        """Record what is wrong with the job's CloudEvent, also as this target would send it."""
-        event = None if isinstance(spec.cloudevents, Template) else event_settings(spec.cloudevents)
-        if event is None:
-            return
+    def _event(  # noqa: PLR0913, PLR0917 - a job's parts, as far as they could be read
+        self,
+        node: Mapping,
+        spec: JobSpec,
+        key: str | None,
+        kind: TargetKind | None,
+        target: Any,
+        path: Path,
+    ) -> CloudEvents | None:
+        """Return the CloudEvent that the job sends; records what is wrong with it."""
+        if spec.cloudevents is None or isinstance(spec.cloudevents, Template):
+            return None
+        event = event_settings(spec.cloudevents)
         entry = node.entries.get("cloudevents")
         where = entry.value if entry else node
         self._reader.flaws(where, (*path, "cloudevents"), event.flaws())
-        if isinstance(target, Target) and key is not None:
-            flaws = target.event_flaws(event.mode or target.event_mode, event.extensions)
+        if key is None or kind is None:
+            return None
+        mode = event.mode or next(iter(kind.event_modes), "structured")
+        if mode not in kind.event_modes:
+            message = f"'{key}' cannot carry a CloudEvent in the mode {mode}"
+            known = " or ".join(kind.event_modes)
+            hint = f"write 'cloudevents: {known}'" if known else "remove 'cloudevents'"
+            self._reader.fail(where, (*path, "cloudevents"), message, hint)
+        elif isinstance(target, Target):
+            flaws = target.event_flaws(mode, event.extensions)
             self._reader.flaws(node.entries[key].value, (*path, key), flaws)
+        return structs.replace(event, mode=mode)
 
     def _target_key(self, node: Mapping, path: Path) -> str | None:
         present = [key for key in node.entries if key in self._keys]
@@ -140,7 +157,7 @@ class JobBuilder:
             self._reader.fail(node, path, f"{what} has no target", f"add one of: {known}")
         return None
 
-    def _kind(self, key: str, node: Mapping, path: Path) -> type[TargetKind] | None:
+    def _kind(self, key: str, node: Mapping, path: Path) -> TargetKind | None:
         try:
             return self._kinds.kind(key)
         except ImportError as error:
@@ -175,12 +192,12 @@ class JobBuilder:
         """Return the target keys that are no mistake here; all of them when there is none."""
         return [key for key in self._keys if key in node.entries] or self._keys
 
-    def _target(self, node: Mapping, key: str, kind: type[TargetKind], path: Path) -> Any:
+    def _target(self, node: Mapping, key: str, kind: TargetKind, path: Path) -> Any:
         block = node.entries[key].value
         if dispatcher := self._config.dispatchers.get(kind.protocol):
             block = merged(dispatcher.target_defaults, block)
         self._texts.met_unknown = False
-        target = self._texts.struct(block, kind.Target, (*path, key))
+        target = self._texts.struct(block, kind.target, (*path, key))
         if isinstance(target, Target) and not self._texts.met_unknown:
             self._texts.flaws(block, (*path, key), target.flaws())
         return target

@@ -65,11 +65,9 @@ class CloudEvents(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
             yield from _extension_flaws(name, text)
 
 
-def event_settings(value: Mode | CloudEvents | None) -> CloudEvents | None:
-    """Return the settings that a job's key stands for; None when it sends plain messages."""
-    if value is None or isinstance(value, CloudEvents):
-        return value
-    return CloudEvents(mode=value)
+def event_settings(value: Mode | CloudEvents) -> CloudEvents:
+    """Return the settings that a job's key stands for."""
+    return value if isinstance(value, CloudEvents) else CloudEvents(mode=value)
 
 
 def header_flaws(names: Iterable[str], mode: Mode, prefix: str) -> Iterator[Flaw]:

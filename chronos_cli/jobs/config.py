@@ -150,17 +150,15 @@ class _Reading:
                 found[protocol] = self._dispatcher(entry.value, kind, (*path, protocol))
         return found
 
-    def _dispatcher(
-        self, node: Mapping, kind: type[TargetKind], path: ProblemPath
-    ) -> DispatcherConfig:
-        settings_keys = set(kind.Settings.__struct_fields__)
+    def _dispatcher(self, node: Mapping, kind: TargetKind, path: ProblemPath) -> DispatcherConfig:
+        settings_keys = set(kind.settings.__struct_fields__)
         target_node = without(node, settings_keys | _JOB_KEYS)
-        settings: Any = self._reader.struct(only(node, settings_keys), kind.Settings, path)
+        settings: Any = self._reader.struct(only(node, settings_keys), kind.settings, path)
         self._reader.struct(only(node, _JOB_KEYS), DispatcherCommon, path)
         known = settings_keys | _JOB_KEYS
-        self._target_reader.partial(target_node, kind.Target, path, ignore=sorted(known))
+        self._target_reader.partial(target_node, kind.target, path, ignore=sorted(known))
         return DispatcherConfig(
-            settings=kind.Settings() if settings is INVALID else settings,
+            settings=kind.settings() if settings is INVALID else settings,
             job_defaults=only(node, _JOB_KEYS),
             target_defaults=target_node,
         )

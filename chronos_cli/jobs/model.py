@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct
 
@@ -132,11 +132,8 @@ class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=Tru
 class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The base of a protocol's target block: its fields are the block's keys.
 
-    It must import without the protocol's client library. `event_mode` is how it carries a
-    CloudEvent unless the job says how.
+    It must import without the protocol's client library.
     """
-
-    event_mode: ClassVar[Mode] = "binary"
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what types cannot say: checked when the file is loaded and after rendering."""
@@ -174,9 +171,25 @@ class Settings(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 class TargetKind(Protocol):
     """What the loader must know of a protocol."""
 
-    protocol: ClassVar[str]
-    Target: ClassVar[type[Target]]
-    Settings: ClassVar[type[Settings]]
+    @property
+    def protocol(self) -> str:
+        """Its name in reports and in chronos.yaml."""
+        ...
+
+    @property
+    def target(self) -> type[Target]:
+        """The struct of its target block."""
+        ...
+
+    @property
+    def settings(self) -> type[Settings]:
+        """The struct of its settings in chronos.yaml."""
+        ...
+
+    @property
+    def event_modes(self) -> tuple[Mode, ...]:
+        """How it can carry a CloudEvent, the default first."""
+        ...
 
 
 class TargetKinds(Protocol):
@@ -186,17 +199,17 @@ class TargetKinds(Protocol):
         """Return every known key."""
         ...
 
-    def kind(self, key: str) -> type[TargetKind]:
+    def kind(self, key: str) -> TargetKind:
         """Return what stands behind a key; ImportError if it is broken."""
         ...
 
 
-def loadable(kinds: TargetKinds) -> dict[str, type[TargetKind]]:
+def loadable(kinds: TargetKinds) -> dict[str, TargetKind]:
     """Return the protocols whose code can be imported, by the key of their target block.
 
     A broken one is told of where a job uses it.
     """
-    found: dict[str, type[TargetKind]] = {}
+    found: dict[str, TargetKind] = {}
     for key in kinds.target_keys():
         try:
             found[key] = kinds.kind(key)
@@ -224,6 +237,7 @@ class Job:
     """One job, checked and complete.
 
     `key` is the target block's key (`webhook`), `protocol` what it stands for (`http`).
+    `event` is the CloudEvent that the message is, with its mode; None for a plain message.
     `notices` are sent once it has ended: by `on_failure`, `on_success` or `on_recovery`.
     """
 
@@ -234,6 +248,7 @@ class Job:
     target: Target
     payload: Payload
     position: Position
+    event: CloudEvents | None = None
     notices: "dict[str, Job]" = field(default_factory=dict)
 
     @property

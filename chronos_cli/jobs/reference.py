@@ -39,9 +39,9 @@ def reference(kinds: TargetKinds) -> str:
 
 def _protocol_sections(kinds: TargetKinds) -> Iterator[tuple[str, type[Struct]]]:
     for key, kind in loadable(kinds).items():
-        yield f"`{key}`", kind.Target
-        if kind.Settings is not Settings and kind.Settings.__struct_fields__:
-            yield f"`dispatcher.{kind.protocol}` in chronos.yaml, beside these", kind.Settings
+        yield f"`{key}`", kind.target
+        if kind.settings is not Settings and kind.settings.__struct_fields__:
+            yield f"`dispatcher.{kind.protocol}` in chronos.yaml, beside these", kind.settings
 
 
 def _section(title: str, cls: type[Struct]) -> str:

@@ -30,7 +30,10 @@ _BOUNDS = {
 def job_schema(kinds: TargetKinds) -> dict[str, Any]:
     """Return the schema of a job file, with the target blocks of all installed protocols."""
     schema = _Schema()
-    targets = {key: schema.struct(kind.Target) for key, kind in loadable(kinds).items()}
+    targets = {}
+    for key, kind in loadable(kinds).items():
+        schema.protocol = kind.protocol
+        targets[key] = schema.struct(kind.target)
     notice = _with_one_target(schema.inline(DispatchSpec), targets)
     job = schema.inline(JobSpec)
     job["properties"] |= {name: {"$ref": "#/$defs/Notice"} for name in NOTICES}
@@ -71,7 +74,8 @@ def config_schema(kinds: TargetKinds) -> dict[str, Any]:
     dispatchers = {}
     for kind in loadable(kinds).values():
         block: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
-        for struct in (kind.Target, kind.Settings, DispatcherCommon):
+        schema.protocol = kind.protocol
+        for struct in (kind.target, kind.settings, DispatcherCommon):
             block["properties"] |= schema.inline(struct)["properties"]
         dispatchers[kind.protocol] = block
     return {
@@ -95,7 +99,7 @@ def _any_target(schema: "_Schema", kinds: TargetKinds) -> dict[str, Any]:
     """Return the target blocks as they may stand where others complete them."""
     blocks = {}
     for key, kind in loadable(kinds).items():
-        block = schema.inline(kind.Target)
+        block = schema.inline(kind.target)
         block.pop("required", None)
         blocks[key] = block
     return blocks
@@ -110,9 +114,13 @@ def _with_one_target(base: dict[str, Any], targets: dict[str, Any]) -> dict[str,
 
 
 class _Schema:
-    """Builds schemas of types; structs become definitions that are referred to."""
+    """Builds schemas of types; structs become definitions that are referred to.
+
+    `protocol` is the one whose structs come now.
+    """
 
     def __init__(self) -> None:
+        self.protocol = ""
         self.definitions: dict[str, Any] = {}
         self._names: dict[type[Struct], str] = {}
 
@@ -123,7 +131,7 @@ class _Schema:
             # Two protocols may each have an Expect.
             name = cls.__name__
             if name in self.definitions:
-                name = f"{cls.__module__.rpartition('.')[2]}.{name}"
+                name = f"{self.protocol}.{name}"
             self._names[cls] = name
             self.definitions[name] = {}  # so that a struct may hold itself
             self.definitions[name] = self.inline(cls)

@@ -12,7 +12,7 @@ from chronos_cli.jobs.read import type_info
 _SHOWN_JOB_KEYS = ("schedule", "timezone", "timeout", "deadline", "payload")
 
 
-def starter(key: str, kind: type[TargetKind], name: str) -> str:
+def starter(key: str, kind: TargetKind, name: str) -> str:
     """Return the text of a job over a protocol: what is required filled in, the rest commented.
 
     What is filled in are the examples of the struct's own descriptions.
@@ -28,12 +28,12 @@ def starter(key: str, kind: type[TargetKind], name: str) -> str:
             lines.append(f"# {_described(field)}")
             lines.append(f"# {field.encode_name}: {_example(field)}")
     lines += ["", f"{key}:"]
-    for field in type_info(kind.Target).fields:
+    for field in type_info(kind.target).fields:
         if _is_filled_in(field):
             lines.append(f"  {field.encode_name}: {_example(field)}  # {_described(field)}")
     lines += [
         f"  # {field.encode_name}: {_example(field)}  # {_described(field)}"
-        for field in type_info(kind.Target).fields
+        for field in type_info(kind.target).fields
         if not _is_filled_in(field)
     ]
     return "\n".join(lines) + "\n"

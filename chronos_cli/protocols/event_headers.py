@@ -6,11 +6,12 @@ A structured event, or none, has no such headers; the package is not even import
 from typing import TypeVar
 
 from chronos_cli.dispatch.delivery import Delivery
+from chronos_cli.jobs.model import Target
 
 V = TypeVar("V")
 
 
-def http_event_headers(delivery: Delivery) -> dict[str, str]:
+def http_event_headers(delivery: Delivery[Target]) -> dict[str, str]:
     """Return `ce-*`, percent-encoded (HTTP binding 3.1.3); the content type is not among them."""
     event = delivery.header_event()
     if event is None:
@@ -20,7 +21,7 @@ def http_event_headers(delivery: Delivery) -> dict[str, str]:
     return _attributes(to_binary_event(event).headers)
 
 
-def kafka_event_headers(delivery: Delivery) -> dict[str, bytes]:
+def kafka_event_headers(delivery: Delivery[Target]) -> dict[str, bytes]:
     """Return `ce_*` (Kafka binding 3.2.3); the content type is not among them."""
     event = delivery.header_event()
     if event is None:
@@ -30,7 +31,7 @@ def kafka_event_headers(delivery: Delivery) -> dict[str, bytes]:
     return _attributes(to_binary_event(event).headers)
 
 
-def amqp_event_headers(delivery: Delivery, prefix: str) -> dict[str, str]:
+def amqp_event_headers(delivery: Delivery[Target], prefix: str) -> dict[str, str]:
     """Return the attributes under a prefix, all as text, as AMQP 0.9.1 carries them.
 
     The package's AMQP binding is that of AMQP 1.0: it writes the time as a number, which there,

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chronos_cli.dispatch.dispatcher import Preview
 from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.plugin import Preview
 from chronos_cli.report.text import printable
 
 _LONGEST_BODY = 64 * 1024

@@ -7,9 +7,9 @@ import pytest
 from tests.support import ROOT, chronos, write
 
 PLUGIN = """
-from typing import Annotated, ClassVar
+from typing import Annotated
 from msgspec import Meta
-from chronos_cli.dispatch.dispatcher import Preview, Receipt
+from chronos_cli.dispatch.plugin import Plugin, Preview, Receipt
 from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.problems import Flaw
@@ -32,12 +32,6 @@ class PigeonSettings(Settings, kw_only=True, frozen=True):
 
 
 class PigeonDispatcher:
-    protocol: ClassVar[str] = "pigeon"
-    Target: ClassVar[type] = Pigeon
-    Settings: ClassVar[type] = PigeonSettings
-    client_modules: ClassVar[tuple[str, ...]] = CLIENTS
-    extra: ClassVar[str | None] = "grain"
-
     def __init__(self, settings):
         self.settings = settings
 
@@ -52,6 +46,17 @@ class PigeonDispatcher:
 
     async def close(self):
         pass
+
+
+plugin = Plugin(
+    key="loft",
+    protocol="pigeon",
+    target=Pigeon,
+    settings=PigeonSettings,
+    dispatcher=PigeonDispatcher,
+    client_modules=CLIENTS,
+    extra="grain",
+)
 """
 
 
@@ -61,9 +66,7 @@ def install(folder: Path, clients: str = "()", code: str = PLUGIN) -> dict[str, 
     info = folder / "pigeon_post-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon-post\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(
-        "[chronos.dispatchers]\nloft = pigeon_chronos:PigeonDispatcher\n"
-    )
+    (info / "entry_points.txt").write_text("[chronos.dispatchers]\nloft = pigeon_chronos:plugin\n")
     return {"PYTHONPATH": f"{folder}:{ROOT}"}
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import structs
 
@@ -17,10 +17,11 @@ from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.ledger import Ledger
 from chronos_cli.cron.loop import Loop
 from chronos_cli.dispatch.delivery import Delivery
-from chronos_cli.dispatch.dispatcher import Preview, Receipt
-from chronos_cli.dispatch.registry import Dispatchers, Registry
+from chronos_cli.dispatch.dispatchers import Dispatchers
+from chronos_cli.dispatch.plugin import Preview, Receipt
+from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import RejectedError
-from chronos_cli.jobs.model import Job, JobSpec, Payload, Settings, Target
+from chronos_cli.jobs.model import Job, JobSpec, Payload, Target
 from chronos_cli.problems import Position
 from chronos_cli.redact import Redactor
 from chronos_cli.state.store import Store
@@ -105,18 +106,12 @@ class Sent:
 class Nowhereness:
     """Keeps what is sent."""
 
-    protocol: ClassVar[str] = "nowhere"
-    Target: ClassVar[type[Target]] = Nowhere
-    Settings: ClassVar[type[Settings]] = Settings
-    client_modules: ClassVar[tuple[str, ...]] = ()
-    extra: ClassVar[str | None] = None
-
     def __init__(self, clock: FakeClock, sent: list[Sent]) -> None:
         self.clock = clock
         self.sent = sent
         self.closed = False
 
-    async def send(self, delivery: Delivery) -> Receipt:
+    async def send(self, delivery: Delivery[Target]) -> Receipt:
         execution, target = delivery.execution, delivery.target
         assert isinstance(target, Nowhere)
         assert not self.closed
@@ -137,7 +132,7 @@ class Nowhereness:
             raise RejectedError(target.fails)
         return Receipt()
 
-    async def preview(self, delivery: Delivery) -> Preview:
+    async def preview(self, delivery: Delivery[Target]) -> Preview:
         raise NotImplementedError
 
     async def close(self) -> None:
@@ -147,13 +142,7 @@ class Nowhereness:
 class OneDispatcher(Dispatchers):
     def __init__(self, one: Nowhereness) -> None:
         super().__init__(Registry(), {})
-        self.one = one
-
-    def get(self, key: str) -> Nowhereness:
-        return self.one
-
-    async def close(self) -> None:
-        await self.one.close()
+        self._open["nowhere"] = one
 
 
 def job(
@@ -187,7 +176,7 @@ def job(
         made_job.target,
         Payload(),
         where,
-        {notice: made(Nowhere()) for notice in notices},
+        notices={notice: made(Nowhere()) for notice in notices},
     )
 
 

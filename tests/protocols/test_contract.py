@@ -15,9 +15,9 @@ import pytest
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.delivery import Delivery
-from chronos_cli.dispatch.dispatcher import Receipt
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.outcome import Outcome, Status
+from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.dispatch.runner import Runner
 from chronos_cli.errors import UnreachableError
@@ -25,7 +25,7 @@ from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
-from chronos_cli.jobs.model import Job
+from chronos_cli.jobs.model import Job, Target
 from chronos_cli.redact import Redactor
 from tests.brokers.certificates import Certificates
 from tests.protocols.harness import Harness
@@ -169,9 +169,9 @@ class FailsFirst:
     """A dispatcher whose first attempt is lost before the real one is asked."""
 
     real: Any
-    lost: Delivery
+    lost: Delivery[Target]
 
-    async def send(self, delivery: Delivery) -> Receipt:
+    async def send(self, delivery: Delivery[Target]) -> Receipt:
         if delivery.attempt == 1:
             self.lost = delivery
             raise UnreachableError("lost on the way")
@@ -246,8 +246,8 @@ def open_sockets() -> int:
 
 
 async def dispatch(jobs: list[Job], *, lossy: FailsFirst | None = None) -> list[Outcome]:
-    kind: Any = Registry().kind(jobs[0].key)
-    real = kind(kind.Settings())
+    plugin = Registry().kind(jobs[0].key)
+    real = plugin.dispatcher(plugin.settings())
     dispatcher: Any = real
     if lossy is not None:
         lossy.real, dispatcher = real, lossy

@@ -9,28 +9,28 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from chronos_cli.dispatch.delivery import Delivery, prepare
-from chronos_cli.dispatch.dispatcher import Receipt
 from chronos_cli.dispatch.execution import Execution, new_id
+from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
-from chronos_cli.protocols.nats.dispatcher import NatsDispatcher, NatsSettings
-from chronos_cli.protocols.nats.target import Nats
+from chronos_cli.protocols.nats.dispatcher import NatsDispatcher
+from chronos_cli.protocols.nats.target import Nats, NatsSettings
 from tests.brokers.nats import LIMITED_USER, PASSWORD, SecuredNats
 from tests.brokers.process import free_ports
 from tests.protocols.nats_support import OwnServer, fresh
 from tests.servers.nats_wire import Wire, responder
 
 
-def delivery(target: dict[str, Any], body: bytes = b"body") -> Delivery:
+def delivery(target: dict[str, Any], body: bytes = b"body") -> Delivery[Nats]:
     spec = JobSpec(name="job")
     job = Job("job", spec, "nats", "nats", Nats(**target), Payload(raw=body), Position("job.yaml"))
-    return prepare(Execution(new_id(), job, datetime.now(UTC)), 1)
+    return cast("Delivery[Nats]", prepare(Execution(new_id(), job, datetime.now(UTC)), 1))
 
 
 @asynccontextmanager

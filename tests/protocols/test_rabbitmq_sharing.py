@@ -4,25 +4,28 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from chronos_cli.dispatch.delivery import Delivery, prepare
-from chronos_cli.dispatch.dispatcher import Receipt
 from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
-from chronos_cli.protocols.rabbitmq.dispatcher import Rabbitmq, RabbitmqDispatcher, RabbitmqSettings
+from chronos_cli.protocols.rabbitmq.dispatcher import RabbitmqDispatcher
+from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 from tests.protocols.harness_rabbitmq import RabbitNode, declare_queue, take_all
 from tests.servers.cutting_proxy import CuttingProxy
 
 
-def delivery(target: Rabbitmq, text: str = "x", timeout: float = 5.0) -> Delivery:
+def delivery(target: Rabbitmq, text: str = "x", timeout: float = 5.0) -> Delivery[Rabbitmq]:
     spec = JobSpec(name="job", timeout=timeout)
     job = Job("job", spec, "rabbitmq", "rabbitmq", target, Payload(text), Position("job.yaml"))
-    return prepare(Execution(str(uuid.uuid4()), job, datetime.now(UTC)), 1)
+    return cast(
+        "Delivery[Rabbitmq]", prepare(Execution(str(uuid.uuid4()), job, datetime.now(UTC)), 1)
+    )
 
 
 def with_dispatcher(work: Callable[[RabbitmqDispatcher], Awaitable[Any]]) -> Any:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chronos_cli.protocols.http.body import MultipartForm, multipart_body
-from chronos_cli.protocols.http.expect import Expect
+from chronos_cli.protocols.http.expect import HttpExpect
 from chronos_cli.protocols.http.jsonpath import find, parse_path
 from chronos_cli.protocols.http.request import Outgoing, refusal
 from chronos_cli.protocols.http.signing import github_signature, standard_signature
@@ -60,19 +60,19 @@ def test_paths_that_cannot_be_read(path: str) -> None:
 @pytest.mark.parametrize("expression", [r"(a+)+$", r"(a|aa)+$", r"(.*a){20}x"])
 def test_a_hostile_body_does_not_stop_the_program(expression: str) -> None:
     began = time.monotonic()
-    told = Expect(body=expression).unmet([], "a" * 60_000 + "!")
+    told = HttpExpect(body=expression).unmet([], "a" * 60_000 + "!")
     assert told is not None
     assert time.monotonic() - began < 2
 
 
 @pytest.mark.parametrize("body", ["[" * 60_000, "9" * 60_000, "{", ""])
 def test_a_body_that_json_chokes_on(body: str) -> None:
-    assert Expect(json={"$.a": 1}).unmet([], body) is not None
+    assert HttpExpect(json={"$.a": 1}).unmet([], body) is not None
 
 
 def test_many_stars_are_quick() -> None:
     began = time.monotonic()
-    assert Expect(header={"X": "a*" * 50 + "b"}).unmet([("x", "a" * 50_000)], "")
+    assert HttpExpect(header={"X": "a*" * 50 + "b"}).unmet([("x", "a" * 50_000)], "")
     assert time.monotonic() - began < 1
 
 

@@ -15,7 +15,7 @@ from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, Unre
 from chronos_cli.protocols.kafka import errors as kafka_errors
 from chronos_cli.protocols.kafka.dispatcher import configuration
 from chronos_cli.protocols.kafka.errors import translated, translated_exception
-from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget, Sasl
+from chronos_cli.protocols.kafka.target import KafkaSasl, KafkaSettings, KafkaTarget
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.receiver.kafka import MockKafka
 from tests.support import chronos
@@ -106,12 +106,15 @@ def test_words_of_an_error() -> None:
         ({"headers": {"": "9", "b\r": None}}, [("headers", ""), ("headers", "b\r")]),
         ({"tls": Tls(server_name="other")}, [("tls", "server_name")]),
         ({"tls": Tls(key="/k")}, [("tls", "key")]),
-        ({"sasl": Sasl(mechanism="PLAIN", username="u")}, [("sasl",)]),
+        ({"sasl": KafkaSasl(mechanism="PLAIN", username="u")}, [("sasl",)]),
         (
-            {"sasl": Sasl(mechanism="PLAIN", username="u", password="p", scope="s")},
+            {"sasl": KafkaSasl(mechanism="PLAIN", username="u", password="p", scope="s")},
             [("sasl", "scope")],
         ),
-        ({"sasl": Sasl(mechanism="OAUTHBEARER", client_id="i", client_secret="s")}, [("sasl",)]),
+        (
+            {"sasl": KafkaSasl(mechanism="OAUTHBEARER", client_id="i", client_secret="s")},
+            [("sasl",)],
+        ),
     ],
 )
 def test_flaws(changes: dict[str, Any], paths: list[tuple[str | int, ...]]) -> None:
@@ -133,7 +136,7 @@ def test_properties_that_cannot_be_set(name: str) -> None:
 
 
 def test_configuration() -> None:
-    login = Sasl(
+    login = KafkaSasl(
         mechanism="OAUTHBEARER",
         token_endpoint="https://login/token",
         client_id="i",

@@ -15,7 +15,7 @@ import pytest
 
 from chronos_cli.errors import DispatchError
 from chronos_cli.protocols.rabbitmq.address import parse_url
-from chronos_cli.protocols.rabbitmq.dispatcher import Rabbitmq
+from chronos_cli.protocols.rabbitmq.target import Rabbitmq
 from chronos_cli.protocols.resolver import resolve
 from tests.support import chronos
 
@@ -41,7 +41,7 @@ def test_every_exception_of_pika_has_a_meaning() -> None:
 
 def test_imports_without_pika() -> None:
     code = (
-        "import sys; sys.modules['pika'] = None; import chronos_cli.protocols.rabbitmq.dispatcher "
+        "import sys; sys.modules['pika'] = None; import chronos_cli.protocols.rabbitmq.target "
         "as r; "
         "assert not list(r.Rabbitmq(url='amqp://h/', queue='q').flaws())"
     )

@@ -5,18 +5,18 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
 from chronos_cli.dispatch.delivery import Delivery
-from chronos_cli.dispatch.dispatcher import Preview, Receipt
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Outcome, Status
+from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.dispatch.retry import backoff, is_retryable, wait_after
 from chronos_cli.dispatch.runner import Runner
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
-from chronos_cli.jobs.model import Job, JobSpec, Payload, RetryPolicy, Settings, Target
+from chronos_cli.jobs.model import Job, JobSpec, Payload, RetryPolicy, Target
 from chronos_cli.problems import Position
 from chronos_cli.protocols.http.response import retry_after
 
@@ -45,26 +45,20 @@ class Nowhere(Target, kw_only=True, frozen=True):
 class Scripted:
     """Fails as the script says, then succeeds; each attempt takes `took` seconds."""
 
-    protocol: ClassVar[str] = "scripted"
-    Target: ClassVar[type[Target]] = Nowhere
-    Settings: ClassVar[type[Settings]] = Settings
-    client_modules: ClassVar[tuple[str, ...]] = ()
-    extra: ClassVar[str | None] = None
-
     def __init__(self, script: list[DispatchError], clock: FakeClock, took: float = 0.0) -> None:
         self.script = script
         self.clock = clock
         self.took = took
-        self.deliveries: list[Delivery] = []
+        self.deliveries: list[Delivery[Target]] = []
 
-    async def send(self, delivery: Delivery) -> Receipt:
+    async def send(self, delivery: Delivery[Target]) -> Receipt:
         self.deliveries.append(delivery)
         self.clock.elapsed += self.took
         if self.script:
             raise self.script.pop(0)
         return Receipt(code="OK")
 
-    async def preview(self, delivery: Delivery) -> Preview:
+    async def preview(self, delivery: Delivery[Target]) -> Preview:
         raise NotImplementedError
 
     async def close(self) -> None:

@@ -8,10 +8,10 @@ status is rejected, and so is whatever TLS objects to.
 
 import asyncio
 import json
-from typing import Any, ClassVar
+from typing import Any
 
 from chronos_cli.dispatch.delivery import Delivery
-from chronos_cli.dispatch.dispatcher import Preview, Receipt
+from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError
 from chronos_cli.protocols.grpc.cloudevent import event_message
 from chronos_cli.protocols.grpc.errors import (
@@ -26,7 +26,6 @@ from chronos_cli.protocols.grpc.pool import Link, Links
 from chronos_cli.protocols.grpc.probe import permanent_cause
 from chronos_cli.protocols.grpc.schema import Method, from_files, from_reflection
 from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings, decoded_binary
-from chronos_cli.redact import MASK, bears_secret
 from chronos_cli.units import format_duration
 
 # Of the replies no more is kept for the report; it says that they were cut.
@@ -38,20 +37,13 @@ _Metadata = tuple[tuple[str, str | bytes], ...]
 class GrpcDispatcher:
     """Calls methods, keeping one channel for each server."""
 
-    protocol: ClassVar[str] = "grpc"
-    Target: ClassVar[type[Grpc]] = Grpc
-    Settings: ClassVar[type[GrpcSettings]] = GrpcSettings
-    # The second is the compiler of .proto files; it brings protobuf along.
-    client_modules: ClassVar[tuple[str, ...]] = ("grpc", "grpc_tools")
-    extra: ClassVar[str | None] = "grpc"
-
     def __init__(self, settings: GrpcSettings) -> None:
         self._settings = settings
         self._links = Links()
 
-    async def send(self, delivery: Delivery) -> Receipt:
+    async def send(self, delivery: Delivery[Grpc]) -> Receipt:
         """Call the method once; see `Dispatcher.send`."""
-        target = _grpc(delivery)
+        target = delivery.target
         async with self._links.borrowed(target) as link:
             call = _Call(link, delivery)
             try:
@@ -59,9 +51,9 @@ class GrpcDispatcher:
             except library_errors() as error:
                 raise await self._told(error, link, call) from error
 
-    async def preview(self, delivery: Delivery) -> Preview:
+    async def preview(self, delivery: Delivery[Grpc]) -> Preview:
         """Return the request as it would leave; see `Dispatcher.preview`."""
-        target = _grpc(delivery)
+        target = delivery.target
         async with self._links.borrowed(target) as link:
             call = _Call(link, delivery)
             try:
@@ -102,8 +94,8 @@ class GrpcDispatcher:
 class _Call:
     """One delivery on its way over one channel."""
 
-    def __init__(self, link: Link, delivery: Delivery) -> None:
-        self.target = _grpc(delivery)
+    def __init__(self, link: Link, delivery: Delivery[Grpc]) -> None:
+        self.target = delivery.target
         self.metadata = _metadata(delivery, self.target)
         self.method: Method | None = None
         self._link = link
@@ -213,12 +205,7 @@ class _Call:
             raise RejectedError(message, code="RESOURCE_EXHAUSTED")
 
 
-def _grpc(delivery: Delivery) -> Grpc:
-    assert isinstance(delivery.target, Grpc)
-    return delivery.target
-
-
-def _metadata(delivery: Delivery, target: Grpc) -> _Metadata:
+def _metadata(delivery: Delivery[Grpc], target: Grpc) -> _Metadata:
     """Return our own metadata and the job's, as they go on the wire."""
     pairs: list[tuple[str, str | bytes]] = [
         (name.lower(), value) for name, value in delivery.metadata.items()
@@ -232,8 +219,6 @@ def _metadata(delivery: Delivery, target: Grpc) -> _Metadata:
 
 
 def _shown(key: str, value: str | bytes) -> tuple[str, str]:
-    if bears_secret(key):
-        return key, MASK
     if isinstance(value, bytes):
         from base64 import b64encode
 

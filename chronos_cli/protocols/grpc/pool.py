@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli import __version__
-from chronos_cli.protocols.grpc.target import Grpc, Keepalive
+from chronos_cli.protocols.grpc.target import Grpc, GrpcKeepalive
 from chronos_cli.protocols.tls import Tls, make_context
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from chronos_cli.protocols.grpc.schema import Method
 
 # What makes two targets share a channel.
-LinkKey = tuple[str, Tls | None, str | None, int, Keepalive | None]
+LinkKey = tuple[str, Tls | None, str | None, int, GrpcKeepalive | None]
 
 
 class Link:

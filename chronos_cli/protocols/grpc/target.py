@@ -66,7 +66,7 @@ class ProtoSource(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
     ] = ()
 
 
-class Keepalive(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class GrpcKeepalive(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """Pings on a connection that is kept open."""
 
     time: Annotated[PositiveDuration, Meta(description="Ping after this long without traffic")]
@@ -117,7 +117,7 @@ class Grpc(Target, kw_only=True, frozen=True):
     compression: Annotated[
         Literal["none", "gzip", "deflate"], Meta(description="Compression of the request")
     ] = "none"
-    keepalive: Keepalive | None = None
+    keepalive: GrpcKeepalive | None = None
     max_replies: Annotated[
         int, Meta(ge=1, le=10_000, description="Replies of a stream that the receipt keeps")
     ] = 100

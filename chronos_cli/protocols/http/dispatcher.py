@@ -6,11 +6,11 @@ rejected. Redirects are answers, unless the job says that they are to be followe
 """
 
 import sys
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.delivery import Delivery
-from chronos_cli.dispatch.dispatcher import Preview, Receipt
+from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError
 from chronos_cli.protocols.http.challenge import Session, session
 from chronos_cli.protocols.http.errors import translated
@@ -21,7 +21,7 @@ from chronos_cli.protocols.http.response import Answer, judged, read, unmet_expe
 from chronos_cli.protocols.http.syntax import origin
 from chronos_cli.protocols.http.target import HttpSettings, Webhook
 from chronos_cli.protocols.network import from_cause
-from chronos_cli.redact import MASK, Redactor, bears_secret, excerpt
+from chronos_cli.redact import MASK, Redactor, excerpt
 
 _MOST_SECRETS = 1000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -34,12 +34,6 @@ sys.modules.setdefault("httpx._main", cast("Any", None))
 class HttpDispatcher:
     """Sends deliveries over HTTP, keeping connections and tokens between them."""
 
-    protocol: ClassVar[str] = "http"
-    Target: ClassVar[type[Webhook]] = Webhook
-    Settings: ClassVar[type[HttpSettings]] = HttpSettings
-    client_modules: ClassVar[tuple[str, ...]] = ("httpx",)
-    extra: ClassVar[str | None] = None
-
     def __init__(self, settings: HttpSettings) -> None:
         self._clock = SystemClock()
         self._connections = Connections(settings.max_idle_conns)
@@ -48,17 +42,17 @@ class HttpDispatcher:
         self._secrets: dict[str, None] = {}
         self._tokens = Tokens(self._connections, self._clock, self._learn)
 
-    async def send(self, delivery: Delivery) -> Receipt:
+    async def send(self, delivery: Delivery[Webhook]) -> Receipt:
         """Send one request; see `Dispatcher.send`."""
         try:
-            return await self._sent(delivery, _webhook(delivery))
+            return await self._sent(delivery, delivery.target)
         except DispatchError as error:
             error.message = self._redactor.text(error.message)
             raise
 
-    async def preview(self, delivery: Delivery) -> Preview:
+    async def preview(self, delivery: Delivery[Webhook]) -> Preview:
         """Return the request as it would leave; see `Dispatcher.preview`."""
-        webhook = _webhook(delivery)
+        webhook = delivery.target
         sent = self._outgoing(delivery, webhook)
         if webhook.auth is not None and (webhook.auth.oauth2 or webhook.auth.digest):
             sent = sent.with_private("Authorization", MASK)
@@ -68,10 +62,11 @@ class HttpDispatcher:
                 f"{request.method} {request.url.raw_path.decode('ascii')} HTTP/1.1"
             ),
             headers=[
-                (name.decode(), _shown(name.decode(), self._redactor.text(value.decode()), sent))
+                (name.decode(), self._redactor.text(value.decode()))
                 for name, value in request.headers.raw
             ],
             body=self._redactor.text(sent.body.shown.decode(errors="replace")) if sent.body else "",
+            secret_headers=frozenset(sent.hidden),
         )
 
     async def close(self) -> None:
@@ -79,7 +74,7 @@ class HttpDispatcher:
         await self._tokens.close()
         await self._connections.close()
 
-    async def _sent(self, delivery: Delivery, webhook: Webhook) -> Receipt:
+    async def _sent(self, delivery: Delivery[Webhook], webhook: Webhook) -> Receipt:
         began = session(webhook, self._tokens)
         request = await began.begin(self._outgoing(delivery, webhook))
         login: Session | None = began
@@ -134,7 +129,7 @@ class HttpDispatcher:
                 self._redactor.add(known)
         self._redactor.add(secret)
 
-    def _outgoing(self, delivery: Delivery, webhook: Webhook) -> Outgoing:
+    def _outgoing(self, delivery: Delivery[Webhook], webhook: Webhook) -> Outgoing:
         request = outgoing(delivery, webhook, self._clock.now())
         for secret in request.secrets:
             self._learn(secret)
@@ -162,12 +157,3 @@ def _with_hops(error: DispatchError, hops: list[str]) -> DispatchError:
     if hops:
         error.receipt["redirects"] = hops
     return error
-
-
-def _webhook(delivery: Delivery) -> Webhook:
-    assert isinstance(delivery.target, Webhook)
-    return delivery.target
-
-
-def _shown(name: str, value: str, request: Outgoing) -> str:
-    return MASK if name.lower() in request.hidden or bears_secret(name) else value

@@ -18,7 +18,7 @@ _STATUS = re.compile(r"([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?", re.IGNORECASE)
 _SEARCH_LIMIT = 0.25
 
 
-class Expect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class HttpExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What the response must be for the dispatch to have succeeded."""
 
     status: Annotated[

@@ -115,7 +115,7 @@ def refusal(webhook: Webhook, request: Outgoing, location: str, hops: int) -> st
     return None
 
 
-def outgoing(delivery: Delivery, webhook: Webhook, now: datetime) -> Outgoing:
+def outgoing(delivery: Delivery[Webhook], webhook: Webhook, now: datetime) -> Outgoing:
     """Return the request of an attempt, without what the far side must be asked for first.
 
     Raises RejectedError when a file of secrets or of the form cannot be used.
@@ -144,7 +144,7 @@ def outgoing(delivery: Delivery, webhook: Webhook, now: datetime) -> Outgoing:
     )
 
 
-def _body(delivery: Delivery, webhook: Webhook, method: str) -> Body | None:
+def _body(delivery: Delivery[Webhook], webhook: Webhook, method: str) -> Body | None:
     if webhook.form is not None:
         body = form_body(webhook.form)
     elif webhook.multipart is not None:
@@ -157,7 +157,11 @@ def _body(delivery: Delivery, webhook: Webhook, method: str) -> Body | None:
 
 
 def _headers(
-    delivery: Delivery, webhook: Webhook, method: str, body: Body | None, found: Credentials
+    delivery: Delivery[Webhook],
+    webhook: Webhook,
+    method: str,
+    body: Body | None,
+    found: Credentials,
 ) -> Headers:
     """Return the job's own headers after ours; a header that the job sets replaces our default."""
     defaults = {"User-Agent": f"chronos/{__version__}", "Accept": "*/*"}

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.dispatch.dispatcher import Receipt
+from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
-from chronos_cli.protocols.http.expect import Expect
+from chronos_cli.protocols.http.expect import HttpExpect
 from chronos_cli.redact import excerpt
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ async def read(response: "httpx.Response") -> Answer:
     )
 
 
-async def unmet_expectation(expect: Expect, answer: Answer) -> str | None:
+async def unmet_expectation(expect: HttpExpect, answer: Answer) -> str | None:
     """Return which expectation beside the status an answer does not meet, in words."""
     if expect.body is None:
         return expect.unmet(answer.headers, answer.text)
@@ -118,7 +118,7 @@ async def unmet_expectation(expect: Expect, answer: Answer) -> str | None:
 
 
 def judged(
-    expect: Expect,
+    expect: HttpExpect,
     answer: Answer,
     unmet: str | None,
     details: dict[str, Any],

@@ -12,7 +12,7 @@ from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols.http.auth import HttpAuth
 from chronos_cli.protocols.http.body import Fields, MultipartForm
-from chronos_cli.protocols.http.expect import Expect
+from chronos_cli.protocols.http.expect import HttpExpect
 from chronos_cli.protocols.http.signing import WebhookSigning
 from chronos_cli.protocols.http.syntax import is_header_name, url_mistake
 from chronos_cli.protocols.tls import Tls
@@ -65,7 +65,7 @@ class Webhook(Target, kw_only=True, frozen=True):
         FilePath | None, Meta(description="Connect to this socket; the URL's host is only sent")
     ] = None
     http2: Annotated[bool, Meta(description="Offer HTTP/2 to the far side")] = False
-    expect: Expect = Expect()
+    expect: HttpExpect = HttpExpect()
     tls: Tls | None = None
 
     def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002

@@ -5,18 +5,17 @@ replicas. With `acks: 0` there is no acknowledgement, and the report says so.
 """
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any
 
 from msgspec import UNSET
 
 from chronos_cli.dispatch.delivery import Delivery
-from chronos_cli.dispatch.dispatcher import Preview, Receipt
+from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import RejectedError
 from chronos_cli.protocols.event_headers import kafka_event_headers
 from chronos_cli.protocols.kafka.connection import Connection, Report
-from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget, Sasl
+from chronos_cli.protocols.kafka.target import KafkaSasl, KafkaSettings, KafkaTarget
 from chronos_cli.protocols.tls import Tls
-from chronos_cli.redact import MASK, bears_secret
 
 # How long closing waits for librdkafka; beyond that its threads end with the program.
 _CLOSE_LIMIT = 1.0
@@ -42,20 +41,14 @@ _DEFAULTS = {
 class KafkaDispatcher:
     """Sends deliveries to Kafka, with one client for each configuration."""
 
-    protocol: ClassVar[str] = "kafka"
-    Target: ClassVar[type[KafkaTarget]] = KafkaTarget
-    Settings: ClassVar[type[KafkaSettings]] = KafkaSettings
-    client_modules: ClassVar[tuple[str, ...]] = ("confluent_kafka",)
-    extra: ClassVar[str | None] = "kafka"
-
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
         self._current: dict[tuple[tuple[str, str], ...], Connection] = {}
         self._connections: set[Connection] = set()
 
-    async def send(self, delivery: Delivery) -> Receipt:
+    async def send(self, delivery: Delivery[KafkaTarget]) -> Receipt:
         """Send one message and wait for its acknowledgement; see `Dispatcher.send`."""
-        target = _target(delivery)
+        target = delivery.target
         message = _message(delivery)
         if target.partition is not None:
             message["partition"] = target.partition
@@ -63,15 +56,14 @@ class KafkaDispatcher:
         report = await connection.send(target.topic, **message)
         return _receipt(report, is_confirmed=_acks(target, self._settings) != "0")
 
-    async def preview(self, delivery: Delivery) -> Preview:
+    async def preview(self, delivery: Delivery[KafkaTarget]) -> Preview:
         """Return the message as it would leave; see `Dispatcher.preview`."""
-        target = _target(delivery)
+        target = delivery.target
         message = _message(delivery)
         partition = "" if target.partition is None else f" partition {target.partition}"
         key = "no key" if message["key"] is None else f"key {message['key'].decode()}"
         headers = [
-            (name, "" if value is None else MASK if bears_secret(name) else value.decode())
-            for name, value in message["headers"]
+            (name, "" if value is None else value.decode()) for name, value in message["headers"]
         ]
         value = message["value"]
         body = "(null)" if value is None else value.decode(errors="replace")
@@ -123,7 +115,7 @@ def configuration(target: KafkaTarget, settings: KafkaSettings) -> dict[str, str
     }
 
 
-def _security(tls: Tls | None, sasl: Sasl | None) -> dict[str, str]:
+def _security(tls: Tls | None, sasl: KafkaSasl | None) -> dict[str, str]:
     is_tls = tls is not None and tls.enabled is not False
     protocol = "SSL" if is_tls else "PLAINTEXT"
     settings = {"security.protocol": f"SASL_{protocol}" if sasl else protocol}
@@ -141,7 +133,7 @@ def _security(tls: Tls | None, sasl: Sasl | None) -> dict[str, str]:
     return settings
 
 
-def _login(sasl: Sasl) -> dict[str, str]:
+def _login(sasl: KafkaSasl) -> dict[str, str]:
     if sasl.mechanism != "OAUTHBEARER":
         return {"sasl.username": sasl.username or "", "sasl.password": sasl.password or ""}
     extensions = ",".join(f"{name}={value}" for name, value in sasl.extensions.items())
@@ -163,14 +155,9 @@ def _acks(target: KafkaTarget, settings: KafkaSettings) -> str:
     return "all" if chosen == "-1" else chosen
 
 
-def _target(delivery: Delivery) -> KafkaTarget:
-    assert isinstance(delivery.target, KafkaTarget)
-    return delivery.target
-
-
-def _message(delivery: Delivery) -> dict[str, Any]:
+def _message(delivery: Delivery[KafkaTarget]) -> dict[str, Any]:
     """Return key, value and headers; raises RejectedError when there are two values."""
-    target = _target(delivery)
+    target = delivery.target
     key = target.partition_key(delivery.execution.job.id)
     value: bytes | None = delivery.body
     if target.value is None:

@@ -59,14 +59,14 @@ _FORBIDDEN_PROPERTIES = frozenset(
 _FORBIDDEN_FORMS = re.compile(r"test\.mock\..*|.*_cb")
 
 
-class Header(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class KafkaHeader(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """One header of a list of headers."""
 
     name: Annotated[str, Meta(description="As sent; names may repeat")]
     value: Annotated[HeaderValue, Meta(description="Text, or null for a header without value")]
 
 
-class Sasl(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class KafkaSasl(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """How we log in."""
 
     mechanism: Annotated[
@@ -128,7 +128,7 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
         UnsetType | None, Meta(description="null sends a tombstone: a message without value")
     ] = UNSET
     headers: Annotated[
-        dict[str, HeaderValue | list[HeaderValue]] | list[Header],
+        dict[str, HeaderValue | list[HeaderValue]] | list[KafkaHeader],
         Meta(
             description="By name, a list repeating the header and null meaning no value; or a "
             "list of {name, value}, in its order"
@@ -148,7 +148,7 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
     compression: Annotated[
         Literal["none", "gzip", "snappy", "lz4", "zstd"], Meta(description="Of the message")
     ] = "none"
-    sasl: Annotated[Sasl | None, Meta(description="How we log in")] = None
+    sasl: Annotated[KafkaSasl | None, Meta(description="How we log in")] = None
     tls: Annotated[Tls | None, Meta(description="Default: no TLS, unless this is given")] = None
     properties: Annotated[
         dict[str, str | int | float | bool],

@@ -5,21 +5,20 @@ responder has replied, and as expected; a JetStream publish when a stream has st
 the server refuses is rejected, and so are a subject that nobody listens on in the last two.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from chronos_cli.dispatch.delivery import Delivery
-from chronos_cli.dispatch.dispatcher import Preview, Receipt
+from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
-from chronos_cli.jobs.model import Settings
 from chronos_cli.protocols.event_headers import http_event_headers
 from chronos_cli.protocols.nats.connection import Link, Send
 from chronos_cli.protocols.nats.login import Access
 from chronos_cli.protocols.nats.pool import Links
-from chronos_cli.protocols.nats.target import MESSAGE_ID, Nats
-from chronos_cli.redact import MASK, bears_secret, excerpt
+from chronos_cli.protocols.nats.target import MESSAGE_ID, Nats, NatsSettings
+from chronos_cli.redact import excerpt
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
@@ -31,10 +30,6 @@ MAX_REPLY = 64 * 1024
 
 _NO_RESPONDERS = "503"
 _MODES = {"publish": "PUB", "request": "REQ", "jetstream": "JETSTREAM PUB"}
-
-
-class NatsSettings(Settings, kw_only=True, frozen=True):
-    """Settings of NATS for the whole process: none of its own beyond `timeout`."""
 
 
 class _ApiError(Struct):
@@ -55,19 +50,13 @@ class _Ack(Struct):
 class NatsDispatcher:
     """Sends deliveries over NATS, one connection for each cluster and login."""
 
-    protocol: ClassVar[str] = "nats"
-    Target: ClassVar[type[Nats]] = Nats
-    Settings: ClassVar[type[NatsSettings]] = NatsSettings
-    client_modules: ClassVar[tuple[str, ...]] = ("nats", "nkeys")
-    extra: ClassVar[str | None] = "nats"
-
     def __init__(self, settings: NatsSettings) -> None:
         self._settings = settings
         self._links = Links()
 
-    async def send(self, delivery: Delivery) -> Receipt:
+    async def send(self, delivery: Delivery[Nats]) -> Receipt:
         """Send one message; see `Dispatcher.send`."""
-        target = _target(delivery)
+        target = delivery.target
         async with self._links.use(Access.of(target)) as link:
             if target.mode == "publish":
                 return await _publish(link, delivery, target)
@@ -76,18 +65,15 @@ class NatsDispatcher:
             return _acknowledged(reply, target)
         return _replied(reply, target)
 
-    async def preview(self, delivery: Delivery) -> Preview:
+    async def preview(self, delivery: Delivery[Nats]) -> Preview:
         """Return the message as it would leave; see `Dispatcher.preview`."""
-        target = _target(delivery)
+        target = delivery.target
         summary = f"{_MODES[target.mode]} {target.subject}"
         if target.reply:
             summary += f" (reply to {target.reply})"
         return Preview(
             summary=summary,
-            headers=[
-                (name, MASK if bears_secret(name) else value)
-                for name, value in _headers(delivery, target).items()
-            ],
+            headers=list(_headers(delivery, target).items()),
             body=delivery.body.decode(errors="replace"),
         )
 
@@ -96,7 +82,7 @@ class NatsDispatcher:
         await self._links.close()
 
 
-async def _publish(link: Link, delivery: Delivery, target: Nats) -> Receipt:
+async def _publish(link: Link, delivery: Delivery[Nats], target: Nats) -> Receipt:
     headers = _headers(delivery, target)
 
     async def operation(client: "Client") -> str:
@@ -109,7 +95,7 @@ async def _publish(link: Link, delivery: Delivery, target: Nats) -> Receipt:
     return Receipt(data={"server": name} if name else {})
 
 
-async def _request(link: Link, delivery: Delivery, target: Nats) -> "Msg":
+async def _request(link: Link, delivery: Delivery[Nats], target: Nats) -> "Msg":
     """Publish with an inbox of ours to reply to, and return the reply."""
     headers = _headers(delivery, target)
 
@@ -180,12 +166,7 @@ def _replied(reply: "Msg", target: Nats) -> Receipt:
     return Receipt(data=receipt)
 
 
-def _target(delivery: Delivery) -> Nats:
-    assert isinstance(delivery.target, Nats)
-    return delivery.target
-
-
-def _headers(delivery: Delivery, target: Nats) -> dict[str, str]:
+def _headers(delivery: Delivery[Nats], target: Nats) -> dict[str, str]:
     """Return the job's own headers after ours; a header that the job sets replaces our default."""
     defaults = {MESSAGE_ID: delivery.execution.id, "Content-Type": delivery.content_type}
     event = http_event_headers(delivery)

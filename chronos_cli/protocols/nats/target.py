@@ -3,13 +3,13 @@
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Meta, Struct
 
 from chronos_cli.jobs.cloudevents import Mode, header_flaws
-from chronos_cli.jobs.model import Target
+from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols.tls import Tls
@@ -29,7 +29,7 @@ _OWN_HEADERS = {
 _SEQUENCE_LIMIT = 2**63 - 1
 
 
-class Expect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+class NatsExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What the reply must be for a request to have succeeded."""
 
     reply: Annotated[
@@ -97,9 +97,6 @@ class Server:
 class Nats(Target, kw_only=True, frozen=True):
     """Where a message goes, and how it is confirmed."""
 
-    # The binding of version 1.0.2 has no other.
-    event_mode: ClassVar[Mode] = "structured"
-
     url: Annotated[
         str | None,
         Meta(description="nats:// or tls://; or use 'servers'", examples=["nats://127.0.0.1:4222"]),
@@ -129,9 +126,9 @@ class Nats(Target, kw_only=True, frozen=True):
     reply: Annotated[
         str | None, Meta(description="Subject that receivers reply to (mode publish)")
     ] = None
-    expect: Annotated[Expect | None, Meta(description="What the reply must be (mode request)")] = (
-        None
-    )
+    expect: Annotated[
+        NatsExpect | None, Meta(description="What the reply must be (mode request)")
+    ] = None
     stream: Annotated[
         str | None, Meta(description="The stream that must store it (mode jetstream)")
     ] = None
@@ -251,3 +248,7 @@ def _header_flaws(name: str, value: str) -> Iterator[Flaw]:
         yield Flaw(path, f"the value of header '{name[:40]}' has a line break or control")
     elif value != value.strip():
         yield Flaw(path, f"the value of header '{name[:40]}' begins or ends with a space")
+
+
+class NatsSettings(Settings, kw_only=True, frozen=True):
+    """Settings of NATS for the whole process: none of its own beyond `timeout`."""

@@ -6,261 +6,54 @@ unroutable. What it returns, and what it closes the channel for, is rejected; a 
 exchange and queue, and promises nothing more.
 """
 
-from collections.abc import Collection, Iterator, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
-
-from msgspec import Meta
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.delivery import Delivery
-from chronos_cli.dispatch.dispatcher import Preview, Receipt
-from chronos_cli.jobs.cloudevents import Mode
-from chronos_cli.jobs.cloudevents import header_flaws as event_header_flaws
-from chronos_cli.jobs.model import Settings, Target
-from chronos_cli.jobs.template import Template
-from chronos_cli.problems import Flaw
+from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.protocols.event_headers import amqp_event_headers
 from chronos_cli.protocols.rabbitmq.address import (
-    AmqpUrl,
     Login,
     Place,
-    parse_host,
-    parse_hosts,
-    parse_url,
 )
 from chronos_cli.protocols.rabbitmq.message import (
     Message,
     encoded,
-    header_flaws,
-    short_flaw,
     timestamp,
 )
-from chronos_cli.protocols.tls import Tls
-from chronos_cli.redact import MASK, bears_secret, mask_urls
-from chronos_cli.units import Duration
+from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 
 if TYPE_CHECKING:
     from chronos_cli.protocols.rabbitmq.pool import Session
 
-_DEFAULT_VHOST, _DEFAULT_USER = "/", "guest"
-_LONGEST_EXPIRATION = (2**32 - 1) / 1000
-_LONGEST_HEARTBEAT = 65_535
 _DELIVERY_MODES = {True: 2, False: 1}
-_SHORT_TEXTS = (
-    "exchange routing_key queue content_type content_encoding message_id correlation_id "
-    "reply_to type app_id user_id"
-).split()
-_LOGIN_TEXTS = ("username", "password", "vhost")
 # Of a message's properties, those that go out as the job file gives them.
 _PLAIN_PROPERTIES = "content_encoding priority correlation_id reply_to type app_id user_id".split()
-
-Priority = Annotated[int, Meta(ge=0, le=255)]
-
-
-class Rabbitmq(Target, kw_only=True, frozen=True):
-    """Where an AMQP message goes, what it carries, and what counts as taken."""
-
-    url: Annotated[
-        str | None,
-        Meta(
-            description="amqp:// or amqps://, with name, password and virtual host",
-            examples=["amqp://127.0.0.1:5672/%2F"],
-        ),
-    ] = None
-    hosts: Annotated[
-        list[str] | None,
-        Meta(description="Instead of url: host or host:port, tried in turn"),
-    ] = None
-    username: Annotated[str | None, Meta(description="Default: the url's, else guest")] = None
-    password: Annotated[str | None, Meta(description="Default: the url's, else guest")] = None
-    vhost: Annotated[str | None, Meta(description="Virtual host. Default: the url's, else /")] = (
-        None
-    )
-    queue: Annotated[
-        str | None,
-        Meta(
-            description="Straight to this queue: default exchange, its name as key",
-            examples=["jobs"],
-        ),
-    ] = None
-    exchange: Annotated[str, Meta(description="Default: the default exchange")] = ""
-    routing_key: Annotated[str | None, Meta(description="Default: empty")] = None
-    confirm_mode: Annotated[
-        bool, Meta(description="false: do not wait for the broker to confirm that it has stored it")
-    ] = True
-    mandatory: Annotated[
-        bool, Meta(description="false: a message that no queue gets counts as delivered")
-    ] = True
-    persistent: Annotated[bool, Meta(description="Survives a restart in a durable queue")] = True
-    priority: Annotated[Priority | None, Meta(description="For priority queues")] = None
-    expiration: Annotated[
-        Duration | None, Meta(description="The broker drops the message after this time")
-    ] = None
-    content_type: Annotated[
-        str | None, Meta(description="Default: the job's, or by the payload's kind")
-    ] = None
-    content_encoding: Annotated[str | None, Meta(description="gzip, for instance")] = None
-    message_id: Annotated[str | None, Meta(description="Default: the execution ID")] = None
-    correlation_id: Annotated[str | None, Meta(description="What a reply refers to")] = None
-    reply_to: Annotated[str | None, Meta(description="The queue that a reply is wanted on")] = None
-    type: Annotated[str | None, Meta(description="Name of the message's kind")] = None
-    app_id: Annotated[str | None, Meta(description="Name of the sending application")] = None
-    user_id: Annotated[
-        str | None, Meta(description="The broker checks that it is the name we logged in with")
-    ] = None
-    headers: Annotated[
-        dict[str, Any],
-        Meta(description="Text, numbers, booleans, null, lists and mappings keep their types"),
-    ] = {}
-    cloudevents_prefix: Annotated[
-        Literal["cloudEvents:", "cloudEvents_", "ce-"],
-        Meta(description="Of a binary CloudEvent's headers; Knative reads ce-"),
-    ] = "cloudEvents:"
-    heartbeat: Annotated[
-        Duration | None,
-        Meta(description="Whole seconds; 0 for none. Default: what the broker proposes"),
-    ] = None
-    tls: Tls | None = None
-
-    def flaws(self) -> Iterator[Flaw]:
-        """Yield what contradicts itself or cannot be sent."""
-        yield from self._address_flaws()
-        yield from self._route_flaws()
-        for name in _SHORT_TEXTS:
-            yield from short_flaw((name,), getattr(self, name))
-        if self.expiration is not None and self.expiration > _LONGEST_EXPIRATION:
-            yield Flaw(("expiration",), "RabbitMQ takes at most 49 days")
-        if self.heartbeat is not None and not _is_heartbeat(self.heartbeat):
-            yield Flaw(("heartbeat",), f"must be whole seconds, at most {_LONGEST_HEARTBEAT}")
-        yield from header_flaws(self.headers)
-        if self.tls is not None:
-            yield from self.tls.flaws()
-
-    def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
-        """Yield what would make another event of the message, or none."""
-        yield from event_header_flaws(self.headers, mode, self.cloudevents_prefix)
-        if self.content_type is not None and mode == "structured":
-            yield Flaw(("content_type",), "a structured CloudEvent has its own", "set the job's")
-
-    def describe(self) -> str:
-        """Return the queue or exchange, and the servers without who we are there."""
-        where = mask_urls(self.url or "")
-        if self.hosts is not None:
-            vhost = f" ({self.vhost})" if self.vhost not in {None, _DEFAULT_VHOST} else ""
-            where = ", ".join(host.rpartition("@")[2] for host in self.hosts) + vhost
-        if self.exchange:
-            return f"exchange {self.exchange} key '{self.routing_key or ''}' at {where}"
-        return f"queue {self.queue or self.routing_key} at {where}"
-
-    @property
-    def key(self) -> str:
-        """Return the routing key that the message gets."""
-        return str(self.queue if self.queue is not None else self.routing_key or "")
-
-    def login(self) -> tuple[Login, tuple[Place, ...]]:
-        """Return who we are and where; for a target without flaws."""
-        if self.url is not None:
-            url = parse_url(self.url)
-            return self._login(url, is_tls=url.is_tls), (url.place,)
-        is_tls = self._is_tls
-        return self._login(None, is_tls=is_tls), parse_hosts(self.hosts or [], is_tls=is_tls)
-
-    @property
-    def _is_tls(self) -> bool:
-        return self.tls is not None and self.tls.enabled is not False
-
-    def _login(self, url: AmqpUrl | None, *, is_tls: bool) -> Login:
-        username = self.username or (url.username if url else None)
-        password = self.password or (url.password if url else None)
-        vhost = self.vhost or (url.vhost if url else None)
-        return Login(
-            username=str(username or _DEFAULT_USER),
-            # The well-known password goes with the well-known name only.
-            password=str(password or ("" if username else _DEFAULT_USER)),
-            vhost=str(vhost or _DEFAULT_VHOST),
-            heartbeat=None if self.heartbeat is None else int(self.heartbeat),
-            tls=(self.tls or Tls()) if is_tls else None,
-        )
-
-    def _address_flaws(self) -> Iterator[Flaw]:
-        if self.hosts is not None and not self.hosts:
-            yield Flaw(("hosts",), "no host is listed")
-        if (self.url is None) == (self.hosts is None):
-            told = "neither 'url' nor 'hosts'" if self.url is None else "both 'url' and 'hosts'"
-            hint = "for example url: amqp://guest:guest@localhost:5672/"
-            yield Flaw(("hosts",) if self.hosts is not None else (), told, hint)
-        if self.url is not None and not isinstance(self.url, Template):
-            yield from self._url_flaws(self.url)
-        for index, host in enumerate(self.hosts or []):
-            if not isinstance(host, Template):
-                try:
-                    parse_host(host, is_tls=self._is_tls)
-                except ValueError as error:
-                    yield Flaw(("hosts", index), str(error), "for example rabbit-1:5672")
-
-    def _url_flaws(self, text: str) -> Iterator[Flaw]:
-        try:
-            url = parse_url(text)
-        except ValueError as error:
-            hint = "for example amqp://user:password@localhost:5672/vhost"
-            yield Flaw(("url",), str(error), hint)
-            return
-        for name in _LOGIN_TEXTS:
-            if getattr(self, name) is not None and getattr(url, name) is not None:
-                yield Flaw((name,), f"'{name}' stands in the url as well", "keep one of the two")
-        enabled = self.tls.enabled if self.tls is not None else None
-        if url.is_tls and enabled is False:
-            yield Flaw(("tls", "enabled"), "amqps:// is TLS", "write amqp://")
-        if not url.is_tls and self.tls is not None and enabled is not False:
-            yield Flaw(("tls",), "amqp:// is without TLS", "write amqps://")
-
-    def _route_flaws(self) -> Iterator[Flaw]:
-        if self.queue is None:
-            if not self.exchange and not self.routing_key:
-                hint = "queue: jobs, or exchange: events"
-                yield Flaw((), "neither 'queue' nor 'exchange' nor 'routing_key'", hint)
-            return
-        if self.exchange:
-            yield Flaw(("queue",), "both 'queue' and 'exchange'", "keep one of them")
-        if self.routing_key is not None and self.routing_key != self.queue:
-            hint = "keep one of them"
-            yield Flaw(("queue",), "both 'queue' and another 'routing_key'", hint)
-        if not self.queue:
-            yield Flaw(("queue",), "must not be empty")
-
-
-class RabbitmqSettings(Settings, kw_only=True, frozen=True):
-    """RabbitMQ has no settings beside the defaults of its target block."""
 
 
 class RabbitmqDispatcher:
     """Sends deliveries over AMQP, one connection for each login and list of servers."""
 
-    protocol: ClassVar[str] = "rabbitmq"
-    Target: ClassVar[type[Rabbitmq]] = Rabbitmq
-    Settings: ClassVar[type[RabbitmqSettings]] = RabbitmqSettings
-    client_modules: ClassVar[tuple[str, ...]] = ("pika",)
-    extra: ClassVar[str | None] = "rabbitmq"
-
     def __init__(self, settings: RabbitmqSettings) -> None:
         self._settings = settings
         self._sessions: dict[tuple[Login, Sequence[Place]], Session] = {}
 
-    async def send(self, delivery: Delivery) -> Receipt:
+    async def send(self, delivery: Delivery[Rabbitmq]) -> Receipt:
         """Publish one message; see `Dispatcher.send`."""
-        target = _target(delivery)
+        target = delivery.target
         message = _message(delivery, target)
         await self._session(target).publish(message, delivery.execution.job.spec.timeout)
         if message.confirmed:
             return Receipt(data={"confirmed": True})
         return Receipt(message="unconfirmed (confirm_mode: false)", data={"confirmed": False})
 
-    async def preview(self, delivery: Delivery) -> Preview:
+    async def preview(self, delivery: Delivery[Rabbitmq]) -> Preview:
         """Return the message as it would leave; see `Dispatcher.preview`."""
-        message = _message(delivery, _target(delivery))
+        message = _message(delivery, delivery.target)
         properties = dict(message.properties)
         headers = properties.pop("headers")
         lines = [(name, str(value)) for name, value in properties.items()]
-        lines += [(name, MASK if bears_secret(name) else str(v)) for name, v in headers.items()]
+        lines += [(name, str(value)) for name, value in headers.items()]
         return Preview(
             summary=f"publish to {message.where}",
             headers=lines,
@@ -282,12 +75,7 @@ class RabbitmqDispatcher:
         return self._sessions[key]
 
 
-def _target(delivery: Delivery) -> Rabbitmq:
-    assert isinstance(delivery.target, Rabbitmq)
-    return delivery.target
-
-
-def _message(delivery: Delivery, target: Rabbitmq) -> Message:
+def _message(delivery: Delivery[Rabbitmq], target: Rabbitmq) -> Message:
     properties: dict[str, Any] = {
         "content_type": target.content_type or delivery.content_type,
         "delivery_mode": _DELIVERY_MODES[target.persistent],
@@ -313,7 +101,3 @@ def _message(delivery: Delivery, target: Rabbitmq) -> Message:
         properties=properties,
         body=delivery.body,
     )
-
-
-def _is_heartbeat(seconds: float) -> bool:
-    return seconds == int(seconds) and seconds <= _LONGEST_HEARTBEAT

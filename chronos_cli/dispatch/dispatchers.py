@@ -1,0 +1,78 @@
+"""The dispatchers of one set of jobs: made when first needed, closed when nobody uses them."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from chronos_cli.dispatch.plugin import Dispatcher, Plugin
+from chronos_cli.dispatch.registry import Registry
+from chronos_cli.errors import RejectedError
+from chronos_cli.jobs.model import Settings, Target
+
+_METHODS = ("send", "preview", "close")
+
+
+class Dispatchers:
+    """Dispatchers by the key of their target block; `settings` are the operator's, by protocol.
+
+    A set that was replaced (`retire`) is closed as soon as its last lease has ended.
+    """
+
+    def __init__(self, registry: Registry, settings: Mapping[str, Settings]) -> None:
+        self._registry = registry
+        self._settings = settings
+        self._open: dict[str, Dispatcher[Target]] = {}
+        self._leases = 0
+        self._retired = False
+        self._closing: asyncio.Task[None] | None = None
+
+    def get(self, key: str) -> Dispatcher[Target]:
+        """Return the dispatcher of a target block's key.
+
+        Raises RejectedError for a plug-in that cannot make one.
+        """
+        if key not in self._open:
+            plugin = self._registry.kind(key)
+            self._open[key] = _opened(plugin, self._settings.get(plugin.protocol))
+        return self._open[key]
+
+    @contextmanager
+    def lease(self) -> Iterator[None]:
+        """Keep the dispatchers open for as long as the block runs."""
+        self._leases += 1
+        try:
+            yield
+        finally:
+            self._leases -= 1
+            self._close_if_unused()
+
+    def retire(self) -> None:
+        """Close the dispatchers once the last lease has ended."""
+        self._retired = True
+        self._close_if_unused()
+
+    async def close(self) -> None:
+        """Close every dispatcher that was made, now."""
+        await (self._closing or self._close())
+
+    def _close_if_unused(self) -> None:
+        if self._retired and not self._leases and self._closing is None:
+            self._closing = asyncio.create_task(self._close())
+
+    async def _close(self) -> None:
+        for dispatcher in self._open.values():
+            await dispatcher.close()
+        self._open.clear()
+
+
+def _opened(plugin: Plugin[Target, Settings], settings: Settings | None) -> Dispatcher[Target]:
+    try:
+        dispatcher = plugin.dispatcher(settings or plugin.settings())
+    except (Exception, SystemExit) as error:
+        message = f"the plug-in for '{plugin.key}' fails: {type(error).__name__}: {error}"
+        raise RejectedError(message, code="PLUGIN") from error
+    missing = [name for name in _METHODS if not callable(getattr(dispatcher, name, None))]
+    if missing:
+        message = f"the plug-in for '{plugin.key}' has a dispatcher without '{missing[0]}'"
+        raise RejectedError(message, code="PLUGIN")
+    return dispatcher

@@ -1,0 +1,23 @@
+"""The protocol gRPC: the target block `grpc`."""
+
+from chronos_cli.dispatch.plugin import Dispatcher, Plugin
+from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
+
+
+def _dispatcher(settings: GrpcSettings) -> Dispatcher[Grpc]:
+    from chronos_cli.protocols.grpc.dispatcher import GrpcDispatcher
+
+    return GrpcDispatcher(settings)
+
+
+plugin = Plugin(
+    key="grpc",
+    protocol="grpc",
+    target=Grpc,
+    settings=GrpcSettings,
+    dispatcher=_dispatcher,
+    # The second is the compiler of .proto files; it brings protobuf along.
+    client_modules=("grpc", "grpc_tools"),
+    extra="grpc",
+    event_modes=("binary", "structured"),
+)

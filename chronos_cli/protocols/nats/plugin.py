@@ -1,0 +1,23 @@
+"""The protocol NATS: the target block `nats`."""
+
+from chronos_cli.dispatch.plugin import Dispatcher, Plugin
+from chronos_cli.protocols.nats.target import Nats, NatsSettings
+
+
+def _dispatcher(settings: NatsSettings) -> Dispatcher[Nats]:
+    from chronos_cli.protocols.nats.dispatcher import NatsDispatcher
+
+    return NatsDispatcher(settings)
+
+
+plugin = Plugin(
+    key="nats",
+    protocol="nats",
+    target=Nats,
+    settings=NatsSettings,
+    dispatcher=_dispatcher,
+    client_modules=("nats", "nkeys"),
+    extra="nats",
+    # The NATS binding of CloudEvents 1.0.2 has no other than structured.
+    event_modes=("structured", "binary"),
+)
