@@ -83,19 +83,13 @@ class Checked:
 def environment(env_files: list[str] | None) -> dict[str, str]:
     """Return the variables for `${…}`: the environment's, then those of the files, last first.
 
-    Raises UsageError for a file that cannot be read.
+    Raises UsageError for a file that cannot be read, InvalidInputError for one with broken lines.
     """
     found: dict[str, str] = {}
     for path in env_files or []:
-        from dotenv import dotenv_values  # only where the option is used
+        from chronos_cli.jobs.env_file import read_env_file  # only where the option is used
 
-        try:
-            with Path(path).open(encoding="utf-8") as stream:
-                values = dotenv_values(stream=stream, interpolate=False)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise UsageError(f"cannot read {path}: {reason}") from error
-        found.update({name: value for name, value in values.items() if value is not None})
+        found.update(read_env_file(path))
     return {**found, **os.environ}
 
 
@@ -134,7 +128,7 @@ def check_paths(
     others = [path for path in files if path not in configs]
     if configs and not others:
         return Checked(Workspace([], Config(), registry), problems.sorted())
-    checked = check_workspace(others, config_path, sources)
+    checked = check_files(others, config_path, sources)
     known = set(problems.sorted())
     rest = [problem for problem in checked.problems if problem not in known]
     return Checked(checked.workspace, [*problems.sorted(), *rest])
@@ -145,12 +139,16 @@ def check_workspace(paths: list[str], config_path: str | None, sources: Sources)
 
     Raises UsageError for paths that cannot be read.
     """
+    return check_files(_found(paths), config_path, sources)
+
+
+def check_files(files: list[str], config_path: str | None, sources: Sources) -> Checked:
+    """Read chronos.yaml and the jobs of files that have been found, collecting what is wrong."""
     registry = Registry()
     config, problems = _config(config_path, registry, sources)
     if problems:
         # Wrong defaults would be told again as problems of every job.
         config = Config()
-    files = _found(paths)
     shown = len(files) > MANY_FILES or sum(map(_size, files)) > MANY_BYTES
     with Progress("checking", None, shown=shown and sys.stderr.isatty()) as progress:
         read = (read_file(path, sys.stdin.buffer) for path in files)

@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path as FilePath
 from typing import Any
 
 from msgspec import UNSET, structs
 
+from chronos_cli.errors import FileTooLargeError, UnreadableFileError
+from chronos_cli.files import read_bytes
 from chronos_cli.jobs.cloudevents import CloudEvents, event_settings
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.document import Mapping, Node, Scalar, is_null
@@ -233,16 +234,13 @@ class JobBuilder:
 
     def _payload_file(self, name: str, where: Node, path: Path) -> bytes | None:
         try:
-            with FilePath(name).open("rb") as stream:
-                raw = stream.read(MAX_PAYLOAD + 1)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            self._reader.fail(where, path, f"cannot read '{name}': {reason}")
-            return None
-        if len(raw) > MAX_PAYLOAD:
+            return read_bytes(name, MAX_PAYLOAD)
+        except FileTooLargeError:
             limit = MAX_PAYLOAD // 2**20
             self._reader.fail(where, path, f"'{name}' is larger than {limit} MiB")
-        return raw
+        except UnreadableFileError as error:
+            self._reader.fail(where, path, f"cannot read '{name}': {error}")
+        return None
 
 
 def slug(name: str) -> str:

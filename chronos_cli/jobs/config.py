@@ -1,5 +1,6 @@
 """chronos.yaml: the operator's defaults and limits."""
 
+import os
 from collections.abc import Mapping as Environment
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from chronos_cli.errors import UsageError
-from chronos_cli.jobs.document import Entry, Mapping, ParsedFile, Scalar, parse
-from chronos_cli.jobs.files import SourceFile
+from chronos_cli.jobs.document import Entry, Mapping, ParsedFile, Scalar
+from chronos_cli.jobs.files import SourceFile, check_named, parse_file
 from chronos_cli.jobs.interpolate import Sources, interpolate
 from chronos_cli.jobs.merge import only, without
 from chronos_cli.jobs.model import RetryPolicy, Settings, TargetKind, TargetKinds, loadable
@@ -65,17 +66,18 @@ class Config:
 def find_config(option: str | None, environment: Environment[str, str]) -> str | None:
     """Return the path of chronos.yaml: option, $CHRONOS_CONFIG, ./, $XDG_CONFIG_HOME/chronos/.
 
-    Raises UsageError when a path that was named does not exist.
+    Raises UsageError when a path that was named does not exist or is no file.
     """
     named = option or environment.get("CHRONOS_CONFIG")
     if named:
-        if not Path(named).is_file():
+        if not os.path.lexists(named):
             raise UsageError(f"no such configuration file: {named}")
+        check_named(named)
         return named
     home = Path(environment.get("HOME", "/"))
     config_home = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
     for path in (Path("chronos.yaml"), config_home / "chronos" / "chronos.yaml"):
-        if path.is_file():
+        if path.exists() and not path.is_dir():
             return str(path)
     return None
 
@@ -84,7 +86,7 @@ def read_config(
     source: SourceFile, kinds: TargetKinds, sources: Sources
 ) -> tuple[Config, ProblemList]:
     """Read and check chronos.yaml; with problems, the configuration is not to be used."""
-    parsed = parse(source.name, source.raw)
+    parsed = parse_file(source)
     problems = ProblemList()
     problems.of_file(parsed, parsed.problems)
     if not parsed.documents:

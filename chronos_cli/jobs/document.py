@@ -101,9 +101,6 @@ class _StopError(Exception):
 
 def parse(name: str, raw: bytes) -> ParsedFile:
     """Read a file's bytes into documents, collecting every problem instead of raising."""
-    if len(raw) > MAX_BYTES:
-        message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
-        return ParsedFile(name, [], [Problem(Position(name), message, hint="split it")], [])
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -11,6 +11,8 @@ from collections.abc import Mapping as Environment
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from chronos_cli.errors import FileTooLargeError, UnreadableFileError
+from chronos_cli.files import read_text
 from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence, position_in
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem, format_path
@@ -204,17 +206,14 @@ class _Expansion:
         if self._environment is None:
             self.unknown = True
             return f"${{file:{name}}}"
-        path = self._folder / name
-        self._sources.files.add(str(path))
+        path = str(self._folder / name)
+        self._sources.files.add(path)
         try:
-            with path.open("rb") as stream:
-                raw = stream.read(MAX_SECRET_FILE + 1)
-            text = raw.decode()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise _FaultError(f"cannot read file '{name}': {reason}", start) from error
-        if len(raw) > MAX_SECRET_FILE:
-            raise _FaultError(f"file '{name}' is larger than 1 MiB", start)
+            text = read_text(path, MAX_SECRET_FILE)
+        except FileTooLargeError as error:
+            raise _FaultError(f"file '{name}' is larger than 1 MiB", start) from error
+        except UnreadableFileError as error:
+            raise _FaultError(f"cannot read file '{name}': {error}", start) from error
         text = text.removesuffix("\n").removesuffix("\r")
         self.from_files.append(text)
         return text

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from chronos_cli.jobs.build import JobBuilder
 from chronos_cli.jobs.config import Config
-from chronos_cli.jobs.document import Entry, Mapping, Node, ParsedFile, is_null, parse
+from chronos_cli.jobs.document import Entry, Mapping, Node, ParsedFile, is_null
 from chronos_cli.jobs.document import Sequence as SequenceNode
-from chronos_cli.jobs.files import SourceFile
+from chronos_cli.jobs.files import SourceFile, parse_file
 from chronos_cli.jobs.interpolate import Sources, interpolate
 from chronos_cli.jobs.merge import overlaid, without
 from chronos_cli.jobs.model import Job, TargetKinds
@@ -53,7 +53,7 @@ def _load_file(
     problems: ProblemList,
 ) -> Iterator[Job | None]:
     """Yield the jobs of one file, None for a wrong one; adds its problems to `problems`."""
-    parsed = parse(source.name, source.raw)
+    parsed = parse_file(source)
     problems.of_file(parsed, parsed.problems)
     reading = _FileReading(parsed, source, config, kinds)
     yield from reading.jobs(sources)
