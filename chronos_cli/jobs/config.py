@@ -2,20 +2,21 @@
 
 import os
 from collections.abc import Mapping as Environment
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from chronos_cli.errors import UsageError
-from chronos_cli.jobs.document import Entry, Mapping, ParsedFile, Scalar
 from chronos_cli.jobs.files import SourceFile, check_named, parse_file
-from chronos_cli.jobs.interpolate import Sources, interpolate
-from chronos_cli.jobs.merge import only, without
+from chronos_cli.jobs.interpolate import Interpolation, Sources
+from chronos_cli.jobs.merge import mark_shared, only, without
 from chronos_cli.jobs.model import RetryPolicy, Settings, TargetKind, TargetKinds, loadable
-from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.nodes import Entry, Mapping, Node, Scalar
+from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import INVALID, Reader
+from chronos_cli.jobs.typed import check_partial, read_struct
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.units import PositiveDuration
 
@@ -45,8 +46,7 @@ class DispatcherCommon(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     timeout: Annotated[PositiveDuration, Meta(description="Default of a job's timeout")] = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class DispatcherConfig:
+class DispatcherConfig(Struct, frozen=True):
     """What chronos.yaml says of one protocol: its settings, and defaults as nodes."""
 
     settings: Settings
@@ -54,12 +54,11 @@ class DispatcherConfig:
     target_defaults: Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """A whole chronos.yaml; the defaults when there is none."""
 
-    scheduler: Scheduler = field(default_factory=Scheduler)
-    dispatchers: dict[str, DispatcherConfig] = field(default_factory=dict)
+    scheduler: Scheduler = Scheduler()
+    dispatchers: dict[str, DispatcherConfig] = {}
     job_defaults: Mapping | None = None
 
 
@@ -88,47 +87,46 @@ def read_config(
     """Read and check chronos.yaml; with problems, the configuration is not to be used."""
     parsed = parse_file(source)
     problems = ProblemList()
-    problems.of_file(parsed, parsed.problems)
-    if not parsed.documents:
-        return Config(), problems
-    return _Reading(parsed, kinds, sources, problems).config(), problems
+    config = Config()
+    with suppress(TooManyProblemsError):
+        for problem in parsed.problems:
+            problems.add(problem)
+        if parsed.documents:
+            config = _Reading(parsed.documents[0].root, kinds, sources, problems).config()
+    problems.show_lines(parsed)
+    return config, problems
 
 
 class _Reading:
     def __init__(
         self,
-        parsed: ParsedFile,
+        root: Node,
         kinds: TargetKinds,
         sources: Sources,
         problems: ProblemList,
     ) -> None:
-        self._parsed = parsed
-        self._problems = problems
-        self._reader = Reader()
-        self._target_reader = Reader(templates=True)
+        self._reader = Reader(problems)
+        self._target_reader = Reader(problems, templates=True)
         self._by_protocol = {kind.protocol: kind for kind in loadable(kinds).values()}
-        self._root = parsed.documents[0].root
-        problems.of_file(parsed, interpolate(self._root, sources))
+        self._root = root
+        Interpolation(sources, problems).replace_below(root)
 
     def config(self) -> Config:
         root = self._root
-        config = Config()
         if isinstance(root, Mapping):
             for name, entry in root.entries.items():
                 if name not in {"scheduler", "dispatcher"}:
                     self._reader.unknown_key(entry.key, (), ("scheduler", "dispatcher"))
-            config = self._sections(root)
-        elif not (isinstance(root, Scalar) and root.text == ""):
+            return self._sections(root)
+        if not (isinstance(root, Scalar) and root.text == ""):
             self._reader.fail(root, (), "expected a mapping with 'scheduler' and 'dispatcher'")
-        for reader in (self._reader, self._target_reader):
-            self._problems.of_file(self._parsed, reader.problems)
-        return config
+        return Config()
 
     def _sections(self, root: Mapping) -> Config:
         scheduler = Scheduler()
         job_defaults = None
         if entry := root.entries.get("scheduler"):
-            scheduler = self._reader.struct(entry.value, Scheduler, ("scheduler",))
+            scheduler = read_struct(self._reader, entry.value, Scheduler, ("scheduler",))
             if isinstance(entry.value, Mapping):
                 job_defaults = _renamed(entry.value, _SCHEDULER_DEFAULTS)
         dispatchers: dict[str, DispatcherConfig] = {}
@@ -155,10 +153,11 @@ class _Reading:
     def _dispatcher(self, node: Mapping, kind: TargetKind, path: ProblemPath) -> DispatcherConfig:
         settings_keys = set(kind.settings.__struct_fields__)
         target_node = without(node, settings_keys | _JOB_KEYS)
-        settings: Any = self._reader.struct(only(node, settings_keys), kind.settings, path)
-        self._reader.struct(only(node, _JOB_KEYS), DispatcherCommon, path)
+        settings: Any = read_struct(self._reader, only(node, settings_keys), kind.settings, path)
+        read_struct(self._reader, only(node, _JOB_KEYS), DispatcherCommon, path)
         known = settings_keys | _JOB_KEYS
-        self._target_reader.partial(target_node, kind.target, path, ignore=sorted(known))
+        check_partial(self._target_reader, target_node, kind.target, path, ignore=sorted(known))
+        mark_shared(target_node)
         return DispatcherConfig(
             settings=kind.settings() if settings is INVALID else settings,
             job_defaults=only(node, _JOB_KEYS),
@@ -168,4 +167,6 @@ class _Reading:
 
 def _renamed(node: Mapping, names: dict[str, str]) -> Mapping:
     entries = {names[name]: entry for name, entry in node.entries.items() if name in names}
-    return Mapping(node.position, entries)
+    renamed = Mapping(node.file, node.line, node.column, entries)
+    mark_shared(renamed)
+    return renamed

@@ -10,6 +10,7 @@ from msgspec import Struct
 from chronos_cli.errors import FileTooLargeError, UnreadableFileError, UsageError
 from chronos_cli.files import check_readable, read_bytes
 from chronos_cli.jobs.document import MAX_BYTES, ParsedFile, parse
+from chronos_cli.jobs.lines import Lines
 from chronos_cli.problems import Position, Problem
 
 CONFIG_NAMES = frozenset({"chronos.yaml", "chronos.yml"})
@@ -83,7 +84,7 @@ def read_file(path: str, stdin: BinaryIO) -> SourceFile:
 def parse_file(source: SourceFile) -> ParsedFile:
     """Return the documents of a file; what was wrong with reading it is among its problems."""
     if source.problem is not None:
-        return ParsedFile(source.name, [], [source.problem], [])
+        return ParsedFile(source.name, [], [source.problem], Lines(b""))
     return parse(source.name, source.raw)
 
 

@@ -8,12 +8,15 @@ trailing newline.
 
 import re
 from collections.abc import Mapping as Environment
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
+from msgspec import Struct
 
 from chronos_cli.errors import FileTooLargeError, UnreadableFileError
 from chronos_cli.files import read_text
-from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence, position_in
+from chronos_cli.jobs.nodes import Node, Scalar, Sequence, position_in
+from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem, format_path
 from chronos_cli.redact import Redactor, bears_secret, url_secrets
@@ -24,11 +27,14 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
 _UNCLOSED = "'${' is not closed"
 _CLOSE_IT = "close it with '}', or write '$${'"
-_TEMPLATE_OPENERS = re.compile(r"\{[{%#]")
+_SPECIAL = re.compile(r"[$}]")
+_TEMPLATE_OPENERS = ("{{", "{%", "{#")
+# Characters that `${…}` may bring into one file, in all.
+MAX_BROUGHT_IN = 64 * 1024 * 1024
+_TOO_MUCH = f"'${{…}}' brings in more than {MAX_BROUGHT_IN // 2**20} MiB of text"
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+class Sources(Struct, frozen=True):
     """Where the values come from. `environment` None means "not at hand": nothing is looked up.
 
     `files` gathers the names of those that were read.
@@ -36,7 +42,7 @@ class Sources:
 
     environment: Environment[str, str] | None
     redactor: Redactor
-    files: set[str] = field(default_factory=set)
+    files: set[str] = msgspec.field(default_factory=set)
 
 
 class _FaultError(Exception):
@@ -46,49 +52,52 @@ class _FaultError(Exception):
         self.hint = hint
 
 
-def interpolate(node: Node, sources: Sources) -> list[Problem]:
-    """Replace every `${…}` below a node, in place; return what could not be replaced.
+class Interpolation:
+    """Replaces every `${…}` in the documents of one file; `problems` has what could not be.
 
-    Files are looked up from the folder of the file that names them. Secret values
-    are made known to the redactor.
+    Files are looked up from the folder of the file that names them. Secret values are made
+    known to the redactor.
     """
-    problems: list[Problem] = []
-    _walk(node, (), _Interpolator(sources, problems))
-    return problems
 
-
-def _walk(node: Node, path: ProblemPath, interpolator: "_Interpolator") -> None:
-    if isinstance(node, Scalar):
-        interpolator.scalar(node, path)
-    elif isinstance(node, Sequence):
-        for index, item in enumerate(node.items):
-            _walk(item, (*path, index), interpolator)
-    elif isinstance(node, Mapping):
-        for key, entry in node.entries.items():
-            _walk(entry.value, (*path, key), interpolator)
-
-
-class _Interpolator:
-    def __init__(self, sources: Sources, problems: list[Problem]) -> None:
+    def __init__(self, sources: Sources, problems: ProblemList) -> None:
         self._sources = sources
         self._redactor = sources.redactor
         self._problems = problems
+        self._room = [MAX_BROUGHT_IN]
+        # Keys are few, and each value under them asks.
+        self._bears_secret: dict[str, bool] = {}
 
-    def scalar(self, node: Scalar, path: ProblemPath) -> None:
-        key = next((step for step in reversed(path) if isinstance(step, str)), "")
-        node.template = bool(_TEMPLATE_OPENERS.search(node.text))
-        if "$" in node.text:
+    def replace_below(self, node: Node, path: ProblemPath = (), key: str = "") -> None:
+        """Replace below a node, in place; `key` is what it stands under, also as a list's item."""
+        if isinstance(node, Scalar):
+            self._scalar(node, path, key)
+        elif isinstance(node, Sequence):
+            for index, item in enumerate(node.items):
+                self.replace_below(item, (*path, index), key)
+        else:
+            for name, entry in node.entries.items():
+                self.replace_below(entry.value, (*path, name), name)
+
+    def _scalar(self, node: Scalar, path: ProblemPath, key: str) -> None:
+        text = node.text
+        if "{" in text:
+            node.template = any(opener in text for opener in _TEMPLATE_OPENERS)
+        if "$" in text:
             self._replace(node, path, key)
         elif not node.template:
-            self._note(node.text, [node.text] if bears_secret(key) else [], from_outside=False)
+            is_secret = self._bears_secret.get(key)
+            if is_secret is None:
+                is_secret = self._bears_secret[key] = bears_secret(key)
+            if is_secret or "://" in text:
+                self._note(text, [text] if is_secret else [], from_outside=False)
 
     def _replace(self, node: Scalar, path: ProblemPath, key: str) -> None:
-        expansion = _Expansion(self._sources, Path(node.position.file).parent)
+        expansion = _Expansion(self._sources, Path(node.file).parent, self._room)
         try:
             text = expansion.expand(node.text, escape=node.template)
         except _FaultError as fault:
             position = position_in(node, fault.offset)
-            self._problems.append(Problem(position, str(fault), format_path(path), fault.hint))
+            self._problems.add(Problem(position, str(fault), format_path(path), fault.hint))
             return
         secret_key = bears_secret(key, from_outside=True)
         secrets = expansion.from_files + (expansion.from_environment if secret_key else [])
@@ -101,7 +110,7 @@ class _Interpolator:
 
     def _note(self, text: str, secrets: list[str], *, from_outside: bool) -> None:
         """Have secrets masked from now on, those in the parameters of a URL too."""
-        if "://" in text:
+        if "://" in text and ("?" in text or "&" in text):
             secrets = [*secrets, *url_secrets(text, from_outside=from_outside)]
         for secret in secrets:
             self._redactor.add(secret)
@@ -110,8 +119,9 @@ class _Interpolator:
 class _Expansion:
     """One scalar's replacement, remembering what came from outside."""
 
-    def __init__(self, sources: Sources, folder: Path) -> None:
+    def __init__(self, sources: Sources, folder: Path, room: list[int]) -> None:
         self._sources = sources
+        self._room = room
         self._environment = sources.environment
         self._folder = folder
         self.from_environment: list[str] = []
@@ -138,11 +148,18 @@ class _Expansion:
                 parts.append("$")
                 at += 2
             elif text.startswith("${", at):
+                begin = at
                 value, at = self._variable(text, at, nesting)
+                self._room[0] -= len(value)
+                if self._room[0] < 0:
+                    raise _FaultError(_TOO_MUCH, begin, "use payload_file for what is large")
                 parts.append(_inert(value) if escape else value)
             else:
-                parts.append(text[at])
-                at += 1
+                # Up to the next character that may mean something.
+                match = _SPECIAL.search(text, at + 1)
+                end = match.start() if match else len(text)
+                parts.append(text[at:end])
+                at = end
         if closing:
             raise _FaultError(_UNCLOSED, max(start - 2, 0), _CLOSE_IT)
         return "".join(parts), at
@@ -178,7 +195,7 @@ class _Expansion:
         chosen = present == (operator[-1] == "+")
         # The word that is not chosen must be well formed, but its values do not matter.
         nothing = Sources(None, self._sources.redactor)
-        reader = self if chosen else _Expansion(nothing, self._folder)
+        reader = self if chosen else _Expansion(nothing, self._folder, self._room)
         word, end = reader._until(text, at, closing=True, nesting=nesting + 1)  # noqa: SLF001
         end += 1
         if operator[-1] == "+":
@@ -197,8 +214,8 @@ class _Expansion:
         value = self._environment.get(name)
         if value is None or (message is not None and value == ""):
             hint = f"set {name}, or give a default: ${{{name}:-…}}"
-            told = f": {message}" if message else ""
-            raise _FaultError(f"variable '{name}' is not set{told}", start, hint)
+            reason = f": {message}" if message else ""
+            raise _FaultError(f"variable '{name}' is not set{reason}", start, hint)
         self.from_environment.append(value)
         return value
 

@@ -3,7 +3,6 @@
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct
@@ -218,8 +217,7 @@ def loadable(kinds: TargetKinds) -> dict[str, TargetKind]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(Struct, frozen=True):
     """What the user wants sent. Neither value nor raw: the execution's own metadata."""
 
     value: Any = UNSET
@@ -232,8 +230,7 @@ class Payload:
         return self.value is UNSET and self.raw is None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One job, checked and complete.
 
     `key` is the target block's key (`webhook`), `protocol` what it stands for (`http`).
@@ -249,7 +246,7 @@ class Job:
     payload: Payload
     position: Position
     event: CloudEvents | None = None
-    notices: "dict[str, Job]" = field(default_factory=dict)
+    notices: "dict[str, Job]" = {}
 
     @property
     def deadline(self) -> float:
