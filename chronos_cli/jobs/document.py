@@ -20,8 +20,8 @@ from chronos_cli.jobs.yaml_events import ALIAS_HINT, yaml_events, yaml_mistake
 from chronos_cli.problems import Position, Problem
 
 MAX_BYTES = 16 * 1024 * 1024
-# Keys and values of one file: room for tens of thousands of jobs, and read in a second.
-MAX_NODES = 1_000_000
+# Keys and values of one file: room for some 20,000 jobs, and read in a second.
+MAX_NODES = 500_000
 MAX_DEPTH = 50
 _TOO_DEEP = f"more than {MAX_DEPTH} levels deep"
 # Stands where the value of a key has not come yet.
@@ -49,7 +49,7 @@ def parse(name: str, raw: bytes) -> ParsedFile:
     """Read a file's bytes into documents, collecting every problem instead of raising."""
     lines = Lines(raw)
     try:
-        text = raw.decode("utf-8-sig")
+        raw.decode()
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
         column = error.start - raw.rfind(b"\n", 0, error.start)
@@ -61,13 +61,13 @@ def parse(name: str, raw: bytes) -> ParsedFile:
         return ParsedFile(name, [], [problem], lines)
     composer = _Composer(name)
     if is_json(raw):
-        documents = composer.documents(json_events(text))
+        documents = composer.documents(json_events(raw.decode("utf-8-sig")))
     else:
         try:
-            documents = composer.documents(yaml_events(name, text, composer.report))
+            documents = composer.documents(yaml_events(name, raw, composer.report))
         except yaml.YAMLError as error:
             documents = composer.composed
-            composer.not_yaml(*yaml_mistake(name, text, lines, error))
+            composer.not_yaml(*yaml_mistake(name, raw, lines, error))
     return ParsedFile(name, documents, composer.problems, lines)
 
 

@@ -131,6 +131,8 @@ class _Expansion:
 
     def expand(self, text: str, *, escape: bool) -> str:
         """Return the text with all replaced; `escape` keeps brought-in braces out of templates."""
+        if "${" not in text:
+            return text.replace("$$", "$")
         result, end = self._until(text, 0, closing=False, nesting=0, escape=escape)
         assert end == len(text)
         return result

@@ -8,6 +8,8 @@ from chronos_cli.problems import Problem
 # How many are shown; those beyond are counted, up to where nobody reads any further.
 MOST_SHOWN = 1000
 MOST_COUNTED = 10_000
+# Findings in all, the same ones again included.
+_MOST_FOUND = 30_000
 _LONGEST_LINE = 500
 
 
@@ -34,8 +36,10 @@ class ProblemList:
         return len(self._problems) >= MOST_SHOWN
 
     def add(self, problem: Problem) -> None:
-        """Record a problem; raises TooManyProblemsError at the ten thousandth."""
+        """Record a problem; raises TooManyProblemsError when there is no end of them."""
         self.found += 1
+        if self.found > _MOST_FOUND:
+            raise TooManyProblemsError
         key = (problem.position, problem.message)
         if key in self._problems:
             return

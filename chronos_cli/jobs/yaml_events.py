@@ -16,9 +16,12 @@ _TEXT_TAGS = frozenset({"tag:yaml.org,2002:str", "!"})
 _STYLES = {None: Style.PLAIN, "": Style.PLAIN, "|": Style.BLOCK, ">": Style.BLOCK}
 
 
-def yaml_events(name: str, text: str, report: Report) -> Iterator[Event]:
-    """Yield the events of all documents; raises yaml.YAMLError where the text cannot be read."""
-    parser = _PARSER(text)
+def yaml_events(name: str, raw: bytes, report: Report) -> Iterator[Event]:
+    """Yield the events of all documents, in UTF-8.
+
+    Raises yaml.YAMLError where the text cannot be read.
+    """
+    parser = _PARSER(raw)
     quoted, plain = Style.QUOTED, Style.PLAIN
     scalar, end = Kind.SCALAR, Kind.END
     try:
@@ -62,7 +65,7 @@ def _check(name: str, event: Any, report: Report) -> None:
 
 
 def yaml_mistake(
-    name: str, text: str, lines: Lines, error: yaml.YAMLError
+    name: str, raw: bytes, lines: Lines, error: yaml.YAMLError
 ) -> tuple[Position, str, str | None]:
     """Return the place, message and hint of a text that is no YAML."""
     if isinstance(error, yaml.MarkedYAMLError):
@@ -70,8 +73,10 @@ def yaml_mistake(
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         message = error.problem or error.context or "not valid YAML"
     else:
-        offset = int(getattr(error, "position", 0) or 0)
-        line, column = text.count("\n", 0, offset) + 1, offset - text.rfind("\n", 0, offset)
+        # Where the reader stands, in bytes.
+        before = raw[: int(getattr(error, "position", 0) or 0)]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8-sig", "ignore")) + 1
         message = str(getattr(error, "reason", error))
     if line > lines.count:
         # The end of the file, which has no line of its own to point at.
