@@ -61,7 +61,9 @@ class JobBuilder:
         notices: dict[str, Job] = {}
         for name in NOTICES:
             if entry := node.entries.get(name):
+                self._reader.in_notice = self._texts.in_notice = True
                 notice = self._notice(entry.value, job, (*path, name))
+                self._reader.in_notice = self._texts.in_notice = False
                 if notice is not None:
                     notices[name] = notice
         if job is None or self._problems.found > before:

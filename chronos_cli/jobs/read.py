@@ -37,14 +37,14 @@ INVALID = Invalid()
 class Reader:
     """Reads nodes of one document, and records what is wrong in `problems`.
 
-    `templates` says whether texts may be templates, `notice` whether these see an outcome.
+    `templates` says whether texts may be templates, `in_notice` whether these see an outcome.
     `met_unknown` is set when a value depended on a variable that is not at hand.
     """
 
     def __init__(self, problems: ProblemList, *, templates: bool = False) -> None:
         self.problems = problems
         self.met_unknown = False
-        self.notice = False
+        self.in_notice = False
         self._templates = templates
         # Values of nodes that several jobs inherit, and texts that stand in several places.
         self.inherited: dict[int, tuple[Node, Any]] = {}
@@ -109,9 +109,9 @@ class Reader:
     def checked_template(self, node: Scalar, path: Path) -> Template | Invalid:
         """Return the template that a text is, where it may always be one."""
         try:
-            check_template(node.text)
+            check_template(node.text, in_notice=self.in_notice)
         except TemplateFailure as failure:
-            self.problem(position_in(node, failure.offset), path, str(failure))
+            self.problem(position_in(node, failure.offset), path, str(failure), failure.hint)
             return INVALID
         return Template(self.shared(node.text))
 

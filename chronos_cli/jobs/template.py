@@ -1,37 +1,27 @@
 """`{{ … }}`: texts that are rendered for each attempt, in a sandbox.
 
 The language is Jinja2's expressions and nothing else: no statements (so no loops), no calls, no
-attributes beyond those listed here, and only filters whose result is bounded. Jinja2 is imported
-when the first template is met, so files without any do not pay for it.
+names, attributes and filters beyond those listed, and only filters whose work is bounded. Jinja2
+is imported when the first template is met, so files without any do not pay for it.
 """
 
-import base64
-import hashlib
-import json
-import re
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
-
-from chronos_cli.schedule.zones import load_zone
 
 if TYPE_CHECKING:
     from jinja2 import Template as JinjaTemplate
     from jinja2.sandbox import SandboxedEnvironment
 
+# Characters of a template, and of what it renders to.
 MAX_OUTPUT = 1024 * 1024
+# Characters that the filters of one rendering may read and write: a tenth of a second's work.
+MAX_WORK = 1024 * 1024
 # Templates kept compiled: jobs in their thousands often share theirs.
 _REMEMBERED = 1000
 
-_BUILT_IN_FILTERS = (
-    "abs", "capitalize", "default", "first", "float", "int", "last", "length", "lower", "round",
-    "string", "title", "trim", "upper", "urlencode",
-)  # fmt: skip
-_TIME_ATTRIBUTES = frozenset({"year", "month", "day", "hour", "minute", "second", "microsecond"})
-_TIME_METHODS = frozenset({"isoformat", "timestamp", "weekday", "isoweekday"})
-# Without a width: the C library would pad a date to gigabytes.
-_DATE_PATTERN = re.compile(r"([^%]|%[-_^#]?[A-Za-z%])*")
+TIME_ATTRIBUTES = frozenset({"year", "month", "day", "hour", "minute", "second", "microsecond"})
+TIME_METHODS = frozenset({"isoformat", "timestamp", "weekday", "isoweekday"})
 
 
 class Template(str):
@@ -46,117 +36,97 @@ class Template(str):
 class TemplateFailure(ValueError):  # noqa: N818 - not an error of the program
     """A template cannot be read or rendered; `offset` is where in its text, as far as known."""
 
-    def __init__(self, message: str, offset: int = 0) -> None:
+    def __init__(self, message: str, offset: int = 0, hint: str | None = None) -> None:
         super().__init__(message)
         self.offset = offset
+        self.hint = hint
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def check_template(text: str) -> None:
-    """Raise TemplateFailure when a template cannot be read."""
-    from jinja2 import TemplateSyntaxError
+def check_template(text: str, *, in_notice: bool = False) -> None:
+    """Raise TemplateFailure when a template cannot be read, or asks for what there is not.
 
-    statement = text.find("{%")
-    if statement >= 0:
-        raise TemplateFailure("statements '{% … %}' are not supported, only '{{ … }}'", statement)
-    try:
-        _compiled(text)
-    except TemplateSyntaxError as error:
-        raise TemplateFailure(f"template: {error.message}", _offset(text, error.lineno)) from error
+    `in_notice` is for the templates of `on_failure` and its kin, which see the outcome.
+    """
+    from chronos_cli.jobs.template_check import check  # with Jinja2, only where needed
+
+    if len(text) > MAX_OUTPUT:
+        raise TemplateFailure("a template of more than 1 MiB", 0, "use payload_file")
+    check(environment(), text, in_notice=in_notice)
 
 
 def render_text(text: str, names: Mapping[str, Any]) -> str:
     """Return the rendered text; TemplateFailure, quoting it, when that fails."""
-    from jinja2 import TemplateError
+    from chronos_cli.jobs.template_filters import WORK, Work
 
+    pieces: list[str] = []
+    size = 0
     try:
-        rendered = _compiled(text).render(names)
-        return _bounded(rendered)
-    except (TemplateError, ValueError, TypeError, ArithmeticError, LookupError) as error:
-        raise TemplateFailure(f"template {text[:200]!r} failed: {error}") from error
+        for piece in _compiled(text).generate({**names, WORK: Work(MAX_WORK)}):
+            pieces.append(piece)
+            size += len(piece)
+            if size > MAX_OUTPUT:
+                raise ValueError(f"the result is larger than {MAX_OUTPUT // 2**20} MiB")
+        rendered = "".join(pieces)
+        rendered.encode()  # half a surrogate pair is no text
+    except Exception as error:  # whatever an expression makes of its values is the job's fault
+        raise TemplateFailure(f"template {text[:200]!r} failed: {_reason(error)}") from error
+    return rendered
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnicodeEncodeError):
+        return "half a surrogate pair is no text"
+    return str(error) or type(error).__name__
 
 
 @lru_cache(maxsize=_REMEMBERED)
 def _compiled(text: str) -> "JinjaTemplate":
-    return _environment().from_string(text)
-
-
-def _offset(text: str, line: int) -> int:
-    """Return the offset of the first expression on a line."""
-    start = sum(len(part) for part in text.splitlines(keepends=True)[: line - 1])
-    return max(text.find("{{", start), start)
+    return environment().from_string(text)
 
 
 @cache
-def _environment() -> "SandboxedEnvironment":
+def environment() -> "SandboxedEnvironment":
+    """Return what templates are read and rendered in."""
+    from datetime import datetime
+
     from jinja2 import StrictUndefined
-    from jinja2.filters import FILTERS
     from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+    from chronos_cli.jobs.template_filters import filters
 
     class Sandbox(ImmutableSandboxedEnvironment):
         intercepted_binops = frozenset({"*", "**", "%"})
 
+        def getattr(self, obj: Any, attribute: str) -> Any:
+            # A key of a mapping may have the name of one of its methods: `vars.items`.
+            if isinstance(obj, dict):
+                return self.getitem(obj, attribute)
+            return super().getattr(obj, attribute)
+
+        def getitem(self, obj: Any, argument: Any) -> Any:
+            if isinstance(obj, dict) and argument not in obj:
+                return self.undefined(obj=obj, name=argument)
+            return super().getitem(obj, argument)
+
         def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002
-            return isinstance(obj, datetime) and attr in _TIME_ATTRIBUTES | _TIME_METHODS
+            return isinstance(obj, datetime) and attr in TIME_ATTRIBUTES | TIME_METHODS
 
         def is_safe_callable(self, obj: Any) -> bool:
             owner, name = getattr(obj, "__self__", None), getattr(obj, "__name__", "")
-            return isinstance(owner, datetime) and name in _TIME_METHODS
+            return isinstance(owner, datetime) and name in TIME_METHODS
 
         def call_binop(self, context: Any, operator: str, left: Any, right: Any) -> Any:
             if operator == "**" or not _are_numbers(left, right):
                 raise ValueError(f"'{operator}' is for numbers only")
             return super().call_binop(context, operator, left, right)
 
-    environment = Sandbox(undefined=StrictUndefined, keep_trailing_newline=True)
-    environment.globals.clear()
-    environment.filters = {name: FILTERS[name] for name in _BUILT_IN_FILTERS} | _FILTERS
-    return environment
+    # Not optimized: constants would be computed when the template is read.
+    made = Sandbox(undefined=StrictUndefined, keep_trailing_newline=True, optimized=False)
+    made.globals.clear()
+    made.filters = filters()
+    return made
 
 
 def _are_numbers(*values: Any) -> bool:
     return all(isinstance(value, int | float) and abs(value) < 1e15 for value in values)
-
-
-def _bounded(text: str) -> str:
-    if len(text) > MAX_OUTPUT:
-        raise ValueError(f"the result is larger than {MAX_OUTPUT // 2**20} MiB")
-    return text
-
-
-def _date(moment: datetime, pattern: str = "%Y-%m-%d") -> str:
-    if len(pattern) > 100 or not _DATE_PATTERN.fullmatch(pattern):
-        raise ValueError(f"{pattern[:40]!r} is not a date pattern")
-    return moment.strftime(pattern)
-
-
-def _zone(moment: datetime, zone: str) -> datetime:
-    return moment.astimezone(load_zone(zone))
-
-
-def _json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _sha256(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
-
-
-def _b64encode(value: str) -> str:
-    return base64.b64encode(value.encode()).decode()
-
-
-def _replace(value: str, old: str, new: str) -> str:
-    if old == "" or len(value) + value.count(old) * len(new) > MAX_OUTPUT:
-        raise ValueError("'replace' would grow too large")
-    return value.replace(old, new)
-
-
-_FILTERS: dict[str, Callable[..., Any]] = {
-    "date": _date,
-    "tz": _zone,
-    "tojson": _json,
-    "sha256": _sha256,
-    "b64encode": _b64encode,
-    "replace": _replace,
-}
