@@ -51,8 +51,8 @@ _TESTS = frozenset(
     "number odd sequence string true undefined upper".split()
 )
 _OPERATIONS = frozenset(
-    "Template Output TemplateData CondExpr Add Sub Mul Div FloorDiv Mod Neg Pos Not And Or Compare Operand "
-    "Concat List Tuple Dict Pair Slice Keyword".split()
+    "Template Output TemplateData CondExpr Add Sub Mul Div FloorDiv Mod Neg Pos Not And Or "
+    "Compare Operand Concat List Tuple Dict Pair Slice Keyword".split()
 )
 _OPEN_FILTERS = frozenset({"default", "first", "last"})
 

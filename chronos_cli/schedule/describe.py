@@ -71,8 +71,9 @@ def _clock(cron: Cron) -> str:
 
 
 def _step(field: Field) -> int:
-    """Return n of a field that is `*/n` and nothing else, or 0."""
-    return field.parts[0].step if len(field.parts) == 1 and field.parts[0].star else 0
+    """Return n of a field that is `*/n` and nothing else, or 0; also 0 when one value is left."""
+    is_step = len(field.parts) == 1 and field.parts[0].star and len(field.values) > 1
+    return field.parts[0].step if is_step else 0
 
 
 def _uneven(step: int, size: int, name: str) -> str:

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import NoReturn
+
+from msgspec import Struct, structs
 
 from chronos_cli.units import parse_duration
 
@@ -18,6 +19,17 @@ NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+# What others take, and what says the same here.
+_INSTEAD = {
+    "@minutely": "'* * * * *'",
+    "@every_minute": "'* * * * *'",
+    "@secondly": "'* * * * * *'",
+    "@every_second": "'* * * * * *'",
+    "@quarterly": "'0 0 1 */3 *'",
+    "@weekdays": "'0 0 * * 1-5'",
+    "@weekends": "'0 0 * * 0,6'",
+    "@reboot": "no schedule, and have the system start 'chronos run'",
+}
 # As the number of a weekday in its month: the last one.
 LAST = -1
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
@@ -26,8 +38,7 @@ _LONGEST = 256
 _DAYS_IN_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """`first-last/step` in a field, both ends included; `*` is the field's whole range."""
 
     first: int
@@ -41,8 +52,7 @@ class Part:
         return range(self.first, self.last + 1, self.step)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A field's plain parts, as written and as sorted values. Sunday is 0 among the values.
 
     `starred`: its text begins with `*` (or is `?`), which for cron is no restriction.
@@ -53,8 +63,7 @@ class Field:
     starred: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """A cron expression, read. Without a field for seconds, `has_seconds` is false.
 
     `last_day` is `L` among the days. `nth_weekdays` are `5#2` and `L5`, as (weekday, number),
@@ -101,15 +110,13 @@ class Cron:
         return (by_day or by_weekday) if self.either_day else (by_day and by_weekday)
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Struct, frozen=True):
     """`@every`: a fixed interval, of at least a second."""
 
     interval: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     """What may stand in a field. `last` ends `*` and `n/step`, `high` is the highest number."""
 
     name: str
@@ -127,9 +134,9 @@ _MONTH = _Kind("month", 1, 12, 12, {name: n for n, name in enumerate(_MONTHS, 1)
 _WEEKDAY = _Kind("day of week", 0, 7, 6, {name: n for n, name in enumerate(_DAYS)})
 _KINDS = (_SECOND, _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
-_ITEM = re.compile(r"(?P<first>\*|\?|[0-9a-z]+)(?:-(?P<last>[0-9a-z]+))?(?:/(?P<step>[0-9]{1,4}))?")
-_NTH_WEEKDAY = re.compile(r"([0-9a-z]+)#([1-5])")
-_LAST_WEEKDAY = re.compile(r"l([0-7])")
+_ITEM = r"(?P<first>\*|\?|[0-9a-z]+)(?:-(?P<last>[0-9a-z]+))?(?:/(?P<step>[0-9]{1,4}))?"
+_NTH_WEEKDAY = r"([0-9a-z]+)#([1-5])"
+_LAST_WEEKDAY = r"l([0-7])"
 
 
 def check_schedule(text: str) -> str | None:
@@ -157,13 +164,23 @@ def parse_schedule(text: str) -> Cron | Every:
         return Every(interval)
     if expression.startswith("@"):
         if expression not in NICKNAMES:
-            known = ", ".join([*NICKNAMES, "@every 30s"])
-            raise ValueError(f"'{expression[:40]}' is not one of: {known}")
+            _unknown_nickname(expression)
         expression = NICKNAMES[expression]
+    if zone := re.match(r"(?:CRON_)?TZ=(\S*)\s*(.*)", expression):
+        instead = f"'schedule: {zone[2][:60]}' and 'timezone: {zone[1][:60]}'"
+        raise ValueError(f"a schedule names no time zone; write {instead}")
     cron = _cron(expression.lower().split())
     if not cron.can_fire():
         raise ValueError("this schedule can never fire: none of its months has such a day")
     return cron
+
+
+def _unknown_nickname(expression: str) -> NoReturn:
+    shown = f"'{expression[:40]}'"
+    if instead := _INSTEAD.get(expression.lower()):
+        raise ValueError(f"{shown} is not supported; write {instead}")
+    known = ", ".join([*NICKNAMES, "@every 30s"])
+    raise ValueError(f"{shown} is not one of: {known}")
 
 
 def _cron(words: list[str]) -> Cron:
@@ -184,6 +201,12 @@ def _cron(words: list[str]) -> Cron:
 
 def _days(word: str) -> tuple[Field, bool]:
     items = word.split(",")
+    for item in items:
+        if re.fullmatch(r"l?w|[0-9]{1,2}w", item):
+            near = "'L' is the last day of the month, and 'L5' as day of week its last Friday"
+            raise ValueError(
+                f"'{item.upper()}' is not supported: working days are not known; {near}"
+            )
     plain = [item for item in items if item != "l"]
     if offset := next((item for item in plain if item.startswith("l")), None):
         raise ValueError(f"'{offset}' is not supported: 'L' stands alone, for the last day")
@@ -194,15 +217,18 @@ def _weekdays(word: str) -> tuple[Field, tuple[tuple[int, int], ...]]:
     plain: list[str] = []
     special: set[tuple[int, int]] = set()
     for item in word.split(","):
-        if match := _NTH_WEEKDAY.fullmatch(item):
+        if match := re.fullmatch(_NTH_WEEKDAY, item):
             special.add((_number(match[1], _WEEKDAY) % 7, int(match[2])))
-        elif match := _LAST_WEEKDAY.fullmatch(item):
+        elif match := re.fullmatch(_LAST_WEEKDAY, item):
             special.add((int(match[1]) % 7, LAST))
+        elif re.fullmatch(r"[0-9a-z]{1,3}l", item) and item != "l":
+            day = _number(item[:-1], _WEEKDAY) % 7
+            raise ValueError(f"'{item}' is not supported; write L{day} for the last in the month")
         else:
             plain.append(item)
     field = _field(word, plain, _WEEKDAY)
     sunday_is_zero = tuple(sorted({value % 7 for value in field.values}))
-    return replace(field, values=sunday_is_zero), tuple(sorted(special))
+    return structs.replace(field, values=sunday_is_zero), tuple(sorted(special))
 
 
 def _field(word: str, items: Iterable[str], kind: _Kind) -> Field:
@@ -212,11 +238,13 @@ def _field(word: str, items: Iterable[str], kind: _Kind) -> Field:
 
 
 def _part(item: str, kind: _Kind) -> Part:
-    match = _ITEM.fullmatch(item)
+    if item.startswith("h"):
+        raise ValueError("'H' is not supported; write a number, and 'jitter' spreads the starts")
+    match = re.fullmatch(_ITEM, item)
     if match is None:
         _unreadable(item, kind)
     step = int(match["step"] or 1)
-    if step == 0 or step > kind.high:
+    if step == 0:  # a larger one than the range is fine, as in ISC cron: its first value is left
         raise ValueError(f"step {step} in '{item}' does not fit {kind.name}")
     if match["first"] in {"*", "?"}:
         if match["first"] == "?" and (not kind.name.startswith("day") or item != "?"):
