@@ -80,8 +80,19 @@ def pairs(option: str, values: list[str]) -> dict[str, str]:
         key, sign, text = value.partition("=")
         if not sign or not key:
             raise UsageError(f"{option} takes key=value, not '{value}'")
+        if not _is_text(value):
+            raise UsageError(f"{option} takes UTF-8 text, and '{value}' is none")
         found[key] = text
     return found
+
+
+def _is_text(value: str) -> bool:
+    """Whether the bytes of an argument were UTF-8: others are half surrogate pairs here."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def variables(values: list[str] | None) -> dict[str, str]:
@@ -104,6 +115,8 @@ def parse_moment(option: str, text: str) -> datetime:
             f"{option} takes RFC 3339 with an offset, such as 2026-11-23T09:00:00+01:00, "
             f"not '{text}'"
         )
+    if not 1 < moment.year < 9999:  # in another zone it may be another year
+        raise UsageError(f"{option} takes a year from 2 to 9998, not {moment.year}")
     return moment
 
 

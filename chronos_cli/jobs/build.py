@@ -75,6 +75,10 @@ class JobBuilder:
         if not isinstance(node, Mapping):
             self._reader.fail(node, path, "expected a mapping with a target block")
             return None
+        for name in NOTICES:
+            if entry := node.entries.get(name):
+                message = f"'{name}' cannot stand in a notice"
+                self._reader.fail(entry.key, (*path, name), message, "only a job has notices")
         own: Any = read_struct(self._reader, node, DispatchSpec, path, ignore=self._ignored(node))
         if job is None or own is INVALID:
             spec: JobSpec | Invalid = INVALID

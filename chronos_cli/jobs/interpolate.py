@@ -203,8 +203,7 @@ class _Expansion:
         if operator[-1] == "+":
             return (word if present else ""), end
         if present and value is not None:
-            self.from_environment.append(value)
-            return value, end
+            return self._taken(name, value, start), end
         if operator[-1] == "?":
             return self._required(name, start, word), end
         return word, end
@@ -218,6 +217,18 @@ class _Expansion:
             hint = f"set {name}, or give a default: ${{{name}:-…}}"
             reason = f": {message}" if message else ""
             raise _FaultError(f"variable '{name}' is not set{reason}", start, hint)
+        return self._taken(name, value, start)
+
+    def _taken(self, name: str, value: str, start: int) -> str:
+        """Return a variable's value, which must be text."""
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                message = f"variable '{name}' holds bytes that are not UTF-8"
+                raise _FaultError(
+                    message, start, "what is no text goes in a payload_file"
+                ) from None
         self.from_environment.append(value)
         return value
 

@@ -223,7 +223,9 @@ def _weekdays(word: str) -> tuple[Field, tuple[tuple[int, int], ...]]:
             special.add((int(match[1]) % 7, LAST))
         elif re.fullmatch(r"[0-9a-z]{1,3}l", item) and item != "l":
             day = _number(item[:-1], _WEEKDAY) % 7
-            raise ValueError(f"'{item}' is not supported; write L{day} for the last in the month")
+            raise ValueError(
+                f"'{item.upper()}' is not supported; write L{day} for the last in the month"
+            )
         else:
             plain.append(item)
     field = _field(word, plain, _WEEKDAY)
