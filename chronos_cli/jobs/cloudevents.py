@@ -25,6 +25,8 @@ _URI_REFERENCE = re.compile(
 )
 
 Text = Annotated[str, Meta(extra={"templates": True})]
+# CloudEvents has these three; its numbers are whole and have 32 bits. The rest is text.
+Value = bool | Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)] | Text
 
 
 class CloudEvents(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -45,8 +47,11 @@ class CloudEvents(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
         Text | None, Meta(description="URI reference. Default: /chronos/jobs/ and the job ID")
     ] = None
     extensions: Annotated[
-        dict[str, Text],
-        Meta(description="Further attributes; names of a-z and 0-9, such as partitionkey"),
+        dict[str, Value],
+        Meta(
+            description="Further attributes; names of a-z and 0-9, such as partitionkey. Whole "
+            "numbers, true and false keep their types where the protocol has them"
+        ),
     ] = {}
 
     def flaws(self) -> Iterator[Flaw]:
@@ -61,8 +66,8 @@ class CloudEvents(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
         if source is not None and is_given and not _URI_REFERENCE.fullmatch(source):
             hint = "for example /billing/jobs or https://example.com/jobs"
             yield Flaw(("source",), f"'{source[:60]}' is not a URI reference", hint)
-        for name, text in self.extensions.items():
-            yield from _extension_flaws(name, text)
+        for name, value in self.extensions.items():
+            yield from _extension_flaws(name, value)
 
 
 def event_settings(value: Mode | CloudEvents) -> CloudEvents:
@@ -82,15 +87,15 @@ def header_flaws(names: Iterable[str], mode: Mode, prefix: str) -> Iterator[Flaw
             yield Flaw(("headers", name), message, "remove it, or 'cloudevents'")
 
 
-def _extension_flaws(name: str, text: str) -> Iterator[Flaw]:
+def _extension_flaws(name: str, value: Value) -> Iterator[Flaw]:
     path = ("extensions", name)
     if not _NAME.fullmatch(name):
         hint = "1 to 20 of a-z and 0-9"
         yield Flaw(path, f"'{name[:40]}' is not the name of an attribute", hint)
     elif name in _OWN_ATTRIBUTES:
         yield Flaw(path, f"attribute '{name}' is set by chronos", "remove it")
-    if not isinstance(text, Template):
-        yield from _text_flaws(path, text)
+    if isinstance(value, str) and not isinstance(value, Template):
+        yield from _text_flaws(path, value)
 
 
 def _text_flaws(path: tuple[str, ...], text: str) -> Iterator[Flaw]:
