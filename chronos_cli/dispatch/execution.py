@@ -2,34 +2,35 @@
 
 import re
 import uuid
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
+from msgspec import Struct
 
 from chronos_cli.dispatch.trace import Trace
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.zones import load_zone
 
 _NAMESPACE = uuid.UUID("6f0f4c5e-6b0a-5b8e-9d5c-0c2f6d1e7a43")
-_VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_VALID_ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """A job that is due. `scheduled_time` is aware, in the job's own zone."""
 
     id: str
     job: Job
     scheduled_time: datetime
-    variables: dict[str, str] = field(default_factory=dict)
-    trace: Trace = field(default_factory=Trace.start)
+    variables: dict[str, str] = {}
+    trace: Trace = msgspec.field(default_factory=Trace.start)
     # Of a notice: the outcome that it tells of, as JSON-like data with secrets masked.
     outcome: dict[str, Any] | None = None
 
 
 def is_execution_id(text: str) -> bool:
     """Whether a text can serve as an execution ID on every protocol."""
-    return _VALID_ID.fullmatch(text) is not None
+    return re.fullmatch(_VALID_ID, text) is not None
 
 
 def new_id() -> str:

@@ -7,7 +7,8 @@ from msgspec import Struct, structs
 
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.errors import RejectedError
-from chronos_cli.jobs.template import Template, TemplateFailure, render_text
+from chronos_cli.jobs.template import Template, TemplateFailure
+from chronos_cli.jobs.template_engine import render_text
 
 
 class Context:

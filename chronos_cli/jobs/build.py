@@ -33,8 +33,8 @@ from chronos_cli.schedule.expression import check_schedule
 from chronos_cli.schedule.zones import check_zone
 
 MAX_PAYLOAD = 16 * 1024 * 1024
-_CONTENT_TYPE = re.compile(r"[!-~]+/[ -~]+")
-_CHARSET = re.compile(r"""charset=["']?([^;"'\s]+)""", re.IGNORECASE)
+_CONTENT_TYPE = r"[!-~]+/[ -~]+"
+_CHARSET = r"""(?i:charset)=["']?([^;"'\s]+)"""
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 _NO_PAYLOAD = Payload()
 # Keys of a job that are not read as plain fields of its struct.
@@ -263,11 +263,11 @@ def slug(name: str) -> str:
 
 
 def _content_type_flaws(content_type: str | None, payload: Any) -> Iterator[Flaw]:
-    charset = _CHARSET.search(content_type or "")
+    charset = re.search(_CHARSET, content_type or "")
     if isinstance(payload, str) and charset and charset[1].lower() not in _UTF_8:
         message = f"a text is sent as UTF-8, not as {charset[1][:40]}"
         yield Flaw(("content_type",), message, "for another charset take payload_file")
-    if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
+    if content_type is not None and not re.fullmatch(_CONTENT_TYPE, content_type):
         yield Flaw(
             ("content_type",), f"'{content_type[:60]}' is not a content type", "type/subtype"
         )

@@ -8,6 +8,7 @@ trailing newline.
 
 import re
 from collections.abc import Mapping as Environment
+from functools import cache
 from pathlib import Path
 
 import msgspec
@@ -23,15 +24,21 @@ from chronos_cli.redact import Redactor, bears_secret, url_secrets
 
 MAX_SECRET_FILE = 1024 * 1024
 _MAX_NESTING = 20
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OPERATOR = re.compile(r":?[-?+]")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_OPERATOR = r":?[-?+]"
 _UNCLOSED = "'${' is not closed"
 _CLOSE_IT = "close it with '}', or write '$${'"
-_SPECIAL = re.compile(r"[$}]")
+_SPECIAL = r"[$}]"
 _TEMPLATE_OPENERS = ("{{", "{%", "{#")
 # Characters that `${…}` may bring into one file, in all.
 MAX_BROUGHT_IN = 64 * 1024 * 1024
 _TOO_MUCH = f"'${{…}}' brings in more than {MAX_BROUGHT_IN // 2**20} MiB of text"
+
+
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return a pattern, compiled when it is first used."""
+    return re.compile(text)
 
 
 class Sources(Struct, frozen=True):
@@ -158,7 +165,7 @@ class _Expansion:
                 parts.append(_inert(value) if escape else value)
             else:
                 # Up to the next character that may mean something.
-                match = _SPECIAL.search(text, at + 1)
+                match = _pattern(_SPECIAL).search(text, at + 1)
                 end = match.start() if match else len(text)
                 parts.append(text[at:end])
                 at = end
@@ -173,14 +180,14 @@ class _Expansion:
         if text.startswith("file:", start + 2):
             name, end = self._until(text, start + 7, closing=True, nesting=nesting + 1)
             return self._file(name, start), end + 1
-        match = _NAME.match(text, start + 2)
+        match = _pattern(_NAME).match(text, start + 2)
         if match is None:
             hint = "write ${NAME}, or $$ for a dollar sign"
             raise _FaultError("'${' is not followed by a variable's name", start, hint)
         name, at = match[0], match.end()
         if text.startswith("}", at):
             return self._required(name, start, None), at + 1
-        operator = _OPERATOR.match(text, at)
+        operator = _pattern(_OPERATOR).match(text, at)
         if at == len(text):
             raise _FaultError(_UNCLOSED, start, _CLOSE_IT)
         if operator is None:

@@ -11,7 +11,7 @@ import msgspec
 
 from chronos_cli.jobs.events import Event, Kind, Style
 
-_TOKEN = re.compile(
+_PIECE = (
     r"""(?P<blank>[ \t\r\n,:]+)|(?P<open>[{\[])|(?P<close>[}\]])"""
     r"""|"(?P<text>[^"\\]*(?:\\.[^"\\]*)*)"|(?P<plain>[^\s,:{}\[\]"]+)"""
 )
@@ -31,7 +31,7 @@ def is_json(raw: bytes) -> bool:
 def json_events(text: str) -> Iterator[Event]:
     """Yield the events of a text that is known to be JSON."""
     line, line_start = 1, 0
-    for match in _TOKEN.finditer(text):
+    for match in re.finditer(_PIECE, text):
         found, start = match.lastgroup, match.start()
         if found == "blank":
             if breaks := text.count("\n", start, match.end()):

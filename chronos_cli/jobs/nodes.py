@@ -14,10 +14,10 @@ from chronos_cli.problems import Position
 
 # A larger one would be no number for whoever receives it, and takes long to convert.
 _LONGEST_INTEGER = 1000
-_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt \t]+(\d{1,2}):(\d\d):(\d\d).*)?")
+_INTEGER = r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
+_FLOAT = r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?"
+_NOT_JSON = r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"
+_DATE = r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt \t]+(\d{1,2}):(\d\d):(\d\d).*)?"
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _CONSTANTS = dict.fromkeys(_NULLS) | {
     text: text[0] in "tT" for text in ("true", "True", "TRUE", "false", "False", "FALSE")
@@ -120,16 +120,16 @@ def plain_value(node: Scalar) -> Any:
         return _CONSTANTS[text]
     if text[0].isalpha():
         return text
-    if _INTEGER.fullmatch(text):
+    if re.fullmatch(_INTEGER, text):
         return parse_integer(text)
-    if _FLOAT.fullmatch(text):
+    if re.fullmatch(_FLOAT, text):
         number = float(text)
         if math.isinf(number):
             raise ValueError(f"'{text[:40]}' is out of the range of a number")
         return number
-    if _NOT_JSON.fullmatch(text):
+    if re.fullmatch(_NOT_JSON, text):
         raise ValueError(f"'{text}' has no JSON form")
-    if (date := _DATE.fullmatch(text)) and not _is_date(date):
+    if (date := re.fullmatch(_DATE, text)) and not _is_date(date):
         raise ValueError(f"'{text[:40]}' looks like a date, but there is no such date")
     return text
 
@@ -138,7 +138,7 @@ def parse_integer(text: str) -> int:
     """Return the integer that a plain scalar spells; ValueError with a message for the user."""
     if len(text) > _LONGEST_INTEGER:
         raise ValueError(f"a number of {len(text)} digits is too long")
-    if not _INTEGER.fullmatch(text):
+    if not re.fullmatch(_INTEGER, text):
         raise ValueError(f"'{text[:40]}' is not a whole number")
     if text[:2] in {"0o", "0x"}:
         return int(text, 0)

@@ -10,7 +10,8 @@ from msgspec import inspect as types
 from chronos_cli.jobs.forms import describe
 from chronos_cli.jobs.nodes import Mapping, Node, Scalar, Sequence, plain_value, position_in
 from chronos_cli.jobs.problems import ProblemList
-from chronos_cli.jobs.template import Template, TemplateFailure, check_template
+from chronos_cli.jobs.template import Template, TemplateFailure
+from chronos_cli.jobs.template_engine import check_template
 from chronos_cli.problems import Flaw, Path, Position, Problem, format_path
 
 _NO_TEMPLATE = (

@@ -23,7 +23,7 @@ from chronos_cli.problems import Path
 Read = Callable[[Reader, Node, Path], Any]
 
 _YAML_1_1_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
-_FLOAT = re.compile(r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?")
+_FLOAT = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
 _LIMITS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
     ("ge", operator.ge, "at least"),
     ("gt", operator.gt, "more than"),
@@ -224,7 +224,7 @@ def _float(info: Any) -> Read:
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if not isinstance(node, Scalar) or not (node.plain or node.interpolated):
             return reader.wrong(node, path, "a number")
-        if not _FLOAT.fullmatch(node.text):
+        if not re.fullmatch(_FLOAT, node.text):
             return reader.fail(node, path, f"'{node.text[:40]}' is not a number")
         return bounded(reader, node, float(node.text), path)
 

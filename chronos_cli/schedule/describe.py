@@ -10,7 +10,7 @@ _MONTHS = (
 )
 _WEEKDAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
-# More times of the day than this are told by their rule.
+# More times of the day than this are described by their rule.
 _MOST_TIMES = 6
 
 

@@ -12,8 +12,9 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.templates import Context, render
 from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.dates import format_date
-from chronos_cli.jobs.template import Template, TemplateFailure, check_template
+from chronos_cli.jobs.template import Template, TemplateFailure
 from chronos_cli.jobs.template_check import NAMES, OUTCOME
+from chronos_cli.jobs.template_engine import check_template
 from tests.test_cases import load
 
 MOMENT = datetime(2027, 3, 4, 5, 6, 7, 89, tzinfo=ZoneInfo("Asia/Kathmandu"))
