@@ -14,7 +14,7 @@ translated at the protocol's own boundary, with `raise ... from`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from chronos_cli.problems import Problem
 
@@ -65,6 +65,24 @@ class DispatchError(ChronosError):
         self.final = final
         self.receipt = dict(receipt or {})
         self.kind = kind
+
+    def with_message(self, message: str) -> Self:
+        """Return the same failure in other words."""
+        return self._copy(message, self.receipt)
+
+    def with_receipt(self, **more: Any) -> Self:
+        """Return the same failure with more in its receipt."""
+        return self._copy(self.message, {**self.receipt, **more})
+
+    def _copy(self, message: str, receipt: Mapping[str, Any]) -> Self:
+        return type(self)(
+            message,
+            code=self.code,
+            retry_after=self.retry_after,
+            final=self.final,
+            receipt=receipt,
+            kind=self.kind,
+        )
 
 
 class RejectedError(DispatchError):

@@ -8,9 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from chronos_cli.report.history import TITLES, cells
-from chronos_cli.state.entries import HistoryEntry, Progress
+from chronos_cli.state.entries import HistoryEntry, HistoryStatus
 
-_STYLES = {Progress.SUCCEEDED: "green", Progress.SKIPPED: "yellow", Progress.RUNNING: "cyan"}
+_STYLES = {
+    HistoryStatus.SUCCEEDED: "green",
+    HistoryStatus.SKIPPED: "yellow",
+    HistoryStatus.RUNNING: "cyan",
+}
 # Below this width the execution ID goes under the job, the figures under the status.
 _WIDE = 130
 

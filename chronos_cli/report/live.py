@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from chronos_cli.cron.board import Ending, Row
+from chronos_cli.cron.overview import Ending, Row
 from chronos_cli.dispatch.outcome import Status
 from chronos_cli.report.history import status
 from chronos_cli.report.table import STYLES

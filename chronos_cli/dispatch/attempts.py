@@ -1,13 +1,12 @@
-"""One execution: attempts until one succeeds, or policy or deadline say that it is over."""
+"""The attempts of one execution, until one succeeds or policy or deadline say that it is over."""
 
 import asyncio
 import random as randomness
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from chronos_cli.clock import Clock
-from chronos_cli.dispatch.delivery import prepare
+from chronos_cli.dispatch.delivery import Delivery, prepare
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import LimitError, within
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
@@ -25,27 +24,7 @@ _STATUSES: tuple[tuple[type[DispatchError], Status], ...] = (
     (UnreachableError, Status.UNREACHABLE),
     (TimedOutError, Status.TIMED_OUT),
 )
-
-
-@dataclass(slots=True)
-class Runner:
-    """Carries executions out. The clock and the randomness are handed in."""
-
-    clock: Clock
-    random: randomness.Random = field(default_factory=randomness.SystemRandom)
-
-    async def run(
-        self,
-        execution: Execution,
-        dispatcher: Dispatcher[Target],
-        on_attempt: Callable[[Attempt], None] | None = None,
-    ) -> Outcome:
-        """Dispatch until there is an outcome. Cancelling it gives the outcome `interrupted`.
-
-        `on_attempt` is called as each attempt ends.
-        """
-        run = _Run(self, execution, dispatcher, on_attempt)
-        return await run.outcome()
+_RANDOM = randomness.SystemRandom()
 
 
 def status_of(error: DispatchError) -> Status:
@@ -76,32 +55,37 @@ def ended(
     )
 
 
-class _Run:
-    """The attempts of one execution."""
+class Attempts:
+    """Makes the attempts of one execution.
+
+    `on_attempt` is called as each attempt ends. The clock and the randomness are handed in.
+    """
 
     def __init__(
         self,
-        runner: Runner,
+        clock: Clock,
         execution: Execution,
         dispatcher: Dispatcher[Target],
-        on_attempt: Callable[[Attempt], None] | None,
+        on_attempt: Callable[[Attempt], None] | None = None,
+        random: randomness.Random = _RANDOM,
     ) -> None:
-        self._on_attempt = on_attempt
-        self._clock = runner.clock
-        self._random = runner.random
+        self._clock = clock
+        self._random = random
         self._execution = execution
         self._dispatcher = dispatcher
+        self._on_attempt = on_attempt
         self._attempts: list[Attempt] = []
-        self._began = runner.clock.monotonic()
+        self._began = clock.monotonic()
         self._end = self._began + execution.job.deadline
         self._target = execution.job.target
 
     async def outcome(self) -> Outcome:
+        """Attempt until there is an outcome. Cancelling it gives the outcome `interrupted`."""
         try:
             receipt = await self._until_decided()
         except DispatchError as error:
             last = self._attempts[-1]
-            return self._ended(last.status, error.message, error.code, error.receipt)
+            return self._ended(last.status, error.message, error.code, dict(error.receipt))
         except asyncio.CancelledError:
             return self._ended(Status.INTERRUPTED, self._interrupted_message(), None, {})
         return self._ended(Status.SUCCEEDED, receipt.message, receipt.code, dict(receipt.data))
@@ -119,8 +103,8 @@ class _Run:
                     raise
                 wait = wait_after(policy, number, error, self._random)
                 if self._clock.monotonic() + wait >= self._end:
-                    error.message += f"; no time for another attempt ({self._deadline_words()})"
-                    raise
+                    words = f"no time for another attempt ({self._deadline_words()})"
+                    raise error.with_message(f"{error.message}; {words}") from error
             await self._clock.sleep(wait)
             number += 1
 
@@ -156,7 +140,7 @@ class _Run:
         for flaw in delivery.target.flaws():
             raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
         try:
-            return await within(limit, self._dispatcher.send(delivery))
+            return await within(limit, _sent(self._dispatcher, delivery))
         except LimitError as error:
             words = f"within {format_duration(limit)}"
             if limit < timeout - _NOTICEABLE:
@@ -191,3 +175,22 @@ class _Run:
             duration_ms=self._since(self._began),
             attempts=self._attempts,
         )
+
+
+async def _sent(dispatcher: Dispatcher[Target], delivery: Delivery[Target]) -> Receipt:
+    """Send one message; raises DispatchError alone, whatever a protocol lets out.
+
+    What nobody foresaw while a far side was spoken to is that far side's disturbance: it may be
+    otherwise the next time, and a hostile server must not look like a bug of ours.
+    """
+    try:
+        receipt = await dispatcher.send(delivery)
+    except DispatchError:
+        raise
+    except (Exception, SystemExit) as error:
+        message = f"unforeseen {type(error).__name__}: {error}"
+        raise UnreachableError(message, code=type(error).__name__) from error
+    if not isinstance(receipt, Receipt):
+        # Not taken for an acknowledgement: nobody said that the message has arrived.
+        raise RejectedError(f"the plug-in returned no receipt but {receipt!r:.100}", code="PLUGIN")
+    return receipt

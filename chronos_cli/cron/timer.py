@@ -44,7 +44,7 @@ class Gap:
     since: datetime
 
 
-class Plan:
+class Timer:
     """The coming ticks of a set of jobs."""
 
     def __init__(self) -> None:

@@ -36,7 +36,7 @@ class Row:
     last: Ending | None
 
 
-class Board:
+class Overview:
     """Keeps the rows of all jobs; `last_entry` tells how a job ended before this process."""
 
     def __init__(self, last_entry: Callable[[str], HistoryEntry | None]) -> None:
