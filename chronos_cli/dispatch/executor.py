@@ -187,7 +187,10 @@ class Executor:
         return outcome
 
     def _on_attempt(self, execution: Execution, attempt: Attempt) -> None:
-        self._journal.attempt(execution, attempt)
+        # One that decides is recorded with the outcome, which comes at once.
+        is_last = attempt.number >= execution.job.spec.retry_policy.max_attempts
+        if not is_last and attempt.status is not Status.SUCCEEDED:
+            self._journal.attempt(execution, attempt)
         self._observer.on_attempt(execution, attempt)
 
 
