@@ -1,0 +1,156 @@
+"""Many jobs in one `chronos run`, from the start of the first send to the end of the last.
+
+Reading the file is left out; connecting is in it, on both sides.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from tests.benchmarks import jobs
+from tests.benchmarks.bench import PYTHON, Bench, one
+from tests.benchmarks.far import Queue, Stream, Topic
+from tests.benchmarks.measure import Command, FailureError, Figure, interleaved, run
+from tests.support import ROOT
+
+_ROUNDS = 5
+_CONCURRENCY = 100
+_HTTP, _OTHERS = 10_000, 5_000
+_FLAT = (1_000, 10_000, 50_000)
+
+
+class _Far(Protocol):
+    def expect(self, count: int) -> None: ...
+
+
+def _rate_of_chronos(bench: Bench, count: int, target: dict[str, Any], far: _Far) -> float:
+    """Return the jobs a second of one `chronos run`, when the far side has them all."""
+    file = bench.file(jobs.fan_out(count, target))
+    options = ("--no-state", "--output", "json", "--concurrency", str(_CONCURRENCY))
+    report = json.loads(bench.chronos("run", *options, file).out)
+    file.unlink()
+    far.expect(count)
+    return count / _seconds(report["results"], count)
+
+
+def _seconds(results: list[dict[str, Any]], count: int) -> float:
+    """Return the time from the start of the first attempt to the end of the last."""
+    attempts = [attempt for result in results for attempt in result["attempts"]]
+    if len(attempts) != count:
+        raise FailureError(f"{count} jobs took {len(attempts)} attempts")
+    starts = [datetime.fromisoformat(one["started_at"]).timestamp() for one in attempts]
+    took: list[float] = [one["duration_ms"] / 1000 for one in attempts]
+    ends = [start + some for start, some in zip(starts, took, strict=True)]
+    return max(ends) - min(starts)
+
+
+def _rate_by_hand(
+    count: int, python: Path, script: str, arguments: tuple[str, ...], far: _Far
+) -> float:
+    module = f"tests.benchmarks.bare.{script}"
+    command: Command = [python, "-m", module, *arguments, str(count), str(_CONCURRENCY)]
+    seconds = float(run(command, cwd=ROOT).out)
+    far.expect(count)
+    return count / seconds
+
+
+def _compare(ours: Callable[[], float], theirs: Callable[[], float], bench: Bench) -> Figure:
+    return Figure.ratio(interleaved(bench.rounds(_ROUNDS), ours, theirs), parts="jobs/s")
+
+
+def _webhook(bench: Bench) -> dict[str, Any]:
+    return {"webhook": {"url": f"http://{bench.http.address}/job"}}
+
+
+def _http(bench: Bench) -> Figure:
+    python = bench.peers.from_pypi("python")
+    count, far = bench.some(_HTTP), bench.http
+    url = f"http://{far.address}/job"
+    far.take()
+    return _compare(
+        lambda: _rate_of_chronos(bench, count, _webhook(bench), far),
+        lambda: _rate_by_hand(count, python, "http_many", (url,), far),
+        bench,
+    )
+
+
+def _flat(bench: Bench) -> Figure:
+    """Compare the rates of small and large batches: the highest to the lowest of one round."""
+    bench.http.take()
+
+    def rate_of(count: int) -> Callable[[], float]:
+        return lambda: _rate_of_chronos(bench, bench.some(count), _webhook(bench), bench.http)
+
+    rounds = zip(*interleaved(bench.rounds(3), *map(rate_of, _FLAT)), strict=True)
+    extremes = [(max(rates), min(rates)) for rates in rounds]
+    return Figure.ratio(list(zip(*extremes, strict=True)), parts="jobs/s")
+
+
+def _jetstream(bench: Bench) -> Figure:
+    count, url = bench.some(_OTHERS), bench.nats.url
+
+    def ours() -> float:
+        stream = Stream(url)
+        target = {"nats": {"url": url, "subject": stream.subject, "mode": "jetstream"}}
+        return _rate_of_chronos(bench, count, target, stream)
+
+    def theirs() -> float:
+        stream = Stream(url)
+        return _rate_by_hand(count, PYTHON, "nats_many", (url, stream.subject), stream)
+
+    return _compare(ours, theirs, bench)
+
+
+def _grpc(bench: Bench) -> Figure:
+    count, far = bench.some(_OTHERS), bench.grpc
+    method = "chronos.v1.JobService/Execute"
+    target = {"grpc": {"address": far.address, "method": method}}
+    far.take()
+    return _compare(
+        lambda: _rate_of_chronos(bench, count, target, far),
+        lambda: _rate_by_hand(count, PYTHON, "grpc_many", (far.address,), far),
+        bench,
+    )
+
+
+def _rabbitmq(bench: Bench) -> Figure:
+    count, url = bench.some(_OTHERS), bench.rabbitmq.url
+
+    def ours() -> float:
+        queue = Queue(url)
+        return _rate_of_chronos(
+            bench, count, {"rabbitmq": {"url": url, "queue": queue.name}}, queue
+        )
+
+    def theirs() -> float:
+        queue = Queue(url)
+        return _rate_by_hand(count, PYTHON, "rabbitmq_many", (url, queue.name), queue)
+
+    return _compare(ours, theirs, bench)
+
+
+def _kafka(bench: Bench) -> Figure:
+    count, brokers = bench.some(_OTHERS), bench.kafka.plaintext
+
+    def ours() -> float:
+        topic = Topic(bench.kafka)
+        target = {"kafka": {"brokers": [brokers], "topic": topic.name}}
+        return _rate_of_chronos(bench, count, target, topic)
+
+    def theirs() -> float:
+        topic = Topic(bench.kafka)
+        return _rate_by_hand(count, PYTHON, "kafka_many", (brokers, topic.name), topic)
+
+    return _compare(ours, theirs, bench)
+
+
+MEASUREMENTS = (
+    one("fanout-http", _http),
+    one("fanout-flat", _flat),
+    one("fanout-jetstream", _jetstream),
+    one("fanout-grpc", _grpc),
+    one("fanout-rabbitmq", _rabbitmq),
+    one("fanout-kafka", _kafka),
+)
