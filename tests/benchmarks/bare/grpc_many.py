@@ -4,10 +4,10 @@ from typing import Any
 
 import grpc
 
-from tests.benchmarks.bare.workers import at_once, timed
+from tests.benchmarks.bare.workers import at_once, main
 
 
-async def main(address: str, count: str, concurrency: str) -> None:
+async def script(address: str, count: str, concurrency: str) -> None:
     async with grpc.aio.insecure_channel(address) as channel:
         method: Any = channel.unary_unary("/chronos.v1.JobService/Execute")
 
@@ -18,4 +18,4 @@ async def main(address: str, count: str, concurrency: str) -> None:
         await at_once(int(count), int(concurrency), send)
 
 
-timed(main)
+main(script)

@@ -2,10 +2,10 @@
 
 import aiohttp
 
-from tests.benchmarks.bare.workers import at_once, timed
+from tests.benchmarks.bare.workers import at_once, main
 
 
-async def main(url: str, count: str, concurrency: str) -> None:
+async def script(url: str, count: str, concurrency: str) -> None:
     connector = aiohttp.TCPConnector(limit=int(concurrency))
     async with aiohttp.ClientSession(connector=connector) as session:
 
@@ -17,4 +17,4 @@ async def main(url: str, count: str, concurrency: str) -> None:
         await at_once(int(count), int(concurrency), send)
 
 
-timed(main)
+main(script)

@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
-from tests.benchmarks.bare.workers import at_once, timed
+from tests.benchmarks.bare.workers import at_once, main
 
 
 def _settle(report: "asyncio.Future[None]", error: Any) -> None:
@@ -19,7 +19,7 @@ def _settle(report: "asyncio.Future[None]", error: Any) -> None:
         report.set_result(None)
 
 
-async def main(brokers: str, topic: str, count: str, concurrency: str) -> None:
+async def script(brokers: str, topic: str, count: str, concurrency: str) -> None:
     loop = asyncio.get_running_loop()
     producer = Producer({"bootstrap.servers": brokers, "linger.ms": 0})
     done = threading.Event()
@@ -47,4 +47,4 @@ async def main(brokers: str, topic: str, count: str, concurrency: str) -> None:
         poller.join()
 
 
-timed(main)
+main(script)

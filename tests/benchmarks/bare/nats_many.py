@@ -2,10 +2,10 @@
 
 from nats.aio.client import Client
 
-from tests.benchmarks.bare.workers import at_once, timed
+from tests.benchmarks.bare.workers import at_once, main
 
 
-async def main(url: str, subject: str, count: str, concurrency: str) -> None:
+async def script(url: str, subject: str, count: str, concurrency: str) -> None:
     client = Client()
     await client.connect(url, allow_reconnect=False)
     stream = client.jetstream()
@@ -18,4 +18,4 @@ async def main(url: str, subject: str, count: str, concurrency: str) -> None:
     await client.close()
 
 
-timed(main)
+main(script)

@@ -6,7 +6,7 @@ from typing import Any
 import pika
 from pika.adapters.asyncio_connection import AsyncioConnection
 
-from tests.benchmarks.bare.workers import at_once, timed
+from tests.benchmarks.bare.workers import at_once, main
 
 
 class _Confirms:
@@ -49,7 +49,7 @@ async def _open(url: str) -> tuple[AsyncioConnection, Any]:
     return connection, await opened
 
 
-async def main(url: str, queue: str, count: str, concurrency: str) -> None:
+async def script(url: str, queue: str, count: str, concurrency: str) -> None:
     connection, channel = await _open(url)
     confirms = _Confirms()
     selected: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
@@ -68,4 +68,4 @@ async def main(url: str, queue: str, count: str, concurrency: str) -> None:
     connection.close()
 
 
-timed(main)
+main(script)

@@ -7,22 +7,26 @@ from collections.abc import Awaitable, Callable
 
 
 async def at_once(count: int, concurrency: int, send: Callable[[int], Awaitable[object]]) -> None:
-    """Send all messages, the next one as soon as one of those on their way is accepted."""
+    """Send all messages, the next one as soon as one of those on their way is accepted.
+
+    Prints the seconds from the first acceptance to the last.
+    """
     numbers = iter(range(count))
+    accepted: list[float] = []
 
     async def work() -> None:
         for number in numbers:
             await send(number)
+            accepted.append(time.perf_counter())
 
     await asyncio.gather(*(work() for _ in range(concurrency)))
+    sys.stdout.write(f"{accepted[-1] - accepted[0]}\n")
 
 
-def timed(main: Callable[..., Awaitable[None]]) -> None:
-    """Run `main` with the arguments of the command line, and print the seconds that it took."""
+def main(script: Callable[..., Awaitable[None]]) -> None:
+    """Run a script with the arguments of the command line."""
 
-    async def measured() -> float:
-        began = time.perf_counter()
-        await main(*sys.argv[1:])
-        return time.perf_counter() - began
+    async def run() -> None:
+        await script(*sys.argv[1:])
 
-    sys.stdout.write(f"{asyncio.run(measured())}\n")
+    asyncio.run(run())
