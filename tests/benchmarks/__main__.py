@@ -10,6 +10,7 @@ import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from tests.benchmarks import report
 from tests.benchmarks.bench import Bench
@@ -32,7 +33,7 @@ def main() -> int:
         report.PLOT.write_text(plot(table))
         report.write_page(report.PAGE, table)
         _say(f"\nwritten: {report.JSON}, {report.PLOT}, {report.PAGE}")
-    return _verdict(results, [] if options.quick else regressions(before, results))
+    return verdict(results, {} if options.quick else before)
 
 
 def _options() -> argparse.Namespace:
@@ -55,7 +56,9 @@ def _measure(options: argparse.Namespace) -> list[Result]:
     return results
 
 
-def _verdict(results: list[Result], lost: list[str]) -> int:
+def verdict(results: list[Result], before: dict[str, Any]) -> int:
+    """Name what went wrong and what held in an earlier table; return the exit code."""
+    lost = regressions(before, results)
     failed = [result.row.name for result in results if result.failed]
     if failed:
         _say(f"went wrong: {', '.join(failed)}")

@@ -70,6 +70,10 @@ class Bench:
         return self._running.enter_context(CountingServer("http_server"))
 
     @cached_property
+    def unary(self) -> CountingServer:
+        return self._running.enter_context(CountingServer("unary_server"))
+
+    @cached_property
     def grpc(self) -> CountingServer:
         return self._running.enter_context(CountingServer("grpc_server"))
 

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from tests.benchmarks import jobs
 from tests.benchmarks.bench import PYTHON, Bench, one
-from tests.benchmarks.far import Queue, Stream, Topic
+from tests.benchmarks.far import CountingServer, Queue, Stream, Topic
 from tests.benchmarks.measure import Command, FailureError, Figure, interleaved, run
 from tests.support import ROOT
 
@@ -106,10 +106,11 @@ def _jetstream(bench: Bench) -> Figure:
     return _compare(ours, theirs, bench)
 
 
-def _grpc(bench: Bench) -> Figure:
-    count, far = bench.some(_OTHERS), bench.grpc
+def _grpc(bench: Bench, far: CountingServer) -> Figure:
+    count = bench.some(_OTHERS)
     method = "chronos.v1.JobService/Execute"
-    target = {"grpc": {"address": far.address, "method": method}}
+    proto = {"files": [str(ROOT / "chronos_cli/receiver/job_service.proto")]}
+    target = {"grpc": {"address": far.address, "method": method, "proto": proto}}
     far.take()
     return _compare(
         lambda: _rate_of_chronos(bench, count, target, far),
@@ -153,7 +154,8 @@ MEASUREMENTS = (
     one("fanout-http", _http),
     one("fanout-flat", _flat),
     one("fanout-jetstream", _jetstream),
-    one("fanout-grpc", _grpc),
+    one("fanout-grpc", lambda bench: _grpc(bench, bench.grpc)),
+    one("fanout-grpc-unbound", lambda bench: _grpc(bench, bench.unary)),
     one("fanout-rabbitmq", _rabbitmq),
     one("fanout-kafka", _kafka),
 )

@@ -32,7 +32,8 @@ class Running:
             cwd=cwd,
         )
         self._lines: queue.Queue[str | None] = queue.Queue()
-        threading.Thread(target=self._read, daemon=True).start()
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
 
     def wait_for_event(self, name: str, limit: float) -> float:
         """Wait for an event in a JSON log; return the seconds since the process was started."""
@@ -75,11 +76,13 @@ class Running:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._reader.join()
 
     def _read(self) -> None:
         assert self._process.stderr is not None
-        for line in self._process.stderr:
-            self._lines.put(line)
+        with self._process.stderr as lines:
+            for line in lines:
+                self._lines.put(line)
         self._lines.put(None)
 
     def _next(self, end: float) -> str | None:

@@ -28,22 +28,19 @@ def document(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def committed() -> dict[str, Any]:
-    """Return the table that is committed, else the file's; empty if there is none.
+def committed(root: Path = ROOT) -> dict[str, Any]:
+    """Return the table that is committed; without a repository the file's; empty if none is.
 
-    A run writes the file, so that only the commit knows what held before several runs.
+    A run writes the file, so that after several runs only the commit knows what held before.
     """
-    name = JSON.relative_to(ROOT)
-    shown = subprocess.run(
-        ["git", "show", f"HEAD:{name}"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
-    if shown.returncode == 0:
+    file = root / JSON.relative_to(ROOT)
+    if (root / ".git").exists():
+        command = ["git", "show", f"HEAD:{file.relative_to(root).as_posix()}"]
+        shown = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
         text = shown.stdout
-    elif (ROOT / ".git").exists() or not JSON.exists():
-        return {}
     else:
-        text = JSON.read_text()
-    found: dict[str, Any] = json.loads(text)
+        text = file.read_text() if file.exists() else ""
+    found: dict[str, Any] = json.loads(text) if text else {}
     return found
 
 
@@ -51,6 +48,8 @@ def markdown(table: dict[str, Any]) -> str:
     """Return the table as the page shows it."""
     machine = table["machine"]
     lines = [
+        "![How near each figure is to its target](benchmarks.svg)",
+        "",
         f"Measured on {table['measured_at'][:10]}: {machine['cores']} cores of "
         f"{machine['processor']}, {machine['memory_gib']} GiB, {machine['system']}, "
         f"Python {machine['python']}.",

@@ -25,10 +25,11 @@ def measured(bench: Bench, only: Set[str] = frozenset()) -> Iterator[Result]:
         wanted = [rows[name] for name in measurement.rows]
         if only and not only & set(measurement.rows):
             continue
-        yield from _results(bench, measurement, wanted)
+        yield from results_of(bench, measurement, wanted)
 
 
-def _results(bench: Bench, measurement: Measurement, rows: Sequence[Row]) -> list[Result]:
+def results_of(bench: Bench, measurement: Measurement, rows: Sequence[Row]) -> list[Result]:
+    """Take one measurement; what keeps it from a figure is the reason of its rows."""
     try:
         figures: Sequence[Figure] = measurement.take(bench)
     except UnavailableError as error:

@@ -42,11 +42,11 @@ def _cpu_of(bench: Bench, start: Callable[[], Running]) -> float:
             time.sleep(0.05)
         time.sleep(1.5)  # past the first ticks, and their connections
         bench.http.take()
-        before = scheduler.cpu()
-        time.sleep(bench.some(_SECONDS))
+        before, seconds = scheduler.cpu(), max(2, bench.some(_SECONDS))
+        time.sleep(seconds)
         spent, ticks = scheduler.cpu() - before, len(bench.http.take())
-    if not ticks:
-        raise FailureError("no tick arrived")
+    if ticks < _JOBS * (seconds - 1):  # the instants that surely lie within the time
+        raise FailureError(f"{ticks} ticks arrived in {seconds} s, {_JOBS} a second were due")
     return spent / ticks * 1000
 
 
