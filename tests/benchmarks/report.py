@@ -125,7 +125,7 @@ def _machine() -> dict[str, Any]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "memory_gib": round(memory),
-        "system": f"{platform.system()} {platform.release()}",
+        "system": f"{platform.system()} on {platform.machine()}",
         "python": platform.python_version(),
     }
 

@@ -78,8 +78,8 @@ def regressions(before: dict[str, Any], results: list[Result]) -> list[str]:
     ]
 
 
-SCRIPT = "a bare script on the same client"
-ASYNCIO = "a bare asyncio script on the same client"
+SCRIPT = "a script, same client"
+ASYNCIO = "an asyncio script, same client"
 
 ROWS = (
     Row("start-version", "`chronos --version`", "`python -c pass`", 1.3),
@@ -106,7 +106,7 @@ ROWS = (
     Row("read-job", "reading a job, of 10,000 in a file", "one job", 200, unit="µs"),
     Row("read-validate", "`validate` of 10,000 jobs", "`yaml.compose`, C loader", 2),
     Row("cron-start", "`cron`, 100,000 jobs, 200 schedules: until started", "", 15, unit="s"),
-    Row("cron-memory", "memory for each of these jobs", "200 jobs", 3, unit="KiB"),
+    Row("cron-memory", "memory for each of these jobs", "2,000 jobs", 3, unit="KiB"),
     Row("cron-idle", "CPU while none is due, of a core", "", 1, unit="%"),
     Row("tick-cpu", "CPU per HTTP tick", "supercronic with curl", 0.2),
     Row("tick-late-100", "100 jobs in one instant, p99 late", "the instant", 50, unit="ms"),
