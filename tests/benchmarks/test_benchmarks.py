@@ -14,6 +14,7 @@ import pytest
 from tests.benchmarks import report
 from tests.benchmarks.__main__ import verdict
 from tests.benchmarks.bench import Bench, Measurement
+from tests.benchmarks.fanout import rate
 from tests.benchmarks.far import check_count
 from tests.benchmarks.measure import FailureError, Figure, UnavailableError, interleaved, run
 from tests.benchmarks.peers import Peers
@@ -124,6 +125,14 @@ def test_a_process_that_fails_has_no_time() -> None:
         run([sys.executable, "-c", "import sys; print('gone', file=sys.stderr); sys.exit(3)"])
     with pytest.raises(FailureError, match="ended with -9"):
         run([sys.executable, "-c", "import time; time.sleep(60)"], limit=0.2)
+
+
+def test_the_first_messages_are_not_in_a_rate() -> None:
+    """Ten at once, in step: 100 messages take 10 rounds of a second, the first one is slow."""
+    accepted = [5.0 + number for number in range(10) for _ in range(10)]
+    assert rate(accepted, 10) == 10
+    assert rate(accepted[:20], 10) == 10
+    assert rate([3.0, 1.0], 100) == 0.5
 
 
 def test_what_did_not_arrive_is_not_measured() -> None:

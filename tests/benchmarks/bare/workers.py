@@ -1,6 +1,7 @@
 """What the bare asyncio scripts have in common: so many sends, so many at a time."""
 
 import asyncio
+import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -9,7 +10,7 @@ from collections.abc import Awaitable, Callable
 async def at_once(count: int, concurrency: int, send: Callable[[int], Awaitable[object]]) -> None:
     """Send all messages, the next one as soon as one of those on their way is accepted.
 
-    Prints the seconds from the first acceptance to the last.
+    Prints when each was accepted, in seconds, as JSON.
     """
     numbers = iter(range(count))
     accepted: list[float] = []
@@ -20,7 +21,7 @@ async def at_once(count: int, concurrency: int, send: Callable[[int], Awaitable[
             accepted.append(time.perf_counter())
 
     await asyncio.gather(*(work() for _ in range(concurrency)))
-    sys.stdout.write(f"{accepted[-1] - accepted[0]}\n")
+    sys.stdout.write(json.dumps(accepted))
 
 
 def main(script: Callable[..., Awaitable[None]]) -> None:
