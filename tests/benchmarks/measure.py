@@ -97,9 +97,12 @@ def run(
         )
         watchdog = threading.Timer(limit, process.kill)
         watchdog.start()
-        code = process.wait()
-        seconds = time.perf_counter() - began
-        watchdog.cancel()
+        try:
+            code = process.wait()
+            seconds = time.perf_counter() - began
+        finally:
+            watchdog.cancel()
+            process.kill()  # has no effect on one that has ended, as all but interrupted ones have
         out.seek(0)
         err.seek(0)
         if code:
