@@ -89,7 +89,8 @@ def _flat(bench: Bench) -> Figure:
     bench.http.take()
 
     def rate_of(count: int) -> Callable[[], float]:
-        return lambda: _rate_of_chronos(bench, bench.some(count), _webhook(bench), bench.http)
+        some = max(bench.some(count), 5 * _CONCURRENCY)  # fewer would have no steady rate
+        return lambda: _rate_of_chronos(bench, some, _webhook(bench), bench.http)
 
     rounds = zip(*interleaved(bench.rounds(3), *map(rate_of, _FLAT)), strict=True)
     extremes = [(max(rates), min(rates)) for rates in rounds]
