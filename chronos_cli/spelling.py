@@ -1,0 +1,232 @@
+"""The spellings in which a secret may stand in a text, and where they are in it.
+
+Each spelling is a list of parts, matched one after the other: letters as they are, and patterns
+for what is escaped. Nothing is ambiguous, so that a hostile text costs no more than a look.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+
+# Shorter values would blot out innocent text all over a report.
+SHORTEST = 4
+
+Part = str | re.Pattern[str]
+
+_JSON_ESCAPED = frozenset("\"\\/<>&'\x7f")
+_SHORT_ESCAPES = {'"': '"', "\\": r"\\", "/": "/", "\b": "b"}
+# The longest spelling of a character: percent escapes of four bytes, or two of JSON's escapes.
+_WIDEST = 12
+
+
+class Secret:
+    """A text that is to be found in others, however it is spelled there."""
+
+    __slots__ = ("_parts", "_text", "needle")
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._parts: list[list[Part]] | None = None
+        # The longest run of letters and digits: no spelling changes it, so that a text without it
+        # has not to be searched.
+        self.needle = max(_runs().findall(text), key=len, default="")[:16]
+
+    @classmethod
+    def spellings_of(cls, text: str) -> "list[Secret]":
+        """Return a secret, and what of its base64 is the same whatever stands before or behind."""
+        return [cls(text), *map(cls, _in_base64(text))]
+
+    def spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where the secret is in a text: start and end."""
+        for parts in self._spellings():
+            start = _find(parts[0], text, 0)
+            while start >= 0:
+                end, is_whole = _follow(parts, text, start)
+                if is_whole:
+                    yield start, end
+                start = _find(parts[0], text, end if is_whole else start + 1)
+
+    def begun(self, text: str) -> int | None:
+        """Return where the secret begins of which only the first part is there, at the end."""
+        first = max(0, len(text) - len(self._text) * _WIDEST)
+        for parts in self._spellings():
+            head = parts[0][:SHORTEST] if isinstance(parts[0], str) else parts[0]
+            start = _find(head, text, first)
+            while 0 <= start <= len(text) - SHORTEST:
+                end, is_whole = _follow(parts, text, start)
+                if end == len(text) and not is_whole:
+                    return start
+                start = _find(head, text, start + 1)
+        return None
+
+    def _spellings(self) -> list[list[Part]]:
+        if self._parts is None:
+            self._parts = list(_spellings(self._text))
+        return self._parts
+
+
+def _find(part: Part, text: str, at: int) -> int:
+    if isinstance(part, str):
+        return text.find(part, at)
+    match = part.search(text, at)
+    return -1 if match is None else match.start()
+
+
+def _follow(parts: list[Part], text: str, at: int) -> tuple[int, bool]:
+    """Match the parts from a place on; return where that ends, and whether all of them are there.
+
+    It ends at the text's end also where the text breaks off in the middle of a part, and at -1
+    where they do not match.
+    """
+    for part in parts:
+        if isinstance(part, str):
+            rest = len(text) - at
+            if rest < len(part) and part.startswith(text[at:]):
+                return len(text), False
+            if not text.startswith(part, at):
+                return -1, False
+            at += len(part)
+            continue
+        match = part.match(text, at)
+        if match is None:
+            breaks_off = len(text) - at < _WIDEST and text[at : at + 1] in {"", "%", "\\"}
+            return (len(text) if breaks_off else -1), False
+        at = match.end()
+    return at, True
+
+
+def _spellings(secret: str) -> Iterator[list[Part]]:
+    yield _folded(secret)
+    if _is_plain(secret):
+        return
+    yield _percent(secret)
+    if any(letter.isspace() for letter in secret):
+        yield _as_form(secret)
+    if any(map(_is_escaped_in_json, secret)):
+        import json
+
+        yield _in_json(secret)
+        # JSON in JSON: a far side that quotes a request, an event that quotes a far side.
+        for escaped in {json.dumps(secret), json.dumps(secret, ensure_ascii=False)}:
+            if escaped[1:-1] != secret:
+                yield _in_json(escaped[1:-1])
+
+
+def _folded(secret: str) -> list[Part]:
+    """Return the secret as it is, its blanks and line ends perhaps folded."""
+    parts: list[Part] = []
+    for token in _tokens().findall(secret):
+        if token.isspace():
+            parts.append(_pattern(rf"\s{{1,{len(token)}}}"))
+        elif parts and isinstance(parts[-1], str):
+            parts[-1] += token
+        else:
+            parts.append(token)
+    return parts
+
+
+def _escaped(
+    secret: str, escape: Callable[[str], str], must: str, blank: str, leaves: Callable[[str], bool]
+) -> list[Part]:
+    """Return the secret with its letters escaped, or as they are: there writers differ.
+
+    `must` are letters that never stand as they are, `blank` is the pattern of a blank beside its
+    escape, and `leaves` tells which tokens nobody escapes.
+    """
+    parts: list[Part] = []
+    for token in _tokens().findall(secret):
+        if token.isspace():
+            escapes = "|".join([blank, *sorted(set(map(escape, token)))])
+            parts.append(_pattern(rf"(?:{escapes}){{1,{len(token)}}}"))
+        elif leaves(token):
+            parts.append(token)
+        elif token in must:
+            parts.append(_pattern(escape(token)))
+        else:
+            parts.append(_pattern(f"{escape(token)}|{re.escape(token)}"))
+    return parts
+
+
+def _percent(secret: str) -> list[Part]:
+    return _escaped(secret, _percent_escape, "%", r"\s|%20", _is_plain)
+
+
+def _as_form(secret: str) -> list[Part]:
+    return _escaped(secret, _percent_escape, "%+", r"\+", _is_plain)
+
+
+def _in_json(secret: str) -> list[Part]:
+    return _escaped(secret, _json_escape, '"\\', r"\s|\\[nrtf]", _is_plain_in_json)
+
+
+def _is_plain(token: str) -> bool:
+    return _plain().fullmatch(token) is not None
+
+
+def _is_plain_in_json(token: str) -> bool:
+    return _is_plain(token) or not _is_escaped_in_json(token)
+
+
+def _is_escaped_in_json(letter: str) -> bool:
+    return letter in _JSON_ESCAPED or letter < " " or letter > "\x7f"
+
+
+def _percent_escape(letter: str) -> str:
+    return "".join(f"%{_hexadecimal(f'{byte:02x}')}" for byte in _utf8(letter))
+
+
+def _json_escape(letter: str) -> str:
+    """Return the pattern of JSON's escapes for a letter, and of ours for terminals."""
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    escapes = "".join(rf"\\u{_hexadecimal(units[at : at + 4])}" for at in range(0, len(units), 4))
+    if ord(letter) < 0x100:
+        escapes += rf"|\\x{_hexadecimal(f'{ord(letter):02x}')}"
+    if letter in _SHORT_ESCAPES:
+        escapes += rf"|\\{_SHORT_ESCAPES[letter]}"
+    return escapes
+
+
+def _hexadecimal(digits: str) -> str:
+    return "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in digits)
+
+
+def _in_base64(text: str) -> Iterator[str]:
+    """Yield the base64 of a text at each alignment, less the letters that its neighbours share."""
+    from binascii import b2a_base64
+
+    raw = _utf8(text)
+    for before, shared in ((0, 0), (1, 2), (2, 3)):
+        encoded = b2a_base64(b"\0" * before + raw, newline=False).decode()
+        whole = len(encoded) if encoded[-1] != "=" else len(encoded.rstrip("=")) - 1
+        core = encoded[shared:whole]
+        if len(core) >= SHORTEST:
+            # The alphabet of URLs too (RFC 4648, 5).
+            yield from {core, core.replace("+", "-").replace("/", "_")}
+
+
+def _utf8(text: str) -> bytes:
+    try:
+        return text.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        return text.encode(errors="replace")
+
+
+@cache
+def _pattern(source: str) -> re.Pattern[str]:
+    return re.compile(source)
+
+
+@cache
+def _tokens() -> re.Pattern[str]:
+    """Match letters that no spelling changes, blanks in a row, or one other letter."""
+    return re.compile(r"[A-Za-z0-9_.~-]+|\s+|[^\s]")
+
+
+@cache
+def _plain() -> re.Pattern[str]:
+    return re.compile(r"[A-Za-z0-9_.~-]+")
+
+
+@cache
+def _runs() -> re.Pattern[str]:
+    return re.compile(r"[A-Za-z0-9]+")
