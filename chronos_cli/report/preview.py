@@ -37,10 +37,10 @@ def previews_document(previews: Sequence[JobPreview], exit_code: int) -> dict[st
 
 
 def _block(item: JobPreview) -> str:
-    title = f"# {item.execution.job.id}: {printable(item.target)}"
+    title = printable(f"# {item.execution.job.id}: {item.target}")
     if item.preview is None:
         return f"{title}\ncannot be prepared: {printable(item.failure or '')}\n"
-    headers = [f"{name}: {printable(value)}" for name, value in item.preview.headers]
+    headers = [printable(f"{name}: {value}") for name, value in item.preview.headers]
     lines = [title, printable(item.preview.summary), *headers]
     if item.preview.body:
         body = item.preview.body[:_LONGEST_BODY]
