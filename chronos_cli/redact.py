@@ -152,12 +152,9 @@ class Redactor:
         Of a text that was cut its last word may be the first part of a secret.
         """
         if self._secrets:
-            text = self._without_whole(text)
-            if CUT in text or len(text) >= _LONG:
-                # Marks of ours are few, and stand behind what a far side has said.
-                *parts, last = text.rsplit(CUT, _MOST_CUTS)
-                parts = [self._without_begun(part) for part in parts]
-                text = CUT.join([*parts, self._without_begun(last) if len(text) >= _LONG else last])
+            whole = [span for secret in self._candidates(text) for span in secret.spans(text)]
+            if spans := sorted([*whole, *self._begun(text)]):
+                text = _without(text, spans)
         return mask_urls(text)
 
     def data(self, value: Any) -> Any:
@@ -205,23 +202,29 @@ class Redactor:
             near = [secret for secrets in (self._short, *listed) for secret in secrets]
         return [secret for secret in near if secret.needle in text]
 
-    def _without_whole(self, text: str) -> str:
-        found = self._candidates(text)
-        if not found:
-            return text
-        parts: list[str] = []
-        done = 0
-        for start, end in sorted(span for secret in found for span in secret.spans(text)):
-            if start >= done:
-                parts += [text[done:start], MASK]
-            done = max(done, end)
-        return "".join([*parts, text[done:]])
+    def _begun(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where a text was cut in the middle of a secret: start and end of what is there."""
+        ends = [len(text)] if len(text) >= _LONG else []
+        # Marks of ours are few, and stand behind what a far side has said.
+        end = len(text)
+        while len(ends) <= _MOST_CUTS and (end := text.rfind(CUT, 0, end)) >= 0:
+            ends.append(end)
+        for end in ends:
+            cut = text[:end]
+            for secret in self._secrets:
+                if (start := secret.begun(cut)) is not None:
+                    yield start, end
 
-    def _without_begun(self, text: str) -> str:
-        """Mask the first part of a secret where a text ends with it."""
-        starts = (secret.begun(text) for secret in self._secrets)
-        start = min((start for start in starts if start is not None), default=None)
-        return text if start is None else text[:start] + MASK
+
+def _without(text: str, spans: Iterable[tuple[int, int]]) -> str:
+    """Return the text with a mask for each span; those that overlap have one together."""
+    parts: list[str] = []
+    done = 0
+    for start, end in spans:
+        if start >= done:
+            parts += [text[done:start], MASK]
+        done = max(done, end)
+    return "".join([*parts, text[done:]])
 
 
 def _telling_parts(secret: str) -> Iterator[str]:

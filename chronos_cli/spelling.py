@@ -48,16 +48,8 @@ class Secret:
 
     def begun(self, text: str) -> int | None:
         """Return where the secret begins of which only the first part is there, at the end."""
-        first = max(0, len(text) - len(self._text) * _WIDEST)
-        for parts in self._spellings():
-            head = parts[0][:SHORTEST] if isinstance(parts[0], str) else parts[0]
-            start = _find(head, text, first)
-            while 0 <= start <= len(text) - SHORTEST:
-                end, is_whole = _follow(parts, text, start)
-                if end == len(text) and not is_whole:
-                    return start
-                start = _find(head, text, start + 1)
-        return None
+        starts = (_begun(parts, text, len(self._text) * _WIDEST) for parts in self._spellings())
+        return min((start for start in starts if start is not None), default=None)
 
     def _spellings(self) -> list[list[Part]]:
         if self._parts is None:
@@ -72,6 +64,17 @@ def _find(part: Part, text: str, at: int) -> int:
     return -1 if match is None else match.start()
 
 
+def _begun(parts: list[Part], text: str, longest: int) -> int | None:
+    head = parts[0][:SHORTEST] if isinstance(parts[0], str) else parts[0]
+    start = _find(head, text, max(0, len(text) - longest))
+    while 0 <= start <= len(text) - SHORTEST:
+        end, is_whole = _follow(parts, text, start)
+        if end == len(text) and not is_whole:
+            return start
+        start = _find(head, text, start + 1)
+    return None
+
+
 def _follow(parts: list[Part], text: str, at: int) -> tuple[int, bool]:
     """Match the parts from a place on; return where that ends, and whether all of them are there.
 
@@ -80,18 +83,17 @@ def _follow(parts: list[Part], text: str, at: int) -> tuple[int, bool]:
     """
     for part in parts:
         if isinstance(part, str):
-            rest = len(text) - at
-            if rest < len(part) and part.startswith(text[at:]):
-                return len(text), False
-            if not text.startswith(part, at):
-                return -1, False
-            at += len(part)
-            continue
-        match = part.match(text, at)
-        if match is None:
-            breaks_off = len(text) - at < _WIDEST and text[at : at + 1] in {"", "%", "\\"}
+            end = at + len(part) if text.startswith(part, at) else -1
+            breaks_off = len(text) - at < len(part) and part.startswith(text[at:])
+        else:
+            match = part.match(text, at)
+            end = -1 if match is None else match.end()
+            breaks_off = False
+        if end < 0:
+            # An escape may have been cut, too.
+            breaks_off |= len(text) - at < _WIDEST and text[at : at + 1] in {"", "%", "\\"}
             return (len(text) if breaks_off else -1), False
-        at = match.end()
+        at = end
     return at, True
 
 

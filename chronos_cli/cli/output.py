@@ -49,7 +49,7 @@ class Output:
         """Write problems to stderr, with the source lines when it is a terminal."""
         from chronos_cli.report.problems import problem_lines  # only on failure
 
-        lines = problem_lines(problems, show_source=sys.stderr.isatty())
+        lines = problem_lines(problems, show_source=sys.stderr.isatty(), mask=redactor.text)
         _write(sys.stderr, redactor.text(lines))
 
 
