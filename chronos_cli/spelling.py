@@ -174,7 +174,7 @@ def _is_escaped_in_json(letter: str) -> bool:
 
 
 def _percent_escape(letter: str) -> str:
-    return "".join(f"%{_hexadecimal(f'{byte:02x}')}" for byte in _utf8(letter))
+    return "".join(f"%{_hexadecimal(f'{byte:02x}')}" for byte in utf8(letter))
 
 
 def _json_escape(letter: str) -> str:
@@ -196,7 +196,7 @@ def _in_base64(text: str) -> Iterator[str]:
     """Yield the base64 of a text at each alignment, less the letters that its neighbours share."""
     from binascii import b2a_base64
 
-    raw = _utf8(text)
+    raw = utf8(text)
     for before, shared in ((0, 0), (1, 2), (2, 3)):
         encoded = b2a_base64(b"\0" * before + raw, newline=False).decode()
         whole = len(encoded) if encoded[-1] != "=" else len(encoded.rstrip("=")) - 1
@@ -206,7 +206,8 @@ def _in_base64(text: str) -> Iterator[str]:
             yield from {core, core.replace("+", "-").replace("/", "_")}
 
 
-def _utf8(text: str) -> bytes:
+def utf8(text: str) -> bytes:
+    """Return a text's bytes: of a file's name that is not UTF-8, those that it has on disk."""
     try:
         return text.encode(errors="surrogateescape")
     except UnicodeEncodeError:

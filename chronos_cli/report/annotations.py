@@ -1,13 +1,13 @@
 """Problems in the forms that code hosts show beside the lines they are about."""
 
 import hashlib
-import os
 from collections.abc import Sequence
 from typing import Any
 
 from chronos_cli import __version__
 from chronos_cli.problems import Problem
 from chronos_cli.report.text import printable
+from chronos_cli.spelling import utf8
 
 
 def github_annotations(problems: Sequence[Problem]) -> str:
@@ -75,7 +75,7 @@ def _uri(file: str) -> str:
     """Return a path as a URI reference (SARIF 2.1.0, 3.4.3)."""
     from urllib.parse import quote
 
-    return quote(os.fsencode(file))
+    return quote(utf8(file))
 
 
 def _fingerprint(problem: Problem) -> str:

@@ -37,7 +37,10 @@ def call_lines(number: int, call: ReceivedCall) -> str:
     """Return one gRPC call as text: method, metadata, the request as JSON."""
     lines = [f"--- {number}", printable(call.method)]
     lines += [printable(f"{name}: {_text(value)}") for name, value in call.metadata]
-    lines += ["", json_text(call.request)[:_LONGEST_BODY]]
+    request = json_text(call.request)
+    lines += ["", request[:_LONGEST_BODY]]
+    if len(request) > _LONGEST_BODY:
+        lines.append(f"({len(request) - _LONGEST_BODY} more characters)")
     return "\n".join(lines) + "\n"
 
 
