@@ -56,7 +56,7 @@ _SHORTEST_LINE = 16
 # The path of a URL may be quoted alone, and a part of it; a short one would blot out others.
 _SHORTEST_PATH, _SHORTEST_STEP = 8, 16
 # Up to so many secrets are looked for one by one.
-_FEW = 100
+_FEW = 500
 
 
 @lru_cache(maxsize=4096)

@@ -34,7 +34,8 @@ class Secret:
     @classmethod
     def spellings_of(cls, text: str) -> "list[Secret]":
         """Return a secret, and what of its base64 is the same whatever stands before or behind."""
-        return [cls(text), *map(cls, _in_base64(text))]
+        encoded = {core for written in _written(text) for core in _in_base64(written)}
+        return [cls(text), *map(cls, encoded)]
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where the secret is in a text: start and end."""
@@ -98,20 +99,35 @@ def _follow(parts: list[Part], text: str, at: int) -> tuple[int, bool]:
 
 
 def _spellings(secret: str) -> Iterator[list[Part]]:
-    yield _folded(secret)
-    if _is_plain(secret):
-        return
-    yield _percent(secret)
-    if any(letter.isspace() for letter in secret):
-        yield _as_form(secret)
-    if any(map(_is_escaped_in_json, secret)):
-        import json
+    # What was escaped once may be so again: a far side quotes a request in JSON of its own, a
+    # redirect quotes a form in a URL, and a report quotes both.
+    for text in _written(secret).union(*map(_in_json, _in_json(secret))):
+        yield _folded(text)
+        if _is_plain(text):
+            continue
+        yield _percent(text)
+        if any(letter.isspace() for letter in text):
+            yield _as_form(text)
+        if any(map(_is_escaped_in_json, text)):
+            yield _as_json(text)
 
-        yield _in_json(secret)
-        # JSON in JSON: a far side that quotes a request, an event that quotes a far side.
-        for escaped in {json.dumps(secret), json.dumps(secret, ensure_ascii=False)}:
-            if escaped[1:-1] != secret:
-                yield _in_json(escaped[1:-1])
+
+def _written(secret: str) -> set[str]:
+    """Return a secret as it is, as JSON writes it, and as URLs and forms do."""
+    if _is_plain(secret):
+        return {secret}
+    from urllib.parse import quote, quote_plus
+
+    return {*_in_json(secret), quote(secret, safe=""), quote_plus(secret)}
+
+
+def _in_json(text: str) -> set[str]:
+    """Return a text as it is, and as JSON writes it, with and without escapes beyond ASCII."""
+    if not any(map(_is_escaped_in_json, text)):
+        return {text}
+    import json
+
+    return {text, json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1]}
 
 
 def _folded(secret: str) -> list[Part]:
@@ -157,7 +173,7 @@ def _as_form(secret: str) -> list[Part]:
     return _escaped(secret, _percent_escape, "%+", r"\+", _is_plain)
 
 
-def _in_json(secret: str) -> list[Part]:
+def _as_json(secret: str) -> list[Part]:
     return _escaped(secret, _json_escape, '"\\', r"\s|\\[nrtf]", _is_plain_in_json)
 
 
