@@ -51,8 +51,9 @@ CUT = "…"
 _MOST_CUTS = 8
 # A text of this length may have been cut without a mark.
 _LONG = 1000
-# A line of a secret (of a private key) may be quoted alone when it is as long as this.
-_SHORTEST_LINE = 16
+# A line of a secret (of a private key) may be quoted alone when it is as long as this; what is
+# longer in all is a payload.
+_SHORTEST_LINE, _LONGEST_OF_LINES = 16, 64 * 1024
 # The path of a URL may be quoted alone, and a part of it; a short one would blot out others.
 _SHORTEST_PATH, _SHORTEST_STEP = 8, 16
 # Up to so many secrets are looked for one by one.
@@ -118,6 +119,7 @@ class Redactor:
     def __init__(self) -> None:
         self._known: set[str] = set()
         self._secrets: list[Secret] = []
+        self._longest = 0
         # By the first letters of what must be in a text, for when there are very many; and those
         # of which less must be there.
         self._by_start: dict[str, list[Secret]] = {}
@@ -133,7 +135,7 @@ class Redactor:
             return
         self._known.add(secret)
         self._watch(Secret.spellings_of(secret))
-        if "\n" in secret or "\r" in secret:
+        if len(secret) <= _LONGEST_OF_LINES and ("\n" in secret or "\r" in secret):
             lines = (line.strip() for line in secret.splitlines())
             self._watch(Secret(line) for line in lines if len(line) >= _SHORTEST_LINE)
         for part in _telling_parts(secret):
@@ -142,6 +144,7 @@ class Redactor:
     def _watch(self, secrets: Iterable[Secret]) -> None:
         for secret in secrets:
             self._secrets.append(secret)
+            self._longest = max(self._longest, secret.longest_begun)
             start = secret.needle[:SHORTEST]
             known = self._short if len(start) < SHORTEST else self._by_start.setdefault(start, [])
             known.append(secret)
@@ -211,8 +214,9 @@ class Redactor:
             ends.append(end)
         for end in ends:
             cut = text[:end]
+            last = cut[-self._longest :]
             for secret in self._secrets:
-                if (start := secret.begun(cut)) is not None:
+                if secret.start in last and (start := secret.begun(cut)) is not None:
                     yield start, end
 
 

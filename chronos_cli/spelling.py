@@ -15,6 +15,11 @@ Part = str | re.Pattern[str]
 
 _JSON_ESCAPED = frozenset("\"\\/<>&'\x7f")
 _SHORT_ESCAPES = {'"': '"', "\\": r"\\", "/": "/", "\b": "b"}
+# Messages quote the beginnings of values: so much of a secret is masked though it does not go on.
+# Of URLs it takes more, for many begin alike.
+_LONG_BEGINNING, _LONG_BEGINNING_OF_URL = 32, 256
+# No far side's body is read further. What is longer is a payload, and no more than JSON escapes it.
+_LONGEST = 64 * 1024
 # The longest spelling of a character: percent escapes of four bytes, or two of JSON's escapes.
 _WIDEST = 12
 
@@ -22,14 +27,19 @@ _WIDEST = 12
 class Secret:
     """A text that is to be found in others, however it is spelled there."""
 
-    __slots__ = ("_parts", "_text", "needle")
+    __slots__ = ("_least", "_parts", "_text", "needle", "start")
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._parts: list[list[Part]] | None = None
+        least = _LONG_BEGINNING_OF_URL if "://" in text else _LONG_BEGINNING
+        self._least = min(len(text), least)
         # The longest run of letters and digits: no spelling changes it, so that a text without it
         # has not to be searched.
-        self.needle = max(_runs().findall(text), key=len, default="")[:16]
+        self.needle = max(_runs().findall(text[: self._least]), key=len, default="")[:16]
+        # What no spelling changes of its first letters.
+        match = _plain().match(text)
+        self.start = match[0][:SHORTEST] if match else ""
 
     @classmethod
     def spellings_of(cls, text: str) -> "list[Secret]":
@@ -38,18 +48,25 @@ class Secret:
         return [cls(text), *map(cls, encoded)]
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
-        """Yield where the secret is in a text: start and end."""
+        """Yield where the secret, or a long beginning of it, is in a text: start and end."""
         for parts in self._spellings():
-            start = _find(parts[0], text, 0)
+            head = parts[0][: self._least] if isinstance(parts[0], str) else parts[0]
+            start = _find(head, text, 0)
             while start >= 0:
                 end, is_whole = _follow(parts, text, start)
-                if is_whole:
+                is_found = is_whole or end - start >= self._least
+                if is_found:
                     yield start, end
-                start = _find(parts[0], text, end if is_whole else start + 1)
+                start = _find(head, text, end if is_found else start + 1)
+
+    @property
+    def longest_begun(self) -> int:
+        """How much of a text's end `begun` looks at, at most: longer beginnings are spans."""
+        return self._least * _WIDEST
 
     def begun(self, text: str) -> int | None:
         """Return where the secret begins of which only the first part is there, at the end."""
-        starts = (_begun(parts, text, len(self._text) * _WIDEST) for parts in self._spellings())
+        starts = (_begun(parts, text, self._least) for parts in self._spellings())
         return min((start for start in starts if start is not None), default=None)
 
     def _spellings(self) -> list[list[Part]]:
@@ -65,9 +82,10 @@ def _find(part: Part, text: str, at: int) -> int:
     return -1 if match is None else match.start()
 
 
-def _begun(parts: list[Part], text: str, longest: int) -> int | None:
+def _begun(parts: list[Part], text: str, least: int) -> int | None:
     head = parts[0][:SHORTEST] if isinstance(parts[0], str) else parts[0]
-    start = _find(head, text, max(0, len(text) - longest))
+    is_plain = len(parts) == 1 and isinstance(parts[0], str)
+    start = _find(head, text, max(0, len(text) - (least if is_plain else least * _WIDEST)))
     while 0 <= start <= len(text) - SHORTEST:
         end, is_whole = _follow(parts, text, start)
         if end == len(text) and not is_whole:
@@ -77,28 +95,44 @@ def _begun(parts: list[Part], text: str, longest: int) -> int | None:
 
 
 def _follow(parts: list[Part], text: str, at: int) -> tuple[int, bool]:
-    """Match the parts from a place on; return where that ends, and whether all of them are there.
+    """Match the parts from a place on; return how far they do, and whether all of them are there.
 
-    It ends at the text's end also where the text breaks off in the middle of a part, and at -1
-    where they do not match.
+    Where the text breaks off in the middle of a part, they match as far as the text's end.
     """
     for part in parts:
         if isinstance(part, str):
-            end = at + len(part) if text.startswith(part, at) else -1
-            breaks_off = len(text) - at < len(part) and part.startswith(text[at:])
+            if not text.startswith(part, at):
+                return _where_it_breaks_off(text, at + _common(part, text, at)), False
+            at += len(part)
+        elif match := part.match(text, at):
+            at = match.end()
         else:
-            match = part.match(text, at)
-            end = -1 if match is None else match.end()
-            breaks_off = False
-        if end < 0:
-            # An escape may have been cut, too.
-            breaks_off |= len(text) - at < _WIDEST and text[at : at + 1] in {"", "%", "\\"}
-            return (len(text) if breaks_off else -1), False
-        at = end
+            return _where_it_breaks_off(text, at), False
     return at, True
 
 
+def _common(part: str, text: str, at: int) -> int:
+    """Return how many letters of a part stand in a text at a place, by halving."""
+    known, most = 0, min(len(part), len(text) - at)
+    while known < most:
+        middle = (known + most + 1) // 2
+        if text.startswith(part[known:middle], at + known):
+            known = middle
+        else:
+            most = middle - 1
+    return known
+
+
+def _where_it_breaks_off(text: str, at: int) -> int:
+    """Return the text's end where only the first letters of an escape are left, else `at`."""
+    is_cut = len(text) - at < _WIDEST and text[at : at + 1] in {"%", "\\"}
+    return len(text) if is_cut else at
+
+
 def _spellings(secret: str) -> Iterator[list[Part]]:
+    if len(secret) > _LONGEST:
+        yield from map(_folded, _in_json(secret))
+        return
     # What was escaped once may be so again: a far side quotes a request in JSON of its own, a
     # redirect quotes a form in a URL, and a report quotes both.
     for text in _written(secret).union(*map(_in_json, _in_json(secret))):
@@ -114,7 +148,7 @@ def _spellings(secret: str) -> Iterator[list[Part]]:
 
 def _written(secret: str) -> set[str]:
     """Return a secret as it is, as JSON writes it, and as URLs and forms do."""
-    if _is_plain(secret):
+    if _is_plain(secret) or len(secret) > _LONGEST:
         return {secret}
     from urllib.parse import quote, quote_plus
 
@@ -212,7 +246,7 @@ def _in_base64(text: str) -> Iterator[str]:
     """Yield the base64 of a text at each alignment, less the letters that its neighbours share."""
     from binascii import b2a_base64
 
-    raw = utf8(text)
+    raw = utf8(text[:_LONGEST])
     for before, shared in ((0, 0), (1, 2), (2, 3)):
         encoded = b2a_base64(b"\0" * before + raw, newline=False).decode()
         whole = len(encoded) if encoded[-1] != "=" else len(encoded.rstrip("=")) - 1

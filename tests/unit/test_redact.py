@@ -179,6 +179,23 @@ def test_secrets_that_overlap_are_masked_as_one() -> None:
     assert redactor.text("xabcdefghiy and abcdefz") == f"x{MASK}y and {MASK}z"
 
 
+@pytest.mark.parametrize("spelling", [str, quote, quote_plus, json.dumps])
+def test_a_long_beginning_is_masked_wherever_it_ends(spelling: Callable[[str], str]) -> None:
+    """Messages quote no more of a value than forty letters."""
+    redactor = Redactor()
+    redactor.add("0123/56789 abcdefghi+klmnopqrstuvwxyz=0123456789 and more")
+    for most in (40, 60):
+        text = spelling("0123/56789 abcdefghi+klmnopqrstuvwxyz=0123456789 and more"[:most])
+        assert redactor.text(f"'{text}' is no time") in {
+            f"'{MASK}' is no time",
+            f"'\"{MASK}\"' is no time",
+        }
+    assert redactor.text("'0123/56789 abc' is no time") == "'0123/56789 abc' is no time"
+    redactor.add("https://hooks.slack.com/services/T000/B000/xxxxxxxx")
+    other = "https://hooks.slack.com/services/other"
+    assert redactor.text(other) == other
+
+
 def test_a_secret_url_is_masked_in_its_parts() -> None:
     redactor = Redactor()
     redactor.add("https://k3yk3y@hooks.example.com/services/T0%2F1/B0?sig=abcdef&x=y")
@@ -238,6 +255,29 @@ def test_a_hostile_text_takes_no_time() -> None:
     for text in ("…" * 65536, "abcd…" * 13000, "abcd" * 16000):
         redactor.text(text)
     assert time.process_time() - began < 2
+
+
+@pytest.mark.parametrize("token", ["a" * 60000, "a" + " +" * 500, "\\" * 300 + "x", "%25" * 300])
+def test_a_hostile_token_takes_no_time(token: str) -> None:
+    """A far side may choose the token that is to be masked in what it says next."""
+    redactor = Redactor()
+    began = time.process_time()
+    redactor.add(token)
+    for text in (token * 3, token[:-1] + "b" + token, "a" * 65000, "+" * 65000, "\\" * 65000):
+        redactor.text(text)
+    assert time.process_time() - began < 5
+    assert redactor.text(f"say {token}.") == f"say {MASK}."
+
+
+def test_a_payload_that_is_secret_is_masked_in_time() -> None:
+    payload = "".join(f'  "k{number}": "välue",\n' for number in range(20000)).strip()
+    redactor = Redactor()
+    began = time.process_time()
+    redactor.add(payload)
+    assert redactor.text(payload) == MASK
+    assert redactor.text(json.dumps(payload)) == f'"{MASK}"'
+    assert redactor.text(payload[:65536]) == MASK
+    assert time.process_time() - began < 5
 
 
 def test_data_is_masked_in_depth() -> None:
