@@ -17,6 +17,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from chronos_cli.problems import Problem
+from chronos_cli.redact import CUT
+
+# No reason fills a screen, or a state file.
+_LONGEST_MESSAGE = 4000
 
 
 class ChronosError(Exception):
@@ -42,6 +46,7 @@ class StateError(ChronosError):
 class DispatchError(ChronosError):
     """One attempt failed.
 
+    `message` says why, in at most 4000 characters: what is longer is cut, with a mark.
     `code` is the protocol's own ("503", "UNAVAILABLE", "312 NO_ROUTE"), or None.
     `retry_after` is how long the far side asked us to wait, in seconds; `final` means that it
     asked for no further attempt at all. `receipt` is what it gave back, for the report.
@@ -58,6 +63,8 @@ class DispatchError(ChronosError):
         receipt: Mapping[str, Any] | None = None,
         kind: str | None = None,
     ) -> None:
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[: _LONGEST_MESSAGE - 1] + CUT
         super().__init__(message)
         self.message = message
         self.code = code

@@ -14,6 +14,7 @@ FLOORS = {
     "problems": 0,
     "clock": 0,
     "redact": 0,
+    "spelling": 0,
     "jobs": 1,
     "schedule": 1,
     "dispatch": 2,

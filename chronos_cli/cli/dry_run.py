@@ -8,7 +8,7 @@ from chronos_cli.app.workspace import Workspace
 from chronos_cli.cli.execute import warn
 from chronos_cli.cli.exit_codes import ExitCode, exit_code
 from chronos_cli.cli.options import OutputFormat
-from chronos_cli.cli.output import Output
+from chronos_cli.cli.output import Output, redactor
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.report.preview import preview_lines, previews_document
 
@@ -19,7 +19,7 @@ def show(workspace: Workspace, executions: Sequence[Execution], output: OutputFo
     shown, failures = asyncio.run(previews(workspace.dispatchers(), executions))
     code = exit_code(failures)
     if output is OutputFormat.TABLE:
-        Output().result(preview_lines(shown))
+        Output().result(preview_lines(shown, redactor.text))
     else:
         Output().json(previews_document(shown, code))
     return code

@@ -135,4 +135,6 @@ class _BatchConsole:
 
 
 def _masked(outcome: Outcome) -> Outcome:
+    if not redactor.may_change(outcome):
+        return outcome
     return msgspec.convert(redactor.data(msgspec.to_builtins(outcome)), Outcome)

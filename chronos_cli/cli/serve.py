@@ -1,7 +1,6 @@
 """The loop under the eyes of a user: signals, the log, the live table."""
 
 import asyncio
-import json
 import os
 import signal
 from contextlib import suppress
@@ -17,6 +16,7 @@ from chronos_cli.cli.signals import StopSignals
 from chronos_cli.cron.events import Event
 from chronos_cli.cron.loop import Loop
 from chronos_cli.report.events import event_document, event_text
+from chronos_cli.report.text import json_text
 from chronos_cli.state.journal import StateJournal
 
 if TYPE_CHECKING:
@@ -66,12 +66,10 @@ class LoopConsole:
             self._live.leave()
 
     def _write(self, event: Event) -> None:
-        line = event_text(event)
-        if self._as_json:
-            line = json.dumps(redactor.data(event_document(event)), ensure_ascii=False)
+        masked = structs.replace(event, fields=redactor.data(event.fields))
+        line = json_text(event_document(masked)) if self._as_json else event_text(masked)
         with suppress(OSError):  # a full disk or a closed terminal must not stop the jobs
             if self._live is None or not self._live.is_shown:
-                self._output.note(line)
+                self._output.masked_line(line)
             else:
-                masked = structs.replace(event, fields=redactor.data(event.fields))
-                self._live.tell(masked, redactor.text(line))
+                self._live.tell(masked, line)

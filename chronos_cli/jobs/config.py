@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, Struct
 
 from chronos_cli.errors import UsageError
-from chronos_cli.jobs.document import Entry, Mapping, ParsedFile, Scalar, parse
+from chronos_cli.jobs.document import Entry, Mapping, ParsedFile, Scalar, Sequence, parse
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources, interpolate
 from chronos_cli.jobs.merge import only, without
@@ -18,6 +18,7 @@ from chronos_cli.jobs.read import INVALID, Reader
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.units import PositiveDuration
 
+_SECTIONS = ("scheduler", "dispatcher", "secrets")
 # Keys of `dispatcher.<protocol>` that are defaults for the job itself, not for its target block.
 _JOB_KEYS = {"timeout"}
 # Keys of `scheduler` that are defaults for every job, and the job's keys that they stand for.
@@ -106,6 +107,8 @@ class _Reading:
         self._target_reader = Reader(templates=True)
         self._by_protocol = {kind.protocol: kind for kind in loadable(kinds).values()}
         self._root = parsed.documents[0].root
+        # Before anything is looked up: the names count for this file too.
+        sources.secret_names.update(self._secret_names())
         problems.of_file(parsed, interpolate(self._root, sources))
 
     def config(self) -> Config:
@@ -113,14 +116,32 @@ class _Reading:
         config = Config()
         if isinstance(root, Mapping):
             for name, entry in root.entries.items():
-                if name not in {"scheduler", "dispatcher"}:
-                    self._reader.unknown_key(entry.key, (), ("scheduler", "dispatcher"))
+                if name not in _SECTIONS:
+                    self._reader.unknown_key(entry.key, (), _SECTIONS)
             config = self._sections(root)
         elif not (isinstance(root, Scalar) and root.text == ""):
-            self._reader.fail(root, (), "expected a mapping with 'scheduler' and 'dispatcher'")
+            self._reader.fail(
+                root, (), "expected a mapping with 'scheduler', 'dispatcher' and 'secrets'"
+            )
         for reader in (self._reader, self._target_reader):
             self._problems.of_file(self._parsed, reader.problems)
         return config
+
+    def _secret_names(self) -> list[str]:
+        """Return the variables under `secrets`, which stand there as they are called."""
+        entry = self._root.entries.get("secrets") if isinstance(self._root, Mapping) else None
+        if entry is None:
+            return []
+        if not isinstance(entry.value, Sequence):
+            self._reader.fail(entry.value, ("secrets",), "expected a list of variables' names")
+            return []
+        names: list[str] = []
+        for index, item in enumerate(entry.value.items):
+            if isinstance(item, Scalar) and item.text.isascii() and item.text.isidentifier():
+                names.append(item.text)
+            else:
+                self._reader.fail(item, ("secrets", index), "expected the name of a variable")
+        return names
 
     def _sections(self, root: Mapping) -> Config:
         scheduler = Scheduler()

@@ -29,12 +29,14 @@ _TEMPLATE_OPENERS = re.compile(r"\{[{%#]")
 class Sources:
     """Where the values come from. `environment` None means "not at hand": nothing is looked up.
 
-    `files` gathers the names of those that were read.
+    `files` gathers the names of those that were read. `secret_names` are variables that hold a
+    secret though their names do not say so.
     """
 
     environment: Environment[str, str] | None
     redactor: Redactor
     files: set[str] = field(default_factory=set)
+    secret_names: set[str] = field(default_factory=set)
 
 
 class _FaultError(Exception):
@@ -88,11 +90,11 @@ class _Interpolator:
             position = position_in(node, fault.offset)
             self._problems.append(Problem(position, str(fault), format_path(path), fault.hint))
             return
-        secret_key = bears_secret(key, from_outside=True)
-        secrets = expansion.from_files + (expansion.from_environment if secret_key else [])
-        if secret_key and expansion.from_environment:
-            secrets.append(text)
-        self._note(text, secrets, from_outside=bool(expansion.from_environment))
+        secrets = list(expansion.secrets)
+        is_outside = bool(expansion.from_environment)
+        if bears_secret(key, from_outside=is_outside) and not expansion.unknown:
+            secrets += [*expansion.from_environment, text]
+        self._note(text, secrets, from_outside=is_outside)
         node.text = text
         node.interpolated = node.interpolated or expansion.replaced
         node.unknown = expansion.unknown
@@ -113,7 +115,8 @@ class _Expansion:
         self._environment = sources.environment
         self._folder = folder
         self.from_environment: list[str] = []
-        self.from_files: list[str] = []
+        # What is to be masked wherever it stands: from files, and from variables named like it.
+        self.secrets: list[str] = []
         self.replaced = False
         self.unknown = False
 
@@ -182,11 +185,20 @@ class _Expansion:
         if operator[-1] == "+":
             return (word if present else ""), end
         if present and value is not None:
-            self.from_environment.append(value)
-            return value, end
+            return self._used(name, value), end
         if operator[-1] == "?":
             return self._required(name, start, word), end
-        return word, end
+        return (self._used(name, word) if self._is_secret(name) else word), end
+
+    def _used(self, name: str, value: str) -> str:
+        """Return the value of a variable, having noted it."""
+        self.from_environment.append(value)
+        if self._is_secret(name):
+            self.secrets.append(value)
+        return value
+
+    def _is_secret(self, name: str) -> bool:
+        return name in self._sources.secret_names or bears_secret(name, from_outside=True)
 
     def _required(self, name: str, start: int, message: str | None) -> str:
         if self._environment is None:
@@ -195,10 +207,9 @@ class _Expansion:
         value = self._environment.get(name)
         if value is None or (message is not None and value == ""):
             hint = f"set {name}, or give a default: ${{{name}:-…}}"
-            told = f": {message}" if message else ""
-            raise _FaultError(f"variable '{name}' is not set{told}", start, hint)
-        self.from_environment.append(value)
-        return value
+            why = f": {message}" if message else ""
+            raise _FaultError(f"variable '{name}' is not set{why}", start, hint)
+        return self._used(name, value)
 
     def _file(self, name: str, start: int) -> str:
         if self._environment is None:
@@ -216,7 +227,7 @@ class _Expansion:
         if len(raw) > MAX_SECRET_FILE:
             raise _FaultError(f"file '{name}' is larger than 1 MiB", start)
         text = text.removesuffix("\n").removesuffix("\r")
-        self.from_files.append(text)
+        self.secrets.append(text)
         return text
 
 

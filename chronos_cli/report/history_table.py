@@ -35,6 +35,6 @@ def history_table(entries: Sequence[HistoryEntry], width: int) -> RenderableType
 def _narrow(row: list[Text]) -> list[Text]:
     started, job, status, origin, attempts, duration, identity = row
     job.append(f"\n{identity}", style="dim")
-    told = [origin.plain, f"{attempts} tried", duration.plain]
-    status.append("\n" + ", ".join(part for part in told if part), style="dim")
+    figures = [origin.plain, f"{attempts} tried", duration.plain]
+    status.append("\n" + ", ".join(figure for figure in figures if figure), style="dim")
     return [started, job, status]
