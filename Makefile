@@ -26,8 +26,9 @@ faults: $(VENV)/.installed-dev  ## Minutes of killing, stopping and reloading th
 fuzz: $(VENV)/.installed-dev  ## Many more schedules and zones against a walk along the clock
 	CHRONOS_TEST_EXAMPLES=5000 $(BIN)/pytest -n $(WORKERS) tests/schedule/test_timetable.py
 
-bench: $(VENV)/.installed-dev  ## Measure against hand-written code, side by side
-	for script in benchmarks/*.py; do $(BIN)/python $$script; done
+bench: $(VENV)/.installed-dev  ## Measure against hand-written code and other programs, side by side
+	@$(BIN)/python -m tests.brokers.provision
+	$(BIN)/python -m tests.benchmarks $(BENCH)
 
 lint: $(VENV)/.installed-dev  ## Check style and types
 	$(BIN)/ruff check .

@@ -16,9 +16,13 @@ translated at the protocol's own boundary, with `raise ... from`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 from chronos_cli.problems import Problem
+from chronos_cli.redact import CUT
+
+# No reason fills a screen, or a state file.
+_LONGEST_MESSAGE = 4000
 
 
 class ChronosError(Exception):
@@ -57,6 +61,7 @@ class FileTooLargeError(UnreadableFileError):
 class DispatchError(ChronosError):
     """One attempt failed.
 
+    `message` says why, in at most 4000 characters: what is longer is cut, with a mark.
     `code` is the protocol's own ("503", "UNAVAILABLE", "312 NO_ROUTE"), or None.
     `retry_after` is how long the far side asked us to wait, in seconds; `final` means that it
     asked for no further attempt at all. `receipt` is what it gave back, for the report.
@@ -73,6 +78,8 @@ class DispatchError(ChronosError):
         receipt: Mapping[str, Any] | None = None,
         kind: str | None = None,
     ) -> None:
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[: _LONGEST_MESSAGE - 1] + CUT
         super().__init__(message)
         self.message = message
         self.code = code
@@ -80,6 +87,24 @@ class DispatchError(ChronosError):
         self.final = final
         self.receipt = dict(receipt or {})
         self.kind = kind
+
+    def with_message(self, message: str) -> Self:
+        """Return the same failure in other words."""
+        return self._copy(message, self.receipt)
+
+    def with_receipt(self, **more: Any) -> Self:
+        """Return the same failure with more in its receipt."""
+        return self._copy(self.message, {**self.receipt, **more})
+
+    def _copy(self, message: str, receipt: Mapping[str, Any]) -> Self:
+        return type(self)(
+            message,
+            code=self.code,
+            retry_after=self.retry_after,
+            final=self.final,
+            receipt=receipt,
+            kind=self.kind,
+        )
 
 
 class RejectedError(DispatchError):

@@ -15,6 +15,7 @@ FLOORS = {
     "problems": 0,
     "clock": 0,
     "redact": 0,
+    "spelling": 0,
     "jobs": 1,
     "schedule": 1,
     "dispatch": 2,
@@ -25,7 +26,8 @@ FLOORS = {
     "receiver": 4,
     "report": 5,
     "export": 5,
-    "cli": 6,
+    "app": 6,
+    "cli": 7,
 }
 
 
@@ -113,7 +115,16 @@ def test_nothing_but_protocols_names_a_protocol() -> None:
     """A sixth protocol must be one new file, so the core may not know the five."""
     clients = {"httpx", "grpc", "confluent_kafka", "nats", "pika"}
     for name, path in MODULES.items():
-        if room(name) not in {"jobs", "dispatch", "cli", "schedule", "report"}:
+        if room(name) not in {
+            "jobs",
+            "dispatch",
+            "app",
+            "cli",
+            "schedule",
+            "report",
+            "state",
+            "cron",
+        }:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):

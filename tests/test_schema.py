@@ -69,9 +69,11 @@ def test_configuration() -> None:
     good = {
         "dispatcher": {"http": {"timeout": "3s", "max_idle_conns": 5, "headers": {"a": "b"}}},
         "scheduler": {"max_concurrent_jobs": 100, "default_retry_policy": {"max_attempts": 2}},
+        "secrets": ["CUSTOMER"],
     }
     validator.validate(good)
     wrong: list[Any] = [{"dispatcher": {"htp": {}}}, {"scheduler": {"max": 1}}, {"other": 1}]
+    wrong += [{"secrets": "CUSTOMER"}, {"secrets": ["a-b"]}]
     for bad in wrong:
         assert not validator.is_valid(bad)
 

@@ -9,6 +9,7 @@ import typer
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, StatePath, Verbose
 from chronos_cli.cli.output import Output
+from chronos_cli.cli.recording import state_path
 from chronos_cli.errors import StateError, UsageError
 from chronos_cli.units import parse_duration
 
@@ -58,7 +59,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     Exit codes: 0 stopped and everything had ended, 130/143 a job was cut off by the stop,
     2 usage, 3 it could not start: invalid files, nothing scheduled, or the state is unusable.
     """
-    from chronos_cli.cli.service import Service, ServiceOptions  # the whole loop, and SQLite
+    from chronos_cli.app.service import ServiceOptions  # the whole loop, and SQLite
+    from chronos_cli.cli.serve import LoopConsole
 
     try:
         seconds = parse_duration(grace)
@@ -68,15 +70,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         paths=jobs,
         config=config,
         env_files=env_file,
-        state=state,
+        state=state_path(state),
         max_concurrent=max_concurrent,
         grace=seconds,
         watch=watch,
-        as_json=log_format is LogFormat.JSON,
-        live=live,
     )
+    console = LoopConsole(options, as_json=log_format is LogFormat.JSON, live=live)
     try:
-        code = asyncio.run(Service(options).exit_code())
+        code = asyncio.run(console.exit_code())
     except StateError as error:
         Output().note(f"chronos: {error}")
         code = ExitCode.INVALID_INPUT

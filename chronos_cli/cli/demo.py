@@ -15,6 +15,7 @@ from chronos_cli.cli.loading import load_workspace
 from chronos_cli.cli.options import OutputFormat, Verbose
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.execution import Execution, in_zone, new_id
+from chronos_cli.dispatch.journal import NoJournal
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.receiver.demo import DemoSides, demo_keys
 from chronos_cli.redact import mask_urls
@@ -35,8 +36,8 @@ async def _demo() -> ExitCode:
         jobs = [job for job in workspace.jobs if job.key not in sides.missing]
         now = datetime.now(UTC).replace(microsecond=0)
         executions = [Execution(new_id(), job, in_zone(job, now)) for job in jobs]
-        options = RunOptions(OutputFormat.TABLE, quiet=False, concurrency=4, fail_fast=False)
-        return await execute(workspace, executions, options)
+        options = RunOptions(output=OutputFormat.TABLE, quiet=False, concurrency=4, fail_fast=False)
+        return await execute(workspace, executions, options, NoJournal())
 
 
 async def _start(sides: DemoSides) -> None:

@@ -13,7 +13,7 @@ from chronos_cli.cli.recording import state_path, stored
 from chronos_cli.errors import UsageError
 from chronos_cli.report.history import execution_lines, history_document, history_lines
 from chronos_cli.report.text import count
-from chronos_cli.state.entries import HistoryEntry, HistoryFilter, Progress
+from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus
 from chronos_cli.units import parse_duration
 
 
@@ -33,7 +33,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         list[str] | None, typer.Option("--job", metavar="ID", help="Only this job. Repeatable.")
     ] = None,
     status: Annotated[
-        list[Progress] | None, typer.Option("--status", help="Only this status. Repeatable.")
+        list[HistoryStatus] | None, typer.Option("--status", help="Only this status. Repeatable.")
     ] = None,
     since: Annotated[
         str | None, typer.Option(metavar="T", help="Started at or after: RFC 3339, or 1d ago.")

@@ -6,16 +6,16 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from threading import Lock
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from chronos_cli.app.service import Display
 from chronos_cli.clock import Clock
-from chronos_cli.cron.board import Board
 from chronos_cli.cron.events import Event
+from chronos_cli.cron.overview import Overview
 from chronos_cli.jobs.model import Job
 from chronos_cli.report.live import live_table
 from chronos_cli.state.entries import HistoryEntry
@@ -28,7 +28,7 @@ _FRAME, _EVENTS = 5, 3
 _MOST_LINES = 10_000
 
 
-class LiveTable:
+class LiveTable(Display):
     """Draws the table on stderr, which must be a terminal, and writes events above it."""
 
     def __init__(
@@ -37,8 +37,9 @@ class LiveTable:
         last_entry: Callable[[str], HistoryEntry | None],
         clock: Clock,
     ) -> None:
-        self._board = Board(last_entry)
+        self._overview = Overview(last_entry)
         self._upcoming = upcoming
+        self.is_shown = False
         self._clock = clock
         # Bounded: a terminal that was stopped takes none.
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
@@ -56,15 +57,12 @@ class LiveTable:
     def __enter__(self) -> Self:
         """Show it."""
         self._live.start()
+        self.is_shown = True
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Take it away; the events stay."""
+        self.is_shown = False
         self._draw(self._lines, None)
         with suppress(OSError):  # the terminal may be gone
             self._live.stop()
@@ -75,7 +73,7 @@ class LiveTable:
 
     def tell(self, event: Event, line: str) -> None:
         """Take in an event; its line, which is masked already, comes above the table soon."""
-        self._board.note(event)
+        self._overview.note(event)
         self._lines.append(line)
 
     async def keep_drawing(self) -> None:
@@ -89,8 +87,8 @@ class LiveTable:
     def _table(self) -> RenderableType:
         width, height = self._console.size
         upcoming = list(self._upcoming())
-        rows = self._board.rows(upcoming, max(1, height - _FRAME - _EVENTS))
-        return live_table(rows, len(upcoming), self._board.running(), self._clock.now(), width)
+        rows = self._overview.rows(upcoming, max(1, height - _FRAME - _EVENTS))
+        return live_table(rows, len(upcoming), self._overview.running(), self._clock.now(), width)
 
     def _draw(self, lines: Iterable[str], table: RenderableType | None) -> None:
         with self._drawing, suppress(OSError):  # the terminal may be gone

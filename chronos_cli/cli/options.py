@@ -99,7 +99,7 @@ def variables(values: list[str] | None) -> dict[str, str]:
     """Read `--var`; what is named like a secret is masked from then on."""
     found = pairs("--var", values or [])
     for name, value in found.items():
-        if bears_secret(name):
+        if bears_secret(name, from_outside=True):
             redactor.add(value)
     return found
 

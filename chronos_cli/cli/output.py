@@ -1,6 +1,5 @@
 """Writing to the two streams: results to stdout, everything else to stderr, secrets to neither."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from chronos_cli.problems import Problem
 from chronos_cli.redact import Redactor
+from chronos_cli.report.text import json_text, printable_lines
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,16 +21,19 @@ class Output:
 
     def result(self, text: str) -> None:
         """Write to stdout."""
-        _write(sys.stdout, redactor.text(text))
+        _write(sys.stdout, printable_lines(redactor.text(text)))
 
     def note(self, text: str) -> None:
         """Write a line to stderr."""
-        _write(sys.stderr, redactor.text(text) + "\n")
+        _write(sys.stderr, printable_lines(redactor.text(text)) + "\n")
+
+    def masked_line(self, text: str) -> None:
+        """Write a line to stderr in which all is masked and made printable already."""
+        _write(sys.stderr, text + "\n")
 
     def json(self, data: Any, *, indent: int | None = 2) -> None:
         """Write data as JSON to stdout; strings are masked before they are escaped."""
-        text = json.dumps(redactor.data(data), ensure_ascii=False, indent=indent)
-        _write(sys.stdout, text + "\n")
+        _write(sys.stdout, json_text(redactor.data(data), indent=indent) + "\n")
 
     def table(self, draw: Callable[[int], "RenderableType"]) -> None:
         """Write a table, drawn for the terminal's width; what is in it must be masked already."""
@@ -46,7 +49,7 @@ class Output:
         """Write problems to stderr, with the source lines when it is a terminal."""
         from chronos_cli.report.problems import problem_lines  # only on failure
 
-        lines = problem_lines(problems, show_source=sys.stderr.isatty())
+        lines = problem_lines(problems, show_source=sys.stderr.isatty(), mask=redactor.text)
         _write(sys.stderr, redactor.text(lines))
 
 

@@ -2,13 +2,11 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
+from chronos_cli.app.selection import Firing, executions_of, select
 from chronos_cli.cli.dry_run import show
 from chronos_cli.cli.execute import RunOptions, execute
 from chronos_cli.cli.loading import load_workspace
@@ -25,25 +23,8 @@ from chronos_cli.cli.options import (
     variables,
 )
 from chronos_cli.cli.recording import recording
-from chronos_cli.dispatch.execution import (
-    Execution,
-    in_zone,
-    is_execution_id,
-    new_id,
-    scheduled_id,
-)
-from chronos_cli.dispatch.trace import Trace
+from chronos_cli.dispatch.execution import is_execution_id
 from chronos_cli.errors import UsageError
-from chronos_cli.jobs.model import Job
-
-
-@dataclass(frozen=True, slots=True)
-class Firing:
-    """What the command line says of the executions."""
-
-    scheduled_time: datetime | None = None
-    execution_id: str | None = None
-    variables: dict[str, str] = field(default_factory=dict)
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -103,13 +84,19 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     firing = Firing(moment, _checked_id(execution_id), variables(var))
     journal = recording(state, no_state=no_state, origin="run", config=config)
     workspace = load_workspace(jobs, config, env_file)
-    selected = _selected(workspace.jobs, job or [], pairs("--tag", tag or []))
+    selected = select(workspace.jobs, job or [], pairs("--tag", tag or []))
     workspace.require_clients(selected)
-    executions = _executions(selected, firing)
+    executions = executions_of(selected, firing, os.environ)
     if dry_run:
         raise typer.Exit(show(workspace, executions, output))
-    options = RunOptions(output, quiet, concurrency, fail_fast, journal, report_junit)
-    raise typer.Exit(asyncio.run(execute(workspace, executions, options)))
+    options = RunOptions(
+        output=output,
+        quiet=quiet,
+        concurrency=concurrency,
+        fail_fast=fail_fast,
+        junit=report_junit,
+    )
+    raise typer.Exit(asyncio.run(execute(workspace, executions, options, journal)))
 
 
 def _checked_id(text: str | None) -> str | None:
@@ -119,31 +106,3 @@ def _checked_id(text: str | None) -> str | None:
             "beginning with a letter or digit"
         )
     return text
-
-
-def _selected(jobs: Sequence[Job], ids: Sequence[str], tags: dict[str, str]) -> list[Job]:
-    known = {job.id for job in jobs}
-    for wanted in ids:
-        if wanted not in known:
-            raise UsageError(f"no job '{wanted}' in these files")
-    chosen = [
-        job for job in jobs if (not ids or job.id in ids) and tags.items() <= job.spec.tags.items()
-    ]
-    if not chosen:
-        words = ", ".join(f"{key}={value}" for key, value in tags.items())
-        raise UsageError(f"no job has the tag {words}")
-    return chosen
-
-
-def _executions(jobs: Sequence[Job], firing: Firing) -> list[Execution]:
-    if firing.execution_id is not None and len(jobs) > 1:
-        raise UsageError(f"--execution-id is for one job, and {len(jobs)} are chosen (add --job)")
-    now = datetime.now(UTC).replace(microsecond=0)
-    return [_execution(job, firing, now) for job in jobs]
-
-
-def _execution(job: Job, firing: Firing, now: datetime) -> Execution:
-    moment = firing.scheduled_time
-    trace = Trace.from_environment(os.environ)
-    identity = firing.execution_id or (scheduled_id(job.id, moment) if moment else new_id())
-    return Execution(identity, job, in_zone(job, moment or now), firing.variables, trace)

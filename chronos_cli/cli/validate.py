@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from chronos_cli.app.workspace import Checked
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.loading import Checked, check_paths, environment
+from chronos_cli.cli.loading import check_files
 from chronos_cli.cli.options import ConfigPath, EnvFile, Verbose
 from chronos_cli.cli.output import Output
 from chronos_cli.problems import Problem
@@ -55,7 +56,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     verbose: Verbose = False,
 ) -> None:
     """Check job files and chronos.yaml; send nothing. Exit 0, or 3 with problems."""
-    checked = check_paths(paths, config, None if no_env else environment(env_file))
+    checked = check_files(paths, config, env_file, with_variables=not no_env)
     code = ExitCode.INVALID_INPUT if checked.problems else ExitCode.SUCCESS
     _report(checked, output, code, quiet=quiet)
     raise typer.Exit(code)

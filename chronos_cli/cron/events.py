@@ -1,10 +1,11 @@
 """What the loop tells of itself, as data; somebody else writes it down."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct
 
 from chronos_cli.clock import Clock
 
@@ -31,13 +32,12 @@ class Kind(StrEnum):
     STOPPED = "stopped"
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One thing that happened. `fields` is JSON-like; nothing in it is masked yet."""
 
     kind: Kind
     time: datetime
-    fields: dict[str, Any] = field(default_factory=dict)
+    fields: dict[str, Any] = {}
 
 
 class Events:

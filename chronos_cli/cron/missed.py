@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from chronos_cli.cron.plan import PUNCTUAL
 from chronos_cli.cron.tick import Tick, ticks
+from chronos_cli.cron.timer import PUNCTUAL
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.timetable import fires
 

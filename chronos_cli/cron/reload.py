@@ -45,8 +45,8 @@ class Reloader:
         try:
             jobset = await asyncio.to_thread(self._load)
         except InvalidInputError as error:
-            told = [_line(problem) for problem in error.problems]
-            self._refuse("the files have problems, the jobs stay as they are", told)
+            lines = [_line(problem) for problem in error.problems]
+            self._refuse("the files have problems, the jobs stay as they are", lines)
         except ChronosError as error:
             self._refuse(f"{error}; the jobs stay as they are", None)
         except Exception as error:  # noqa: BLE001 - whatever it is, the jobs must go on

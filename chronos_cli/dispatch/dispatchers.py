@@ -1,8 +1,7 @@
 """The dispatchers of one set of jobs: made when first needed, closed when nobody uses them."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.dispatch.registry import Registry
@@ -36,15 +35,14 @@ class Dispatchers:
             self._open[key] = _opened(plugin, self._settings.get(plugin.protocol))
         return self._open[key]
 
-    @contextmanager
-    def lease(self) -> Iterator[None]:
-        """Keep the dispatchers open for as long as the block runs."""
+    def hold(self) -> None:
+        """Take a lease: the dispatchers stay open until `release`."""
         self._leases += 1
-        try:
-            yield
-        finally:
-            self._leases -= 1
-            self._close_if_unused()
+
+    def release(self) -> None:
+        """End a lease."""
+        self._leases -= 1
+        self._close_if_unused()
 
     def retire(self) -> None:
         """Close the dispatchers once the last lease has ended."""

@@ -1,8 +1,10 @@
 """Holding a call to a time limit, also one that loses its cancellation."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterable
 from typing import Any, TypeVar
+
+from chronos_cli.clock import Clock
 
 T = TypeVar("T")
 
@@ -49,6 +51,23 @@ async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
         if not _has_ended(task):
             raise LimitError(_notes(task))
     return task.result()
+
+
+async def wait_at_most(
+    clock: Clock, tasks: Iterable["asyncio.Task[Any]"], seconds: float | None
+) -> None:
+    """Wait until all tasks have ended, or for so long; without `seconds`, for all of them."""
+    rest = set(tasks)
+    if not rest:
+        return
+    if seconds is None:
+        await asyncio.wait(rest)
+        return
+    limit = asyncio.create_task(clock.sleep(seconds))
+    while rest and not limit.done():
+        _, pending = await asyncio.wait({limit, *rest}, return_when=asyncio.FIRST_COMPLETED)
+        rest = pending - {limit}
+    limit.cancel()
 
 
 async def _end(task: "asyncio.Task[Any]") -> None:

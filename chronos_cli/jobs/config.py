@@ -13,13 +13,14 @@ from chronos_cli.jobs.files import SourceFile, check_named, parse_file
 from chronos_cli.jobs.interpolate import Interpolation, Sources
 from chronos_cli.jobs.merge import mark_shared, only, without
 from chronos_cli.jobs.model import RetryPolicy, Settings, TargetKind, TargetKinds, loadable
-from chronos_cli.jobs.nodes import Entry, Mapping, Node, Scalar
+from chronos_cli.jobs.nodes import Entry, Mapping, Node, Scalar, Sequence
 from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import INVALID, Reader
 from chronos_cli.jobs.typed import check_partial, read_struct
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.units import PositiveDuration
 
+_SECTIONS = ("scheduler", "dispatcher", "secrets")
 # Keys of `dispatcher.<protocol>` that are defaults for the job itself, not for its target block.
 _JOB_KEYS = {"timeout"}
 # Keys of `scheduler` that are defaults for every job, and the job's keys that they stand for.
@@ -109,18 +110,38 @@ class _Reading:
         self._target_reader = Reader(problems, templates=True)
         self._by_protocol = {kind.protocol: kind for kind in loadable(kinds).values()}
         self._root = root
+        # Before anything is looked up: the names count for this file too.
+        sources.secret_names.update(self._secret_names())
         Interpolation(sources, problems).replace_below(root)
 
     def config(self) -> Config:
         root = self._root
         if isinstance(root, Mapping):
             for name, entry in root.entries.items():
-                if name not in {"scheduler", "dispatcher"}:
-                    self._reader.unknown_key(entry.key, (), ("scheduler", "dispatcher"))
+                if name not in _SECTIONS:
+                    self._reader.unknown_key(entry.key, (), _SECTIONS)
             return self._sections(root)
         if not (isinstance(root, Scalar) and root.text == ""):
-            self._reader.fail(root, (), "expected a mapping with 'scheduler' and 'dispatcher'")
+            self._reader.fail(
+                root, (), "expected a mapping with 'scheduler', 'dispatcher' and 'secrets'"
+            )
         return Config()
+
+    def _secret_names(self) -> list[str]:
+        """Return the variables under `secrets`, which stand there as they are called."""
+        entry = self._root.entries.get("secrets") if isinstance(self._root, Mapping) else None
+        if entry is None:
+            return []
+        if not isinstance(entry.value, Sequence):
+            self._reader.fail(entry.value, ("secrets",), "expected a list of variables' names")
+            return []
+        names: list[str] = []
+        for index, item in enumerate(entry.value.items):
+            if isinstance(item, Scalar) and item.text.isascii() and item.text.isidentifier():
+                names.append(item.text)
+            else:
+                self._reader.fail(item, ("secrets", index), "expected the name of a variable")
+        return names
 
     def _sections(self, root: Mapping) -> Config:
         scheduler = Scheduler()

@@ -44,12 +44,14 @@ def _pattern(text: str) -> re.Pattern[str]:
 class Sources(Struct, frozen=True):
     """Where the values come from. `environment` None means "not at hand": nothing is looked up.
 
-    `files` gathers the names of those that were read.
+    `files` gathers the names of those that were read. `secret_names` are variables that hold a
+    secret though their names do not say so.
     """
 
     environment: Environment[str, str] | None
     redactor: Redactor
     files: set[str] = msgspec.field(default_factory=set)
+    secret_names: set[str] = msgspec.field(default_factory=set)
 
 
 class _FaultError(Exception):
@@ -106,11 +108,11 @@ class Interpolation:
             position = position_in(node, fault.offset)
             self._problems.add(Problem(position, str(fault), format_path(path), fault.hint))
             return
-        secret_key = bears_secret(key, from_outside=True)
-        secrets = expansion.from_files + (expansion.from_environment if secret_key else [])
-        if secret_key and expansion.from_environment:
-            secrets.append(text)
-        self._note(text, secrets, from_outside=bool(expansion.from_environment))
+        secrets = list(expansion.secrets)
+        is_outside = bool(expansion.from_environment)
+        if bears_secret(key, from_outside=is_outside) and not expansion.unknown:
+            secrets += [*expansion.from_environment, text]
+        self._note(text, secrets, from_outside=is_outside)
         node.text = text
         node.interpolated = node.interpolated or expansion.replaced
         node.unknown = expansion.unknown
@@ -132,7 +134,8 @@ class _Expansion:
         self._environment = sources.environment
         self._folder = folder
         self.from_environment: list[str] = []
-        self.from_files: list[str] = []
+        # What is to be masked wherever it stands: from files, and from variables named like it.
+        self.secrets: list[str] = []
         self.replaced = False
         self.unknown = False
 
@@ -210,10 +213,13 @@ class _Expansion:
         if operator[-1] == "+":
             return (word if present else ""), end
         if present and value is not None:
-            return self._taken(name, value, start), end
+            return self._used(name, value, start), end
         if operator[-1] == "?":
             return self._required(name, start, word), end
-        return word, end
+        return (self._used(name, word, start) if self._is_secret(name) else word), end
+
+    def _is_secret(self, name: str) -> bool:
+        return name in self._sources.secret_names or bears_secret(name, from_outside=True)
 
     def _required(self, name: str, start: int, message: str | None) -> str:
         if self._environment is None:
@@ -222,12 +228,12 @@ class _Expansion:
         value = self._environment.get(name)
         if value is None or (message is not None and value == ""):
             hint = f"set {name}, or give a default: ${{{name}:-…}}"
-            reason = f": {message}" if message else ""
-            raise _FaultError(f"variable '{name}' is not set{reason}", start, hint)
-        return self._taken(name, value, start)
+            why = f": {message}" if message else ""
+            raise _FaultError(f"variable '{name}' is not set{why}", start, hint)
+        return self._used(name, value, start)
 
-    def _taken(self, name: str, value: str, start: int) -> str:
-        """Return a variable's value, which must be text."""
+    def _used(self, name: str, value: str, start: int) -> str:
+        """Return the value of a variable, which must be text, having noted it."""
         if not value.isascii():
             try:
                 value.encode()
@@ -237,6 +243,8 @@ class _Expansion:
                     message, start, "what is no text goes in a payload_file"
                 ) from None
         self.from_environment.append(value)
+        if self._is_secret(name):
+            self.secrets.append(value)
         return value
 
     def _file(self, name: str, start: int) -> str:
@@ -252,7 +260,7 @@ class _Expansion:
         except UnreadableFileError as error:
             raise _FaultError(f"cannot read file '{name}': {error}", start) from error
         text = text.removesuffix("\n").removesuffix("\r")
-        self.from_files.append(text)
+        self.secrets.append(text)
         return text
 
 

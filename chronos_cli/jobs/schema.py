@@ -92,6 +92,11 @@ def config_schema(kinds: TargetKinds) -> dict[str, Any]:
                 "properties": dispatchers,
                 "additionalProperties": False,
             },
+            "secrets": {
+                "type": "array",
+                "items": {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$"},
+                "description": "Variables that hold a secret though their names do not say so",
+            },
         },
         "additionalProperties": False,
         "$defs": schema.definitions,

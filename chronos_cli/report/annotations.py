@@ -6,6 +6,8 @@ from typing import Any
 
 from chronos_cli import __version__
 from chronos_cli.problems import Problem
+from chronos_cli.report.text import printable
+from chronos_cli.spelling import utf8
 
 
 def github_annotations(problems: Sequence[Problem]) -> str:
@@ -52,7 +54,7 @@ def sarif_document(problems: Sequence[Problem]) -> dict[str, Any]:
 def _sarif_result(problem: Problem) -> dict[str, Any]:
     position = problem.position
     place = {
-        "artifactLocation": {"uri": position.file},
+        "artifactLocation": {"uri": _uri(position.file)},
         "region": {"startLine": position.line, "startColumn": position.column},
     }
     return {
@@ -65,18 +67,26 @@ def _sarif_result(problem: Problem) -> dict[str, Any]:
 
 
 def _message(problem: Problem) -> str:
-    return f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    message = f"{problem.message} ({problem.hint})" if problem.hint else problem.message
+    return printable(message)
+
+
+def _uri(file: str) -> str:
+    """Return a path as a URI reference (SARIF 2.1.0, 3.4.3)."""
+    from urllib.parse import quote
+
+    return quote(utf8(file))
 
 
 def _fingerprint(problem: Problem) -> str:
     """Return what stays the same while a problem merely moves to another line."""
     text = f"{problem.position.file}\n{problem.path}\n{problem.message}"
-    return hashlib.sha256(text.encode()).hexdigest()[:32]
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
 
 
 def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return text.replace("%", "%25")
 
 
 def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return _data(printable(text)).replace(":", "%3A").replace(",", "%2C")

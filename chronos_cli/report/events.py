@@ -1,11 +1,10 @@
 """The loop's events as lines: for people and grep, or as JSON."""
 
-import json
 from datetime import UTC, datetime
 from typing import Any
 
 from chronos_cli.cron.events import Event
-from chronos_cli.report.text import printable
+from chronos_cli.report.text import json_text, printable
 
 
 def event_text(event: Event) -> str:
@@ -28,4 +27,4 @@ def _value(value: Any) -> str:
         value = "; ".join(map(str, value))
     text = printable(str(value))
     is_plain = text and not any(letter in text for letter in ' "=')
-    return text if is_plain else json.dumps(text, ensure_ascii=False)
+    return text if is_plain else json_text(text)

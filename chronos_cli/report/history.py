@@ -78,8 +78,8 @@ def _run_lines(entry: HistoryEntry) -> Iterator[str]:
 
 def _attempt_words(attempt: Attempt) -> str:
     at = _local(datetime.fromisoformat(attempt.started_at))
-    told = f"{at}  {status(attempt.status, attempt.code)}  {milliseconds(attempt.duration_ms)}"
-    return f"{told}  {printable(attempt.message)}".rstrip()
+    words = f"{at}  {status(attempt.status, attempt.code)}  {milliseconds(attempt.duration_ms)}"
+    return f"{words}  {printable(attempt.message)}".rstrip()
 
 
 def _local(moment: datetime) -> str:

@@ -8,9 +8,13 @@ from rich.table import Table
 from rich.text import Text
 
 from chronos_cli.report.history import TITLES, cells
-from chronos_cli.state.entries import HistoryEntry, Progress
+from chronos_cli.state.entries import HistoryEntry, HistoryStatus
 
-_STYLES = {Progress.SUCCEEDED: "green", Progress.SKIPPED: "yellow", Progress.RUNNING: "cyan"}
+_STYLES = {
+    HistoryStatus.SUCCEEDED: "green",
+    HistoryStatus.SKIPPED: "yellow",
+    HistoryStatus.RUNNING: "cyan",
+}
 # Below this width the execution ID goes under the job, the figures under the status.
 _WIDE = 130
 
@@ -31,6 +35,6 @@ def history_table(entries: Sequence[HistoryEntry], width: int) -> RenderableType
 def _narrow(row: list[Text]) -> list[Text]:
     started, job, status, origin, attempts, duration, identity = row
     job.append(f"\n{identity}", style="dim")
-    told = [origin.plain, f"{attempts} tried", duration.plain]
-    status.append("\n" + ", ".join(part for part in told if part), style="dim")
+    figures = [origin.plain, f"{attempts} tried", duration.plain]
+    status.append("\n" + ", ".join(figure for figure in figures if figure), style="dim")
     return [started, job, status]

@@ -16,17 +16,19 @@ def junit_document(outcomes: Sequence[Outcome]) -> str:
             suite,
             "testcase",
             {
-                "name": outcome.job_id,
-                "classname": f"chronos.{outcome.protocol}",
+                "name": printable(outcome.job_id),
+                "classname": f"chronos.{printable(outcome.protocol)}",
                 "time": f"{outcome.duration_ms / 1000:.3f}",
             },
         )
         if outcome.status is Status.SKIPPED:
             ET.SubElement(case, "skipped", {"message": reason(outcome)})
         elif outcome.status.is_failure:
-            told = f"{status_with_code(outcome)}: {reason(outcome)}"
-            failure = {"type": outcome.status.value, "message": told}
-            ET.SubElement(case, "failure", failure).text = f"{printable(outcome.target)}\n{told}"
+            message = f"{status_with_code(outcome)}: {reason(outcome)}"
+            failure = ET.SubElement(
+                case, "failure", {"type": outcome.status.value, "message": message}
+            )
+            failure.text = f"{printable(outcome.target)}\n{message}"
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)

@@ -8,11 +8,11 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from chronos_cli.cron.board import Ending, Row
+from chronos_cli.cron.overview import Ending, Row
 from chronos_cli.dispatch.outcome import Status
 from chronos_cli.report.history import status
 from chronos_cli.report.table import STYLES
-from chronos_cli.report.text import count, milliseconds
+from chronos_cli.report.text import count, milliseconds, printable
 from chronos_cli.units import format_duration
 
 # Below this width there is no room for times beside how far away they are.
@@ -37,7 +37,7 @@ def live_table(
         table.add_column(title, no_wrap=True, overflow="ellipsis", max_width=most)
     for row in rows:
         cells = (_now(row, now), _next(row, now, wide=wide), _last(row.last, now, wide=wide))
-        table.add_row(Text(row.job.id), *cells)
+        table.add_row(Text(printable(row.job.id)), *cells)
     return Group(table, Text(_sum(len(rows), jobs, running), style="bold"))
 
 
@@ -59,10 +59,10 @@ def _next(row: Row, now: datetime, *, wide: bool) -> Text:
 def _last(last: Ending | None, now: datetime, *, wide: bool) -> Text:
     if last is None:
         return Text("")
-    told = Text(status(last.status, last.code), style=STYLES[Status(last.status)])
+    text = Text(status(last.status, last.code), style=STYLES[Status(last.status)])
     if wide and last.duration_ms is not None:
-        told.append(f" in {milliseconds(last.duration_ms)}", style="not bold default")
-    return told.append(f", {_span(last.time, now)} ago", style="default")
+        text.append(f" in {milliseconds(last.duration_ms)}", style="not bold default")
+    return text.append(f", {_span(last.time, now)} ago", style="default")
 
 
 def _span(start: datetime, end: datetime) -> str:

@@ -54,8 +54,8 @@ def plain_lines(outcomes: Sequence[Outcome]) -> str:
     rows = [
         (
             status_with_code(outcome),
-            outcome.job_id,
-            outcome.protocol,
+            printable(outcome.job_id),
+            printable(outcome.protocol),
             printable(outcome.target),
             attempts(outcome),
             milliseconds(outcome.duration_ms),
@@ -67,14 +67,14 @@ def plain_lines(outcomes: Sequence[Outcome]) -> str:
     for outcome, row in zip(outcomes, rows, strict=True):
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         lines.append("  ".join(cells).rstrip())
-        if told := reason(outcome):
-            lines.append(f"    {told}")
+        if message := reason(outcome):
+            lines.append(f"    {message}")
     return "\n".join([*lines, summary(outcomes)]) + "\n"
 
 
 def failure_line(outcome: Outcome) -> str:
     """Return a failed outcome in one line, for `--quiet`."""
-    return f"{outcome.job_id}: {status_with_code(outcome)}: {reason(outcome)}"
+    return f"{printable(outcome.job_id)}: {status_with_code(outcome)}: {reason(outcome)}"
 
 
 def _words(status: str) -> str:

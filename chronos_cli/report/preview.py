@@ -1,6 +1,6 @@
 """Messages as they would leave, for `--dry-run`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,9 +21,12 @@ class JobPreview:
     failure: str | None = None
 
 
-def preview_lines(previews: Sequence[JobPreview]) -> str:
-    """Return all previews as text, in the way that each protocol writes its messages."""
-    return "\n".join(_block(item) for item in previews)
+def preview_lines(previews: Sequence[JobPreview], mask: Callable[[str], str]) -> str:
+    """Return all previews as text, in the way that each protocol writes its messages.
+
+    `mask` takes the secrets out of bodies, which may be cut; the rest is not masked yet.
+    """
+    return "\n".join(_block(item, mask) for item in previews)
 
 
 def previews_document(previews: Sequence[JobPreview], exit_code: int) -> dict[str, Any]:
@@ -36,15 +39,17 @@ def previews_document(previews: Sequence[JobPreview], exit_code: int) -> dict[st
     }
 
 
-def _block(item: JobPreview) -> str:
-    title = f"# {item.execution.job.id}: {printable(item.target)}"
+def _block(item: JobPreview, mask: Callable[[str], str]) -> str:
+    title = printable(f"# {item.execution.job.id}: {item.target}")
     if item.preview is None:
         return f"{title}\ncannot be prepared: {printable(item.failure or '')}\n"
-    headers = [f"{name}: {printable(value)}" for name, value in item.preview.headers]
+    headers = [printable(f"{name}: {value}") for name, value in item.preview.headers]
     lines = [title, printable(item.preview.summary), *headers]
     if item.preview.body:
-        body = item.preview.body[:_LONGEST_BODY]
-        lines += ["", *(printable(line) for line in body.splitlines())]
+        body = mask(item.preview.body)
+        lines += ["", *map(printable, body[:_LONGEST_BODY].splitlines())]
+        if len(body) > _LONGEST_BODY:
+            lines.append(f"({len(body) - _LONGEST_BODY} more characters)")
     return "\n".join(lines) + "\n"
 
 

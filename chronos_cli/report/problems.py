@@ -1,6 +1,6 @@
 """Problems as text with a caret, and as JSON data."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chronos_cli.problems import Problem
@@ -15,13 +15,19 @@ def problem_line(problem: Problem) -> str:
     return printable(f"{problem.position}: {problem.message}{hint}")
 
 
-def problem_lines(problems: Sequence[Problem], *, show_source: bool) -> str:
-    """Return all problems, a line each; `show_source` adds the offending line and a caret."""
+def problem_lines(
+    problems: Sequence[Problem], *, show_source: bool, mask: Callable[[str], str]
+) -> str:
+    """Return all problems, a line each; `show_source` adds the offending line and a caret.
+
+    `mask` takes secrets out of a source line, which may be cut; the rest is not masked yet.
+    """
     lines: list[str] = []
     for problem in problems:
         lines.append(problem_line(problem))
         if show_source and problem.source is not None:
-            lines += _source_with_caret(problem.source, problem.position.column)
+            before = problem.source[: problem.position.column - 1]
+            lines += _source_with_caret(mask(problem.source), len(mask(before)) + 1)
     return "\n".join(lines) + "\n" if lines else ""
 
 

@@ -1,11 +1,10 @@
 """What a receiver took in, as text and as JSON data."""
 
-import json
 from typing import Any
 
 from chronos_cli.receiver.grpc import ReceivedCall
 from chronos_cli.receiver.http import ReceivedRequest
-from chronos_cli.report.text import printable
+from chronos_cli.report.text import json_text, printable
 
 _LONGEST_BODY = 4096
 
@@ -38,7 +37,10 @@ def call_lines(number: int, call: ReceivedCall) -> str:
     """Return one gRPC call as text: method, metadata, the request as JSON."""
     lines = [f"--- {number}", printable(call.method)]
     lines += [printable(f"{name}: {_text(value)}") for name, value in call.metadata]
-    lines += ["", printable(json.dumps(call.request, ensure_ascii=False)[:_LONGEST_BODY])]
+    request = json_text(call.request)
+    lines += ["", request[:_LONGEST_BODY]]
+    if len(request) > _LONGEST_BODY:
+        lines.append(f"({len(request) - _LONGEST_BODY} more characters)")
     return "\n".join(lines) + "\n"
 
 

@@ -47,18 +47,19 @@ def outcome_table(outcomes: Sequence[Outcome], width: int) -> RenderableType:
 
 def _wide_row(table: Table, outcome: Outcome) -> None:
     target = Text(printable(outcome.target)).append_text(_reason(outcome))
-    table.add_row(Text(outcome.job_id), Text(outcome.protocol), target, *_figures(outcome))
+    names = Text(printable(outcome.job_id)), Text(printable(outcome.protocol))
+    table.add_row(*names, target, *_figures(outcome))
 
 
 def _narrow_row(table: Table, outcome: Outcome) -> None:
-    job = Text(outcome.job_id)
-    job.append(f"\n{outcome.protocol} {printable(outcome.target)}", style="dim")
+    job = Text(printable(outcome.job_id))
+    job.append("\n" + printable(f"{outcome.protocol} {outcome.target}"), style="dim")
     table.add_row(job.append_text(_reason(outcome)), *_figures(outcome))
 
 
 def _reason(outcome: Outcome) -> Text:
-    told = reason(outcome)
-    return Text(f"\n{told}" if told else "", style=STYLES[outcome.status])
+    message = reason(outcome)
+    return Text(f"\n{message}" if message else "", style=STYLES[outcome.status])
 
 
 def _figures(outcome: Outcome) -> tuple[Text, Text, Text]:

@@ -1,18 +1,78 @@
-"""Making foreign text safe for a terminal, and figures readable."""
+"""Making foreign text safe on every way out, and figures readable."""
 
-import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-# Control characters of C0 and C1, DEL, and the marks that turn the direction of writing: what a
-# server sends must not move the cursor, colour the screen or reorder a line.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+if TYPE_CHECKING:
+    import re
+
+# What a far side, a file or its name brings in must not move the cursor, colour the screen,
+# reorder or hide a line, or break a document: the control characters of C0 and C1 and DEL; the
+# marks that turn the direction of writing; line and paragraph separators; marks and letters that
+# cannot be seen; halves of surrogate pairs, as names of files that are not UTF-8 hold them; and
+# what Unicode calls no character, which XML forbids.
+_CONTROLS = "\x00-\x1f\x7f-\x9f"
+_MARKS = "\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+_TAGS = "\U000e0000-\U000e007f"
+_NO_CHARACTERS = "\ud800-\udfff\ufdd0-\ufdef" + "".join(
+    f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
+)
+_SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": " "}
 
 
 def printable(text: str) -> str:
-    """Return the text in one line, everything that a terminal would obey made visible."""
-    return _UNSAFE.sub(lambda match: _ESCAPES.get(match[0]) or f"\\x{ord(match[0]):02x}", text)
+    """Return the text in one line, everything that a terminal would obey made visible.
+
+    What it returns consists of characters that XML allows, too (XML 1.0, 2.2).
+    """
+    return text if text.isascii() and text.isprintable() else _unsafe().sub(_visible, text)
 
 
-_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": " "}
+def printable_lines(text: str) -> str:
+    """Return a text of ours with foreign parts: as `printable`, but its lines stay lines."""
+    return "\n".join(map(printable, text.split("\n")))
+
+
+def json_text(data: Any, *, indent: int | None = None) -> str:
+    """Return data as JSON (RFC 8259) that is safe to print: the same data when it is read.
+
+    Raises what `json.dumps` does.
+    """
+    import json  # not needed for tables
+
+    text = json.dumps(data, ensure_ascii=False, indent=indent)
+    return text if text.isascii() and "\x7f" not in text else _unsafe_in_json().sub(_escaped, text)
+
+
+@cache
+def _unsafe() -> "re.Pattern[str]":
+    import re
+
+    return re.compile(f"[{_CONTROLS}{_MARKS}{_TAGS}{_NO_CHARACTERS}]")
+
+
+@cache
+def _unsafe_in_json() -> "re.Pattern[str]":
+    """Match the same but the line ends between values; JSON has escaped all others of C0."""
+    import re
+
+    return re.compile(f"[\x7f-\x9f{_MARKS}{_TAGS}{_NO_CHARACTERS}]")
+
+
+def _visible(match: "re.Match[str]") -> str:
+    letter = match[0]
+    if letter in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[letter]
+    number = ord(letter)
+    if number < 0x100:
+        return f"\\x{number:02x}"
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"
+
+
+def _escaped(match: "re.Match[str]") -> str:
+    """Return the escape that JSON knows, or a pair of them."""
+    units = match[0].encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 
 
 def milliseconds(duration: float) -> str:

@@ -56,7 +56,7 @@ def timetable_lines(listings: Sequence[Listing]) -> str:
 def _block(listing: Listing) -> str:
     mark = "" if listing.enabled else " (disabled: does not fire)"
     lines = [
-        f"{listing.job_id}{mark}: {listing.description}",
+        printable(f"{listing.job_id}{mark}: {listing.description}"),
         f"  {printable(listing.schedule)}  {printable(listing.timezone)}{_put_off(listing.jitter)}",
     ]
     for fire in listing.fires:

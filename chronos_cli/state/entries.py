@@ -11,7 +11,7 @@ from chronos_cli.dispatch.outcome import Attempt
 from chronos_cli.state.process import Process
 
 
-class Progress(StrEnum):
+class HistoryStatus(StrEnum):
     """How far an execution has come; beside the two that have no outcome, as `Status` says."""
 
     RUNNING = "running"
@@ -25,7 +25,7 @@ class Progress(StrEnum):
     @property
     def is_failure(self) -> bool:
         """Whether it ended, and did not get through."""
-        return self not in {Progress.RUNNING, Progress.SUCCEEDED, Progress.SKIPPED}
+        return self not in {HistoryStatus.RUNNING, HistoryStatus.SUCCEEDED, HistoryStatus.SKIPPED}
 
 
 class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -81,7 +81,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     scheduled_time: str
     started_at: datetime
     ended_at: datetime | None
-    status: Progress
+    status: HistoryStatus
     code: str | None = None
     message: str = ""
     duration_ms: float | None = None
@@ -98,7 +98,7 @@ class HistoryFilter:
 
     execution_id: str | None = None
     jobs: frozenset[str] = field(default_factory=frozenset)
-    statuses: frozenset[Progress] = field(default_factory=frozenset)
+    statuses: frozenset[HistoryStatus] = field(default_factory=frozenset)
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None

@@ -12,7 +12,7 @@ from chronos_cli.dispatch.outcome import Attempt
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
-    Progress,
+    HistoryStatus,
     Snapshot,
     StartedExecution,
 )
@@ -135,10 +135,10 @@ class Rows:
         db.executemany("DELETE FROM runs WHERE id = ?", ids)
         return len(ids)
 
-    def _progress(self, row: _Row) -> Progress:
+    def _progress(self, row: _Row) -> HistoryStatus:
         if row["status"]:
-            return Progress(row["status"])
-        return Progress.RUNNING if self._is_running(row) else Progress.INTERRUPTED
+            return HistoryStatus(row["status"])
+        return HistoryStatus.RUNNING if self._is_running(row) else HistoryStatus.INTERRUPTED
 
     def _is_running(self, row: _Row) -> bool:
         """Whether an open run still goes on.
@@ -203,12 +203,12 @@ def _attempts(db: sqlite3.Connection, run: int) -> list[Attempt]:
     return [msgspec.json.decode(row[0], type=Attempt) for row in db.execute(query, (run,))]
 
 
-def _entry(row: _Row, status: Progress, attempts: list[Attempt]) -> HistoryEntry:
+def _entry(row: _Row, status: HistoryStatus, attempts: list[Attempt]) -> HistoryEntry:
     snapshot = msgspec.json.decode(row["snapshot"], type=Snapshot)
     known = {name: getattr(snapshot, name) for name in ("job_name", "protocol", "target")}
     if row["outcome"]:
         known |= msgspec.json.decode(row["outcome"])
-    elif status is Progress.INTERRUPTED:
+    elif status is HistoryStatus.INTERRUPTED:
         known["message"] = _gone(row)
     return HistoryEntry(
         execution_id=row["execution_id"],

@@ -18,7 +18,7 @@ def snapshot_of(execution: Execution, config: str | None, redactor: Redactor) ->
     withheld = [
         name
         for name, value in variables.items()
-        if bears_secret(name) or redactor.text(value) != value
+        if bears_secret(name, from_outside=True) or redactor.text(value) != value
     ]
     file = job.position.file
     return Snapshot(

@@ -69,7 +69,7 @@ class KafkaBroker(Broker):
         from confluent_kafka.admin import AdminClient
         from confluent_kafka.cimpl import NewTopic
 
-        admin = AdminClient({"bootstrap.servers": self.plaintext})
+        admin = AdminClient({"bootstrap.servers": self.plaintext, "log_level": 0})
         topic = NewTopic(name, partitions, replication_factor=1, config=dict(config or {}))
         for created in admin.create_topics([topic], operation_timeout=_TOPIC_LIMIT).values():
             created.result(_TOPIC_LIMIT)

@@ -80,7 +80,7 @@ def _provide_packages() -> None:
     if not have_jars():
         wanted["maven"] = lambda: find_program("mvn")
     lacking = [package for package, find in wanted.items() if find() is None]
-    refusal = _install(lacking) if lacking else None
+    refusal = install(lacking) if lacking else None
     for package, find in wanted.items():
         place = find()
         if package not in lacking:
@@ -91,7 +91,7 @@ def _provide_packages() -> None:
             _say(f"could not install {package}: {refusal or 'apt-get gave none that fits'}")
 
 
-def _install(packages: list[str]) -> str | None:
+def install(packages: list[str]) -> str | None:
     """Install Debian packages; return why that failed."""
     if find_program("apt-get") is None:
         return "there is no apt-get on this machine"

@@ -185,6 +185,20 @@ def test_a_run_that_was_killed(server: HttpServer, place: Place) -> None:
     assert place.chronos("run", path, "-o", "json").only["status"] == "succeeded"
 
 
+def test_a_run_that_was_killed_keeps_its_attempts(server: HttpServer, place: Place) -> None:
+    policy = {"max_attempts": 3, "initial_interval": "1m"}
+    path = place.job(server.url + "/status/503?of=killed", retry_policy=policy)
+    process = place.start(path)
+    end = time.monotonic() + 30
+    while not any(entry["attempts"] for entry in place.history()):
+        assert time.monotonic() < end
+    process.kill()
+    process.communicate()
+    (entry,) = place.history()
+    assert entry["status"] == "interrupted"
+    assert [(one["number"], one["code"]) for one in entry["attempts"]] == [(1, "503")]
+
+
 def test_forbid_names_who_is_running(server: HttpServer, place: Place) -> None:
     path = place.job(server.url + "/slow/3/forbid", concurrency="forbid")
     process = place.start(path)

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from chronos_cli.cron.events import Event, Events, Kind
 from chronos_cli.cron.jobset import JobSet
-from chronos_cli.cron.ledger import Ledger
+from chronos_cli.cron.journal import loop_journal
 from chronos_cli.cron.loop import Loop
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatchers import Dispatchers
@@ -195,8 +195,8 @@ class Stage:
         self.store = Store.open(self.folder / "state.sqlite", Redactor(), self.clock)
         self.store.acquire_loop("stage")
         events = Events(self.clock, self.events.append)
-        ledger = Ledger(self.store, Redactor(), None, self.clock, events)
-        self.loop = Loop(self.clock, ledger, events, lambda data: data)
+        self.journal = loop_journal(self.store, Redactor(), None, self.clock, events)
+        self.loop = Loop(self.clock, self.journal, events, lambda data: data)
         self.loop.begin(self.jobset(*jobs))
         self.task = asyncio.create_task(self.loop.run())
         await settle()
@@ -204,7 +204,11 @@ class Stage:
     def jobset(self, *jobs: Job) -> JobSet:
         one = Nowhereness(self.clock, self.sent)
         self.dispatchers.append(one)
-        return JobSet({job.id: job for job in jobs}, OneDispatcher(one), self.limit)
+        return JobSet(
+            jobs={job.id: job for job in jobs},
+            dispatchers=OneDispatcher(one),
+            max_concurrent=self.limit,
+        )
 
     async def reload(self, *jobs: Job) -> None:
         self.loop.adopt(self.jobset(*jobs))

@@ -12,29 +12,29 @@ from uuid import uuid4
 
 from rich.console import Console
 
-from chronos_cli.cron.board import Board, Row
+from chronos_cli.cron.overview import Overview, Row
 from chronos_cli.report.live import live_table
 from tests.cron.stage import FakeClock, Stage, job, utc
 from tests.support import HttpServer, command, environment, write
 
 
-def board_of(stage: Stage) -> Board:
-    board = Board(stage.loop._ledger.last_entry)
+def overview_of(stage: Stage) -> Overview:
+    overview = Overview(stage.journal.last_entry)
     for event in stage.events:
-        board.note(event)
-    return board
+        overview.note(event)
+    return overview
 
 
 def rows_of(stage: Stage, most: int = 10) -> list[Row]:
-    return board_of(stage).rows(stage.loop.upcoming(), most)
+    return overview_of(stage).rows(stage.loop.upcoming(), most)
 
 
 def drawn(stage: Stage, width: int, most: int = 10) -> str:
     console = Console(width=width, no_color=True)
-    board = board_of(stage)
+    overview = overview_of(stage)
     jobs = list(stage.loop.upcoming())
     now = stage.clock.now()
-    table = live_table(board.rows(jobs, most), len(jobs), board.running(), now, width)
+    table = live_table(overview.rows(jobs, most), len(jobs), overview.running(), now, width)
     with console.capture() as capture:
         console.print(table)
     return capture.get()

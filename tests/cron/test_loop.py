@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from chronos_cli.cron import alarm, plan
+from chronos_cli.cron import sleep, timer
 from chronos_cli.cron.events import Kind
-from chronos_cli.cron.lanes import Due
+from chronos_cli.cron.pending import PendingStart
 from chronos_cli.dispatch.execution import scheduled_id
 from chronos_cli.schedule.timetable import fires, next_fire
 from tests.cron.stage import FakeClock, Stage, job, utc
@@ -50,7 +50,7 @@ def test_jobs_of_one_schedule_share_one_computation(
         asked.append(schedule)
         return original(schedule, zone, after)
 
-    monkeypatch.setattr(plan, "next_fire", counted)
+    monkeypatch.setattr(timer, "next_fire", counted)
 
     async def play() -> None:
         await stage.play(*[job(f"job-{number}") for number in range(500)])
@@ -82,7 +82,7 @@ def test_a_run_across_a_change_of_the_clocks_fires_what_the_timetable_says(
         await stage.stop()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(alarm, "LONGEST", 600.0)  # days pass here
+        patch.setattr(sleep, "LONGEST", 600.0)  # days pass here
         asyncio.run(play())
     end = utc(start) + timedelta(hours=hours)
     expected = []
@@ -310,7 +310,7 @@ class TestClock:
             await stage.play(job(takes=30, concurrency="allow"))
             await stage.clock.advance(35)
             (fired,) = stage.of(Kind.FIRED)
-            again = Due(
+            again = PendingStart(
                 stage.loop._jobs["a"],
                 fired["execution_id"],
                 datetime.fromisoformat(fired["scheduled_time"]),
@@ -776,7 +776,7 @@ class TestTrouble:
         asyncio.run(play())
         assert stage.clocks("b") == ["12:01", "12:02"]
         broken = stage.of(Kind.ENDED, "a")
-        assert [fields["status"] for fields in broken] == ["rejected"] * 2
+        assert [fields["status"] for fields in broken] == ["unreachable"] * 2
         assert "ZeroDivisionError" in broken[0]["message"]
 
     def test_what_was_fired_while_its_tick_could_not_be_recorded_is_not_made_up_for(

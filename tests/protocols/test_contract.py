@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from chronos_cli.clock import SystemClock
+from chronos_cli.dispatch.attempts import Attempts
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.dispatch.registry import Registry
-from chronos_cli.dispatch.runner import Runner
 from chronos_cli.errors import UnreachableError
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.files import SourceFile
@@ -252,12 +252,11 @@ async def dispatch(jobs: list[Job], *, lossy: FailsFirst | None = None) -> list[
     if lossy is not None:
         lossy.real, dispatcher = real, lossy
     clock = SystemClock()
-    runner = Runner(clock)
     executions = [
         Execution(f"id-{n}", job, in_zone(job, clock.now())) for n, job in enumerate(jobs)
     ]
     outcomes = await asyncio.gather(
-        *(runner.run(execution, dispatcher) for execution in executions)
+        *(Attempts(clock, execution, dispatcher).outcome() for execution in executions)
     )
     before_close = asyncio.all_tasks()
     await real.close()

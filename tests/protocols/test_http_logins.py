@@ -13,10 +13,10 @@ import pytest
 from standardwebhooks import Webhook as Verifier
 
 from chronos_cli.clock import SystemClock
+from chronos_cli.dispatch.attempts import Attempts
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.dispatch.registry import Registry
-from chronos_cli.dispatch.runner import Runner
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
@@ -74,8 +74,9 @@ async def sent(
     outcomes: list[Outcome] = []
     for _ in range(rounds):
         executions = [Execution(f"id-{n}", job, in_zone(job, clock.now())) for n in range(times)]
-        runner = Runner(clock)
-        outcomes += await asyncio.gather(*(runner.run(one, dispatcher) for one in executions))
+        outcomes += await asyncio.gather(
+            *(Attempts(clock, one, dispatcher).outcome() for one in executions)
+        )
         between()
     await dispatcher.close()
     return outcomes

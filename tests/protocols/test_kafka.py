@@ -14,9 +14,9 @@ import pytest
 
 from chronos_cli.cli.loading import load_workspace
 from chronos_cli.clock import SystemClock
+from chronos_cli.dispatch.attempts import Attempts
 from chronos_cli.dispatch.execution import Execution, in_zone, new_id
 from chronos_cli.dispatch.outcome import Outcome, Status
-from chronos_cli.dispatch.runner import Runner
 from chronos_cli.dispatch.trace import Trace
 from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
 from chronos_cli.protocols.kafka.target import KafkaSettings
@@ -337,14 +337,18 @@ def load(folder: Path, target: dict[str, Any], **more: Any) -> Callable[[], Exec
 
 
 # A dispatcher as the registry hands it out: its Target is no wider than its own.
-Talk = Callable[[Any, Runner], Awaitable[None]]
+async def outcome_of(execution: Execution, dispatcher: Any) -> Outcome:
+    return await Attempts(SystemClock(), execution, dispatcher).outcome()
+
+
+Talk = Callable[[Any], Awaitable[None]]
 
 
 def with_dispatcher(talk: Talk) -> None:
     async def run() -> None:
         dispatcher = KafkaDispatcher(KafkaSettings())
         try:
-            await talk(dispatcher, Runner(SystemClock()))
+            await talk(dispatcher)
         finally:
             began = time.monotonic()
             await dispatcher.close()
@@ -370,8 +374,8 @@ def test_many_messages_over_one_connection(kafka: KafkaHarness, tmp_path: Path) 
     target = kafka.target()
     execution = load(tmp_path, target)
 
-    async def talk(dispatcher: Any, runner: Runner) -> None:
-        outcomes = await asyncio.gather(*(runner.run(execution(), dispatcher) for _ in range(500)))
+    async def talk(dispatcher: Any) -> None:
+        outcomes = await asyncio.gather(*(outcome_of(execution(), dispatcher) for _ in range(500)))
         assert {outcome.status for outcome in outcomes} == {Status.SUCCEEDED}
         assert sorted(outcome.receipt["offset"] for outcome in outcomes) == list(range(500))
         port = int(kafka.broker.plaintext.rpartition(":")[2])
@@ -386,11 +390,11 @@ def test_cancelled_message_does_not_arrive_later(kafka: KafkaHarness, tmp_path: 
     target = kafka.target()
     execution = load(tmp_path, target, timeout="300ms", retry_policy={"max_attempts": 1})
 
-    async def talk(dispatcher: Any, runner: Runner) -> None:
+    async def talk(dispatcher: Any) -> None:
         with kafka.broker.paused():
-            outcome = await runner.run(execution(), dispatcher)
+            outcome = await outcome_of(execution(), dispatcher)
         assert outcome.status is Status.TIMED_OUT
-        assert (await runner.run(execution(), dispatcher)).status is Status.SUCCEEDED
+        assert (await outcome_of(execution(), dispatcher)).status is Status.SUCCEEDED
 
     with_dispatcher(talk)
     assert len(kafka.messages(target["topic"])) == 1
@@ -401,10 +405,10 @@ def test_broker_killed_between_send_and_ack(kafka: KafkaHarness, tmp_path: Path)
     policy = {"max_attempts": 60, "initial_interval": "200ms", "multiplier": 1, "jitter": 0}
     execution = load(tmp_path, target, timeout="60s", retry_policy=policy)
 
-    async def talk(dispatcher: Any, runner: Runner) -> None:
-        assert (await runner.run(execution(), dispatcher)).status is Status.SUCCEEDED
+    async def talk(dispatcher: Any) -> None:
+        assert (await outcome_of(execution(), dispatcher)).status is Status.SUCCEEDED
         kafka.broker.process.pause()
-        second = asyncio.create_task(runner.run(execution(), dispatcher))
+        second = asyncio.create_task(outcome_of(execution(), dispatcher))
         await asyncio.sleep(0.3)
         kafka.broker.process.kill()
         await asyncio.sleep(1.5)
@@ -462,16 +466,16 @@ def test_answer_of_the_broker(  # noqa: PLR0917
 def test_connection_lost_with_the_message_on_its_way(mock: MockCluster, tmp_path: Path) -> None:
     execution = load(tmp_path, on_mock(mock), retry_policy={"max_attempts": 1})
 
-    async def talk(dispatcher: Any, runner: Runner) -> None:
-        assert (await runner.run(execution(), dispatcher)).status is Status.SUCCEEDED
+    async def talk(dispatcher: Any) -> None:
+        assert (await outcome_of(execution(), dispatcher)).status is Status.SUCCEEDED
         mock.slow(500)
-        lost = asyncio.create_task(runner.run(execution(), dispatcher))
+        lost = asyncio.create_task(outcome_of(execution(), dispatcher))
         await asyncio.sleep(0.1)
         mock.down()
         assert (await lost).status is Status.UNREACHABLE
         mock.slow(0)
         mock.up()
-        assert (await runner.run(execution(), dispatcher)).status is Status.SUCCEEDED
+        assert (await outcome_of(execution(), dispatcher)).status is Status.SUCCEEDED
 
     with_dispatcher(talk)
 
@@ -479,9 +483,9 @@ def test_connection_lost_with_the_message_on_its_way(mock: MockCluster, tmp_path
 def test_broker_that_is_back_soon_is_not_given_up(mock: MockCluster, tmp_path: Path) -> None:
     execution = load(tmp_path, on_mock(mock), retry_policy={"max_attempts": 1})
 
-    async def talk(dispatcher: Any, runner: Runner) -> None:
+    async def talk(dispatcher: Any) -> None:
         mock.down()
-        waiting = asyncio.create_task(runner.run(execution(), dispatcher))
+        waiting = asyncio.create_task(outcome_of(execution(), dispatcher))
         await asyncio.sleep(0.2)
         mock.up()
         assert (await waiting).status is Status.SUCCEEDED

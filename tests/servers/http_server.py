@@ -8,16 +8,38 @@ certificate's and a key's file as arguments it speaks TLS.
 import contextlib
 import gzip
 import json
+import re
 import socket
 import ssl
 import struct
 import sys
 import threading
 import time
+from base64 import b64encode
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import quote, quote_plus
+
+
+def lower_percent(text: str) -> str:
+    return re.sub("%..", lambda match: match[0].lower(), quote(text, safe=""))
+
+
+ESCAPES: list[Callable[[str], str]] = [
+    str,
+    lambda text: " ".join(text.split()),
+    lambda text: quote(text, safe=""),
+    quote,
+    quote_plus,
+    lower_percent,
+    json.dumps,
+    lambda text: json.dumps(text, ensure_ascii=False),
+    lambda text: json.dumps(json.dumps(text)),
+    *(lambda text, n=n: b64encode(b"abc"[:n] + text.encode()).decode() for n in range(3)),
+]
 
 
 class Server(ThreadingHTTPServer):
@@ -163,6 +185,15 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_auth(self, argument: str) -> None:
         self.answer(401, b"who are you?")
+
+    def do_echo_spellings(self, argument: str) -> None:
+        """Refuse, quoting all that came in, in each way that texts are escaped."""
+        body = self.server.seen[-1]["body"]
+        texts = [self.path, *self.headers.values(), body]
+        with contextlib.suppress(ValueError):
+            texts += map(str, json.loads(body).values())
+        lines = [escape(text) for text in texts for escape in ESCAPES]
+        self.answer(400, "\n".join(lines).encode())
 
     def do_echo_auth(self, argument: str) -> None:
         self.answer(400, f"you sent {self.headers.get('Authorization')}".encode())

@@ -17,7 +17,7 @@ from chronos_cli.dispatch.outcome import Attempt, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import schema
-from chronos_cli.state.entries import HistoryFilter, LastTick, Progress, Snapshot
+from chronos_cli.state.entries import HistoryFilter, HistoryStatus, LastTick, Snapshot
 from chronos_cli.state.process import Process, is_alive, this_process
 from chronos_cli.state.store import Store, default_path
 from tests.state.support import TICK, HandClock, outcome, store_in
@@ -37,7 +37,7 @@ def test_an_execution_from_start_to_end(tmp_path: Path) -> None:
     snapshot = Snapshot(job_name="Report", protocol="http", target="far", file="/j.yaml")
     store.started("x1", "report", berlin, origin="run", snapshot=snapshot)
     (entry,) = store.history(HistoryFilter())
-    assert (entry.status, entry.ended_at, entry.pid) == (Progress.RUNNING, None, os.getpid())
+    assert (entry.status, entry.ended_at, entry.pid) == (HistoryStatus.RUNNING, None, os.getpid())
     assert (entry.job_name, entry.target, entry.snapshot.file) == ("Report", "far", "/j.yaml")
     first = Attempt(number=1, started_at=TICK.isoformat(), duration_ms=1, status=Status.TIMED_OUT)
     store.attempt("x1", first)
@@ -85,9 +85,13 @@ def test_filters(tmp_path: Path) -> None:
     assert found() == ["x5", "x4", "x3", "x2", "x1", "x0"]
     assert found(limit=2) == ["x5", "x4"]
     assert found(jobs=frozenset({"a"})) == ["x2", "x1", "x0"]
-    assert found(statuses=frozenset({Progress.REJECTED})) == ["x3", "x1"]
-    assert found(statuses=frozenset({Progress.RUNNING, Progress.REJECTED})) == ["x5", "x3", "x1"]
-    assert found(statuses=frozenset({Progress.INTERRUPTED})) == []
+    assert found(statuses=frozenset({HistoryStatus.REJECTED})) == ["x3", "x1"]
+    assert found(statuses=frozenset({HistoryStatus.RUNNING, HistoryStatus.REJECTED})) == [
+        "x5",
+        "x3",
+        "x1",
+    ]
+    assert found(statuses=frozenset({HistoryStatus.INTERRUPTED})) == []
     assert found(since=TICK + timedelta(minutes=4)) == ["x5", "x4"]
     assert found(until=TICK + timedelta(minutes=1)) == ["x0"]
     assert found(jobs=frozenset({"b"}), limit=1) == ["x5"]
@@ -119,7 +123,7 @@ def test_the_dead_do_not_run(tmp_path: Path) -> None:
         assert store.running("report") is None, column
         assert [one.execution_id for one in store.unfinished()] == ["x"]
         (entry,) = store.find("x")
-        assert entry.status is Progress.INTERRUPTED
+        assert entry.status is HistoryStatus.INTERRUPTED
         assert "may have arrived" in entry.message
         original = {"pid": kept.process.pid, "process_start": kept.process.start}
         original["boot"] = kept.process.boot

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
+from chronos_cli.dispatch.attempts import Attempts
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.dispatch.retry import backoff, is_retryable, wait_after
-from chronos_cli.dispatch.runner import Runner
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload, RetryPolicy, Target
 from chronos_cli.problems import Position
@@ -81,8 +81,8 @@ def outcome(
         position=Position("a.yaml"),
     )
     execution = Execution("id-1", job, clock.now())
-    runner = Runner(clock, random.Random(1))
-    return asyncio.run(runner.run(execution, dispatcher)), clock, dispatcher
+    attempts = Attempts(clock, execution, dispatcher, random=random.Random(1))
+    return asyncio.run(attempts.outcome()), clock, dispatcher
 
 
 def busy(**details: Any) -> UnreachableError:

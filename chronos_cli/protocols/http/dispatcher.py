@@ -24,6 +24,7 @@ from chronos_cli.protocols.network import from_cause
 from chronos_cli.redact import MASK, Redactor, excerpt
 
 _MOST_SECRETS = 1000
+_LONGEST_HOP = 2000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 # Where click is installed, httpx imports its own command line, and Rich with it: every crontab line
@@ -92,7 +93,7 @@ class HttpDispatcher:
             if told := refusal(webhook, request, location, len(hops)):
                 raise self._not_followed(answer, location, told, hops)
             request = request.redirected(answer.status, location)
-            hops.append(self._redactor.text(request.url))
+            hops.append(excerpt(self._redactor.text(request.url), _LONGEST_HOP))
             if origin(request.url) != origin(webhook.url):
                 login = None  # for good, even if a later redirect leads back
         details: dict[str, Any] = {"redirects": hops} if hops else {}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 # Of a response's body no more is read; the report says that it was cut.
 MAX_BODY = 64 * 1024
+_LONGEST_REASON = 200
 
 # Those that are met with, less the codecs of Python that a hostile far side could make slow.
 _CHARSET = re.compile(
@@ -101,7 +102,7 @@ async def read(response: "httpx.Response") -> Answer:
         raise UnreachableError("the response's gzip is broken: it ends too early")
     return Answer(
         status=response.status_code,
-        reason=response.reason_phrase,
+        reason=excerpt(response.reason_phrase, _LONGEST_REASON),
         version=response.http_version,
         headers=response.headers.multi_items(),
         body=body[:MAX_BODY],

@@ -1,0 +1,179 @@
+"""The loop as a service: its files, its state, reloads, the service manager."""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, suppress
+from pathlib import Path
+from typing import Any
+
+from msgspec import Struct
+
+from chronos_cli.app.workspace import WorkspaceReader
+from chronos_cli.cron.clock import SystemLoopClock
+from chronos_cli.cron.events import Event, Events
+from chronos_cli.cron.jobset import JobSet
+from chronos_cli.cron.journal import loop_journal
+from chronos_cli.cron.loop import Loop
+from chronos_cli.cron.reload import Reloader, watch_files
+from chronos_cli.cron.systemd import ServiceManager
+from chronos_cli.cron.watch import Watch
+from chronos_cli.errors import InvalidInputError, UsageError
+from chronos_cli.jobs.config import find_config
+from chronos_cli.jobs.files import find_files
+from chronos_cli.problems import Position, Problem
+from chronos_cli.redact import Redactor
+from chronos_cli.state.journal import StateJournal
+from chronos_cli.state.store import Store
+
+# How long the loop waits for another process that holds the state, in seconds: ticks wait too.
+_PATIENCE = 0.2
+
+
+class ServiceOptions(Struct, frozen=True, kw_only=True):
+    """What a service runs, and how; `grace` is in seconds."""
+
+    paths: list[str]
+    config: str | None
+    env_files: list[str] | None
+    state: Path
+    max_concurrent: int | None
+    grace: float
+    watch: bool
+
+
+class Display(AbstractContextManager["Display"]):
+    """What is shown beside the loop while it runs: by default nothing."""
+
+    def __exit__(self, *_: object) -> None:
+        """Take it away."""
+
+    async def keep_drawing(self) -> None:
+        """Draw it again and again; ends by being cancelled."""
+
+
+class Service:
+    """One loop, from its files to its end.
+
+    `environment` holds the process's variables. `write` is called with each event of the loop.
+    """
+
+    def __init__(
+        self,
+        options: ServiceOptions,
+        reader: WorkspaceReader,
+        redactor: Redactor,
+        environment: Mapping[str, str],
+        write: Callable[[Event], None],
+    ) -> None:
+        self._options = options
+        self._reader = reader
+        self._redactor = redactor
+        self._environment = environment
+        self.clock = SystemLoopClock()
+        self._events = Events(self.clock, write)
+        self._manager = ServiceManager(environment)
+        self._loop: Loop | None = None
+        self._reloader: Reloader | None = None
+        # Of the jobs that were read last; their names are not known before.
+        self._referred: frozenset[str] = frozenset()
+        self._is_reload_due = False
+
+    async def serve(self, on_loop: Callable[[Loop, StateJournal], Display]) -> int:
+        """Run until `stop`; return how many executions were cut off.
+
+        `on_loop` is called before the loop begins, and returns what is shown beside it. Raises
+        StateError, InvalidInputError or UsageError when it cannot start.
+        """
+        jobset = self._load()
+        store = Store.open(self._options.state, self._redactor, self.clock)
+        try:
+            store.acquire_loop(" ".join(self._options.paths))
+            return await self._run(store, jobset, on_loop)
+        finally:
+            store.close()
+
+    def stop(self) -> None:
+        """Start nothing any more; `serve` returns when what runs has ended, or the grace has."""
+        if self._loop is not None:
+            self._loop.stop()
+
+    def reload(self) -> None:
+        """Read the files anew soon, also when it is asked for before the loop runs."""
+        if self._reloader is None:
+            self._is_reload_due = True
+        else:
+            self._reloader.ask()
+
+    async def _run(
+        self, store: Store, jobset: JobSet, on_loop: Callable[[Loop, StateJournal], Display]
+    ) -> int:
+        config = find_config(self._options.config, self._environment)
+        journal = loop_journal(store, self._redactor, config, self.clock, self._events)
+        loop = self._loop = Loop(self.clock, journal, self._events, self._redactor.data)
+        reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
+        if self._is_reload_due:
+            reloader.ask()
+        with on_loop(loop, journal) as shown:
+            loop.begin(jobset)
+            store.set_patience(_PATIENCE)
+            helpers = [*self._helpers(reloader), shown.keep_drawing()]
+            tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
+            self._manager.ready()
+            await loop.run()
+            self._manager.stopping()
+            await loop.drain(self._options.grace)
+            for task in tasks:
+                task.cancel()
+        return loop.cut_off
+
+    def _helpers(self, reloader: Reloader) -> list[Coroutine[Any, Any, None]]:
+        """Return what goes on beside the loop, for as long as it runs."""
+        helpers = [reloader.serve(), self._manager.keep_alive(self.clock)]
+        if self._options.watch:
+            helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
+        return helpers
+
+    def _load(self) -> JobSet:
+        """Read the files; raises InvalidInputError, and UsageError for what cannot be read."""
+        options = self._options
+        checked = self._reader.read(options.paths, options.config, options.env_files)
+        workspace = checked.workspace
+        # One that is missing may come later, and make the set a good one.
+        self._referred |= workspace.secret_files
+        if checked.problems:
+            raise InvalidInputError(checked.problems)
+        workspace.require_clients(workspace.jobs)
+        scheduled = {job.id: job for job in workspace.jobs if job.spec.schedule is not None}
+        if not scheduled:
+            where = workspace.jobs[0].position if workspace.jobs else Position(options.paths[0])
+            hint = "add 'schedule: \"0 9 * * *\"'"
+            raise InvalidInputError([Problem(where, "no job has a schedule", hint=hint)])
+        workspace.import_clients(scheduled.values())
+        self._referred = workspace.files()
+        return JobSet(
+            jobs=scheduled,
+            dispatchers=workspace.dispatchers(),
+            max_concurrent=options.max_concurrent or workspace.config.scheduler.max_concurrent_jobs,
+            unscheduled=len(workspace.jobs) - len(scheduled),
+        )
+
+    def _reload(self) -> JobSet:
+        if "-" in self._options.paths:
+            raise UsageError("jobs from standard input cannot be read again")
+        return self._load()
+
+    def _files(self) -> list[Path]:
+        """Return every file that a reload would read, as far as names tell."""
+        names = find_files(self._options.paths)
+        with suppress(UsageError):
+            names += [find_config(self._options.config, self._environment) or "chronos.yaml"]
+        names += [*(self._options.env_files or []), *self._referred]
+        return [Path(name) for name in names]
+
+
+async def _watched(helper: Coroutine[Any, Any, None], loop: Loop) -> None:
+    """Run what goes beside the loop; a bug in it must not pass unseen."""
+    try:
+        await helper
+    except Exception as error:  # noqa: BLE001 - raised again, from the loop
+        loop.fail(error)

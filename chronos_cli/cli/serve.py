@@ -1,0 +1,75 @@
+"""The loop under the eyes of a user: signals, the log, the live table."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from chronos_cli.app.service import Display, Service, ServiceOptions
+from chronos_cli.cli.exit_codes import ExitCode, leave_if_held_up
+from chronos_cli.cli.loading import reader
+from chronos_cli.cli.output import Output, redactor
+from chronos_cli.cli.signals import StopSignals
+from chronos_cli.cron.events import Event
+from chronos_cli.cron.loop import Loop
+from chronos_cli.report.events import event_document, event_text
+from chronos_cli.report.text import json_text
+from chronos_cli.state.journal import StateJournal
+
+if TYPE_CHECKING:
+    from chronos_cli.cli.live import LiveTable
+
+
+class LoopConsole:
+    """Runs a service until a signal ends it, and writes what the loop tells to stderr."""
+
+    def __init__(self, options: ServiceOptions, *, as_json: bool, live: bool) -> None:
+        self._output = Output()
+        self._as_json = as_json
+        self._on_terminal = os.isatty(2)
+        self._wants_live = live and self._on_terminal
+        self._live: LiveTable | None = None
+        self._service = Service(options, reader(), redactor, os.environ, self._write)
+        self._signals = StopSignals(self._service.stop, self._leave_terminal)
+
+    async def exit_code(self) -> ExitCode:
+        """Run until a signal; raises StateError, InvalidInputError or UsageError at the start."""
+        # Until the loop listens, a SIGHUP would be the end of the program.
+        signal.signal(signal.SIGHUP, lambda *_: self._service.reload())
+        cut_off = await self._service.serve(self._on_loop)
+        if not cut_off:
+            return leave_if_held_up(ExitCode.SUCCESS)
+        by_term = self._signals.number == signal.SIGTERM
+        return leave_if_held_up(ExitCode.TERMINATED if by_term else ExitCode.INTERRUPTED)
+
+    def _on_loop(self, loop: Loop, journal: StateJournal) -> Display:
+        self._signals.listen()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_hang_up)
+        if not self._wants_live:
+            return Display()
+        from chronos_cli.cli.live import LiveTable  # imports Rich
+
+        self._live = LiveTable(loop.upcoming, journal.last_entry, self._service.clock)
+        return self._live
+
+    def _on_hang_up(self) -> None:
+        if self._on_terminal and not os.isatty(2):
+            self._signals.receive(signal.SIGTERM)  # nobody asks for a reload: the terminal is gone
+        else:
+            self._service.reload()
+
+    def _leave_terminal(self) -> None:
+        if self._live is not None:
+            self._live.leave()
+
+    def _write(self, event: Event) -> None:
+        masked = structs.replace(event, fields=redactor.data(event.fields))
+        line = json_text(event_document(masked)) if self._as_json else event_text(masked)
+        with suppress(OSError):  # a full disk or a closed terminal must not stop the jobs
+            if self._live is None or not self._live.is_shown:
+                self._output.masked_line(line)
+            else:
+                self._live.tell(masked, line)

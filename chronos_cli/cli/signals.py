@@ -1,0 +1,34 @@
+"""SIGINT and SIGTERM, for the commands that send something."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+
+
+class StopSignals:
+    """The first signal stops, the second ends the process at once.
+
+    `number` is the first one that came. `before_exit` is called before the process ends.
+    """
+
+    def __init__(
+        self, stop: Callable[[], None], before_exit: Callable[[], None] = lambda: None
+    ) -> None:
+        self._stop = stop
+        self._before_exit = before_exit
+        self.number: int | None = None
+
+    def listen(self) -> None:
+        """Take the signals from now on, in the running event loop."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.receive, number)
+
+    def receive(self, number: int) -> None:
+        """Do what the signal of this number asks for."""
+        if self.number is not None:
+            self._before_exit()
+            os._exit(128 + number)
+        self.number = number
+        self._stop()

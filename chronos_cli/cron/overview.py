@@ -1,0 +1,85 @@
+"""What each job does now, did last and does next: gathered from what the loop tells."""
+
+import heapq
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from chronos_cli.cron.events import Event, Kind
+from chronos_cli.jobs.model import Job
+from chronos_cli.state.entries import HistoryEntry
+
+# Sorts what never fires again behind everything else.
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an execution ended, and when."""
+
+    time: datetime
+    status: str
+    code: str | None
+    duration_ms: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One job: the starts of its executions that are under way, its next time, its last ending.
+
+    `next_time` is in the job's zone; None for one that is disabled or never fires again.
+    """
+
+    job: Job
+    running_since: tuple[datetime, ...]
+    next_time: datetime | None
+    last: Ending | None
+
+
+class Overview:
+    """Keeps the rows of all jobs; `last_entry` tells how a job ended before this process."""
+
+    def __init__(self, last_entry: Callable[[str], HistoryEntry | None]) -> None:
+        self._last_entry = last_entry
+        self._running: dict[str, dict[str, datetime]] = {}
+        self._endings: dict[str, Ending | None] = {}
+
+    def note(self, event: Event) -> None:
+        """Take in one event of the loop."""
+        fields = event.fields
+        if event.kind is Kind.FIRED:
+            running = self._running.setdefault(fields["job_id"], {})
+            running[fields["execution_id"]] = event.time
+        elif event.kind is Kind.ENDED:
+            running = self._running.get(fields["job_id"], {})
+            running.pop(fields["execution_id"], None)
+            if not running:
+                self._running.pop(fields["job_id"], None)
+            self._endings[fields["job_id"]] = Ending(
+                event.time, fields["status"], fields.get("code"), fields["duration_ms"]
+            )
+
+    def rows(self, upcoming: Iterable[tuple[Job, datetime | None]], most: int) -> list[Row]:
+        """Return the `most` foremost rows: what runs, then what is due next."""
+        chosen = heapq.nsmallest(most, upcoming, key=self._place)
+        return [self._row(job, next_time) for job, next_time in chosen]
+
+    def running(self) -> int:
+        """Return how many executions are under way."""
+        return sum(map(len, self._running.values()))
+
+    def _place(self, entry: tuple[Job, datetime | None]) -> tuple[bool, datetime, str]:
+        job, next_time = entry
+        return job.id not in self._running, next_time or _NEVER, job.id
+
+    def _row(self, job: Job, next_time: datetime | None) -> Row:
+        if job.id not in self._endings:
+            entry = self._last_entry(job.id)
+            self._endings[job.id] = _ending(entry) if entry else None
+        since = tuple(self._running.get(job.id, {}).values())
+        return Row(job, since, next_time, self._endings[job.id])
+
+
+def _ending(entry: HistoryEntry) -> Ending:
+    time = entry.ended_at or entry.started_at
+    return Ending(time, entry.status.value, entry.code, entry.duration_ms)

@@ -1,0 +1,196 @@
+"""The attempts of one execution, until one succeeds or policy or deadline say that it is over."""
+
+import asyncio
+import random as randomness
+from collections.abc import Callable
+from typing import Any
+
+from chronos_cli.clock import Clock
+from chronos_cli.dispatch.delivery import Delivery, prepare
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.limit import LimitError, within
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.plugin import Dispatcher, Receipt
+from chronos_cli.dispatch.retry import is_retryable, wait_after
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+from chronos_cli.jobs.model import Target
+from chronos_cli.units import format_duration
+
+# Less than this is lost between the start of an execution and that of its first attempt.
+_NOTICEABLE = 0.05
+
+_STATUSES: tuple[tuple[type[DispatchError], Status], ...] = (
+    (RejectedError, Status.REJECTED),
+    (UnreachableError, Status.UNREACHABLE),
+    (TimedOutError, Status.TIMED_OUT),
+)
+_RANDOM = randomness.SystemRandom()
+
+
+def status_of(error: DispatchError) -> Status:
+    """Return the status that a failure stands for."""
+    return next(status for kind, status in _STATUSES if isinstance(error, kind))
+
+
+def ended(
+    execution: Execution,
+    status: Status,
+    message: str,
+    *,
+    target: Target | None = None,
+    **details: Any,
+) -> Outcome:
+    """Return the outcome of an execution; `target` is its target as it was last rendered."""
+    job = execution.job
+    return Outcome(
+        job_id=job.id,
+        job_name=job.spec.name,
+        execution_id=execution.id,
+        protocol=job.protocol,
+        target=(target or job.target).describe(),
+        scheduled_time=execution.scheduled_time.isoformat(),
+        status=status,
+        message=message,
+        **details,
+    )
+
+
+class Attempts:
+    """Makes the attempts of one execution.
+
+    `on_attempt` is called as each attempt ends. The clock and the randomness are handed in.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        execution: Execution,
+        dispatcher: Dispatcher[Target],
+        on_attempt: Callable[[Attempt], None] | None = None,
+        random: randomness.Random = _RANDOM,
+    ) -> None:
+        self._clock = clock
+        self._random = random
+        self._execution = execution
+        self._dispatcher = dispatcher
+        self._on_attempt = on_attempt
+        self._attempts: list[Attempt] = []
+        self._began = clock.monotonic()
+        self._end = self._began + execution.job.deadline
+        self._target = execution.job.target
+
+    async def outcome(self) -> Outcome:
+        """Attempt until there is an outcome. Cancelling it gives the outcome `interrupted`."""
+        try:
+            receipt = await self._until_decided()
+        except DispatchError as error:
+            last = self._attempts[-1]
+            return self._ended(last.status, error.message, error.code, dict(error.receipt))
+        except asyncio.CancelledError:
+            return self._ended(Status.INTERRUPTED, self._interrupted_message(), None, {})
+        return self._ended(Status.SUCCEEDED, receipt.message, receipt.code, dict(receipt.data))
+
+    async def _until_decided(self) -> Receipt:
+        """Attempt until one succeeds; raise the failure that decides otherwise."""
+        policy = self._execution.job.spec.retry_policy
+        number = 1
+        while True:
+            try:
+                return await self._attempt(number)
+            except DispatchError as error:
+                status = self._attempts[-1].status
+                if number >= policy.max_attempts or not is_retryable(policy, status, error):
+                    raise
+                wait = wait_after(policy, number, error, self._random)
+                if self._clock.monotonic() + wait >= self._end:
+                    words = f"no time for another attempt ({self._deadline_words()})"
+                    raise error.with_message(f"{error.message}; {words}") from error
+            await self._clock.sleep(wait)
+            number += 1
+
+    async def _attempt(self, number: int) -> Receipt:
+        started_at = self._clock.now().isoformat(timespec="milliseconds")
+        began = self._clock.monotonic()
+        status, code, message = Status.INTERRUPTED, None, "cut off"
+        try:
+            receipt = await self._send(number)
+            status, code, message = Status.SUCCEEDED, receipt.code, receipt.message
+        except DispatchError as error:
+            status, code, message = status_of(error), error.code, error.message
+            raise
+        finally:
+            attempt = Attempt(
+                number=number,
+                started_at=started_at,
+                duration_ms=self._since(began),
+                status=status,
+                code=code,
+                message=message,
+            )
+            self._attempts.append(attempt)
+            if self._on_attempt is not None:
+                self._on_attempt(attempt)
+        return receipt
+
+    async def _send(self, number: int) -> Receipt:
+        timeout = self._execution.job.spec.timeout
+        limit = min(timeout, self._end - self._clock.monotonic())
+        delivery = prepare(self._execution, number, limit)
+        self._target = delivery.target
+        for flaw in delivery.target.flaws():
+            raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
+        try:
+            return await within(limit, _sent(self._dispatcher, delivery))
+        except LimitError as error:
+            words = f"within {format_duration(limit)}"
+            if limit < timeout - _NOTICEABLE:
+                words += f", all that was left ({self._deadline_words()})"
+            # What a protocol knows of why, it leaves as notes on the cancellation.
+            raise TimedOutError("; ".join([f"no answer {words}", *error.notes])) from error
+
+    def _deadline_words(self) -> str:
+        return f"deadline {format_duration(self._execution.job.deadline)}"
+
+    def _interrupted_message(self) -> str:
+        if not self._attempts:
+            return "stopped before the first attempt"
+        last = self._attempts[-1]
+        if last.status is Status.INTERRUPTED:
+            return f"stopped during attempt {last.number}; it may have arrived"
+        return f"stopped after attempt {last.number}: {last.message}"
+
+    def _since(self, began: float) -> float:
+        return round((self._clock.monotonic() - began) * 1000, 3)
+
+    def _ended(
+        self, status: Status, message: str, code: str | None, receipt: dict[str, Any]
+    ) -> Outcome:
+        return ended(
+            self._execution,
+            status,
+            message,
+            target=self._target,
+            code=code,
+            receipt=receipt,
+            duration_ms=self._since(self._began),
+            attempts=self._attempts,
+        )
+
+
+async def _sent(dispatcher: Dispatcher[Target], delivery: Delivery[Target]) -> Receipt:
+    """Send one message; raises DispatchError alone, whatever a protocol lets out.
+
+    What nobody foresaw while a far side was spoken to is that far side's disturbance: it may be
+    otherwise the next time, and a hostile server must not look like a bug of ours.
+    """
+    try:
+        receipt = await dispatcher.send(delivery)
+    except DispatchError:
+        raise
+    except (Exception, SystemExit) as error:
+        message = f"unforeseen {type(error).__name__}: {error}"
+        raise UnreachableError(message, code=type(error).__name__) from error
+    if not isinstance(receipt, Receipt):
+        # Not taken for an acknowledgement: nobody said that the message has arrived.
+        raise RejectedError(f"the plug-in returned no receipt but {receipt!r:.100}", code="PLUGIN")
+    return receipt

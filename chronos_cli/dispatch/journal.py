@@ -1,0 +1,68 @@
+"""Where executions are recorded: what the executor asks of it, and one that keeps nothing."""
+
+from datetime import datetime
+from typing import Protocol
+
+from msgspec import Struct
+
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+
+
+class RunningExecution(Struct, frozen=True):
+    """An execution of the same job that is under way; `process` says where, for people."""
+
+    execution_id: str
+    started_at: datetime
+    process: str
+
+
+class Journal(Protocol):
+    """Records what is started and what came of it.
+
+    It never raises for a state that cannot be read or written: a job that is due does not
+    depend on its history.
+    """
+
+    def begin(self, execution: Execution, *, tick: bool = False) -> RunningExecution | None:
+        """Record a start before anything is sent; `tick` records the job's tick as well.
+
+        Returns what is in the way of a job with `concurrency: forbid`, in whatever process; then
+        nothing has been started.
+        """
+        ...
+
+    def attempt(self, execution: Execution, attempt: Attempt) -> None:
+        """Record an attempt as it ends."""
+        ...
+
+    def end(self, execution: Execution, outcome: Outcome) -> None:
+        """Record how an execution ended, also one that did not start."""
+        ...
+
+    def last_status(self, job_id: str) -> Status | None:
+        """Return how the job's last execution ended, where that is known."""
+        ...
+
+    def close(self) -> None:
+        """Record what could not be recorded before, and give everything back."""
+        ...
+
+
+class NoJournal:
+    """Keeps nothing."""
+
+    def begin(self, execution: Execution, *, tick: bool = False) -> RunningExecution | None:
+        """Let every execution start."""
+
+    def attempt(self, execution: Execution, attempt: Attempt) -> None:
+        """Forget it."""
+
+    def end(self, execution: Execution, outcome: Outcome) -> None:
+        """Forget it."""
+
+    def last_status(self, job_id: str) -> Status | None:
+        """Know nothing."""
+
+    def close(self) -> None:
+        """Hold nothing."""

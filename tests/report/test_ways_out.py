@@ -1,0 +1,315 @@
+"""Every way out of the program, with every character that could do harm there."""
+
+import importlib
+import inspect
+import io
+import json
+import pkgutil
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from rich.console import Console, RenderableType
+
+import chronos_cli.report
+from chronos_cli.cron.events import Event, Kind
+from chronos_cli.cron.overview import Ending, Row
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.plugin import Preview
+from chronos_cli.dispatch.registry import Registry
+from chronos_cli.jobs.config import Config
+from chronos_cli.jobs.files import SourceFile
+from chronos_cli.jobs.interpolate import Sources
+from chronos_cli.jobs.load import load_jobs
+from chronos_cli.problems import Position, Problem
+from chronos_cli.receiver.grpc import ReceivedCall
+from chronos_cli.receiver.http import ReceivedRequest
+from chronos_cli.redact import Redactor
+from chronos_cli.report import (
+    annotations,
+    events,
+    history,
+    history_table,
+    junit,
+    live,
+    outcomes,
+    preview,
+    problems,
+    received,
+    table,
+    timetable,
+)
+from chronos_cli.report.text import json_text, printable, printable_lines
+from chronos_cli.state.entries import HistoryEntry, HistoryStatus, Snapshot
+
+NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
+
+# What must never come out as it is. A line end is one of them where a stranger brings it in.
+HOSTILE = {
+    "NUL": "\x00",
+    "BEL": "\x07",
+    "backspace": "\x08",
+    "line feed": "\n",
+    "carriage return": "\r",
+    "ESC": "\x1b[31m",
+    "DEL": "\x7f",
+    "next line": "\x85",
+    "CSI": "\x9b31m",
+    "OSC": "\x9d0;title\x9c",
+    "Arabic letter mark": "\u061c",
+    "zero width space": "\u200b",
+    "left-to-right mark": "\u200e",
+    "line separator": "\u2028",
+    "paragraph separator": "\u2029",
+    "right-to-left override": "\u202e",
+    "word joiner": "\u2060",
+    "isolate": "\u2067",
+    "byte order mark": "\ufeff",
+    "annotation": "\ufff9",
+    "no character": "\ufffe",
+    "no character of the Arabic block": "\ufdd0",
+    "no character of plane 16": "\U0010ffff",
+    "tag": "\U000e0041",
+    "half of a pair": "\ud83d",
+    "byte of a name": "\udcff",
+}
+FORBIDDEN = {letter for text in HOSTILE.values() for letter in text if not letter.isprintable()}
+
+
+def outcome(text: str) -> Outcome:
+    attempt = Attempt(
+        number=1,
+        started_at=NOW.isoformat(),
+        duration_ms=1.0,
+        status=Status.REJECTED,
+        code=text,
+        message=text,
+    )
+    return Outcome(
+        job_id=text,
+        job_name=text,
+        execution_id=text,
+        protocol=text,
+        target=text,
+        scheduled_time=NOW.isoformat(),
+        status=Status.REJECTED,
+        code=text,
+        message=text,
+        receipt={text: text},
+        attempts=[attempt],
+    )
+
+
+def entry(text: str) -> HistoryEntry:
+    told = outcome(text)
+    return HistoryEntry(
+        execution_id=text,
+        job_id=text,
+        job_name=text,
+        origin="run",
+        protocol=text,
+        target=text,
+        scheduled_time=text,
+        started_at=NOW,
+        ended_at=NOW,
+        status=HistoryStatus.REJECTED,
+        code=text,
+        message=text,
+        receipt={text: text},
+        attempts=told.attempts,
+        pid=1,
+        host=text,
+        snapshot=Snapshot(file=text),
+    )
+
+
+def problem(text: str) -> Problem:
+    return Problem(Position(f"{text}.yaml", 1, 3), text, text, text, f"ab{text}")
+
+
+def execution(text: str) -> Execution:
+    source = SourceFile("job.yaml", b"{name: a, webhook: {url: 'http://h/'}}")
+    loaded = load_jobs([source], Config(), Registry(), Sources({}, Redactor()))
+    return Execution(text, replace(loaded.jobs[0], id=text), NOW)
+
+
+def previews(text: str) -> list[preview.JobPreview]:
+    shown = Preview(summary=text, headers=[(text, text)], body=f"1{text}2")
+    return [
+        preview.JobPreview(execution(text), text, shown),
+        preview.JobPreview(execution(text), text, None, failure=text),
+    ]
+
+
+def request(text: str) -> ReceivedRequest:
+    body = text.encode(errors="surrogatepass")
+    return ReceivedRequest(method=text, target=text, headers=[(text, text)], body=body)
+
+
+def call(text: str) -> ReceivedCall:
+    return ReceivedCall(method=text, metadata=[(text, text)], request={text: text})
+
+
+def listing(text: str) -> timetable.Listing:
+    return timetable.Listing(text, text, text, True, text, [timetable.Fire(NOW)])
+
+
+def event(text: str) -> Event:
+    return Event(Kind.ENDED, NOW, {"job_id": text, "message": f"a {text}", "warnings": [text]})
+
+
+def row(text: str) -> Row:
+    return Row(execution(text).job, (NOW,), NOW, Ending(NOW, "rejected", text, 1.0))
+
+
+def drawn(renderable: RenderableType, width: int) -> str:
+    file = io.StringIO()
+    Console(file=file, width=width, force_terminal=False).print(renderable)
+    return file.getvalue()
+
+
+Way = Callable[[str], str]
+
+TEXTS: dict[Callable[..., Any], Way] = {
+    annotations.github_annotations: lambda t: annotations.github_annotations([problem(t)]),
+    events.event_text: lambda t: events.event_text(event(t)),
+    history.history_lines: lambda t: history.history_lines([entry(t)]),
+    history.execution_lines: lambda t: history.execution_lines([entry(t)]),
+    history.cells: lambda t: "".join(history.cells(entry(t))),
+    history.status: lambda t: history.status("rejected", t),
+    junit.junit_document: lambda t: junit.junit_document([outcome(t)]),
+    outcomes.status_with_code: lambda t: outcomes.status_with_code(outcome(t)),
+    outcomes.reason: lambda t: outcomes.reason(outcome(t)),
+    outcomes.plain_lines: lambda t: outcomes.plain_lines([outcome(t)]),
+    outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
+    preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
+    problems.problem_line: lambda t: problems.problem_line(problem(t)),
+    problems.problem_lines: lambda t: problems.problem_lines(
+        [problem(t)], show_source=True, mask=lambda text: text
+    ),
+    received.received_lines: lambda t: received.received_lines(1, request(t)),
+    received.call_lines: lambda t: received.call_lines(1, call(t)),
+    timetable.timetable_lines: lambda t: timetable.timetable_lines([listing(t)]),
+    printable: printable,
+    printable_lines: printable_lines,
+}
+TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
+    history_table.history_table: lambda t, width: history_table.history_table([entry(t)], width),
+    live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
+    table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
+}
+DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
+    annotations.gitlab_document: lambda t: annotations.gitlab_document([problem(t)]),
+    annotations.sarif_document: lambda t: annotations.sarif_document([problem(t)]),
+    events.event_document: lambda t: events.event_document(event(t)),
+    history.history_document: lambda t: history.history_document([entry(t)]),
+    outcomes.run_document: lambda t: outcomes.run_document([outcome(t)], 4),
+    preview.previews_document: lambda t: preview.previews_document(previews(t), 4),
+    problems.problems_document: lambda t: problems.problems_document([problem(t)], 1, 3),
+    received.received_document: lambda t: received.received_document(1, request(t)),
+    received.call_document: lambda t: received.call_document(1, call(t)),
+    timetable.timetable_document: lambda t: timetable.timetable_document([listing(t)]),
+}
+# Nothing of a stranger's is in what these return.
+FIGURES = {"attempts", "count", "milliseconds", "problem_summary", "summary", "json_text"}
+
+
+def public_functions() -> Iterator[Callable[..., Any]]:
+    package = chronos_cli.report
+    for info in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        module = importlib.import_module(info.name)
+        for name, function in inspect.getmembers(module, inspect.isfunction):
+            if function.__module__ == info.name and not name.startswith("_"):
+                yield function
+
+
+def test_no_way_out_is_forgotten() -> None:
+    known = {*TEXTS, *TABLES, *DOCUMENTS}
+    assert {f.__name__ for f in public_functions() if f not in known} == FIGURES
+
+
+def check(text: str, hostile: str) -> None:
+    left = set(text) & (FORBIDDEN - {"\n"})
+    assert not left, (left, text)
+    text.encode()  # half of a pair could not be written at all
+    assert hostile not in text
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("way", TEXTS, ids=lambda way: way.__name__)
+def test_texts(way: Callable[..., Any], hostile: str) -> None:
+    quiet, text = TEXTS[way]("plain"), TEXTS[way](f"a{hostile}b")
+    if hostile == "\n":
+        # A body's own lines stay lines; no other text makes one.
+        bodies = {"preview_lines": 1, "received_lines": 1, "printable_lines": 1}
+        assert text.count("\n") == quiet.count("\n") + bodies.get(way.__name__, 0)
+    else:
+        check(text, hostile)
+
+
+@pytest.mark.parametrize("width", [80, 200])
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("way", TABLES, ids=lambda way: way.__name__)
+def test_tables(way: Callable[..., Any], hostile: str, width: int) -> None:
+    text = drawn(TABLES[way](f"a{hostile}b", width), width)
+    check(text.replace("\n", ""), hostile)
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("way", DOCUMENTS, ids=lambda way: way.__name__)
+def test_documents(way: Callable[..., Any], hostile: str) -> None:
+    document = DOCUMENTS[way](f"a{hostile}b")
+    for indent in (None, 2):
+        text = json_text(document, indent=indent)
+        check(text.replace("\n", ""), hostile)
+        assert indent or "\n" not in text
+        # Whoever reads it gets the same.
+        assert json.loads(text) == json.loads(json.dumps(document))
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=HOSTILE)
+def test_junit_can_be_read(hostile: str) -> None:
+    root = ET.fromstring(junit.junit_document([outcome(f"<a{hostile}b>")]))
+    case = root.find("testsuite/testcase")
+    assert case is not None
+    assert case.get("name") == printable(f"<a{hostile}b>")
+
+
+def test_a_file_in_sarif_is_a_uri() -> None:
+    (run,) = annotations.sarif_document([problem("a b%\x1bü\udcff")])["runs"]
+    place = run["results"][0]["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "a%20b%25%1B%C3%BC%FF.yaml"
+
+
+def test_github_takes_no_further_command() -> None:
+    text = annotations.github_annotations([problem("x\n::add-mask::y,z:%0A")])
+    assert text.count("\n") == 1
+    assert "%0A" not in text
+
+
+def test_every_control_and_every_mark_of_direction_is_escaped() -> None:
+    """Of what Unicode knows, by its own table."""
+    for number in range(sys.maxunicode + 1):
+        letter = chr(number)
+        is_harmful = (
+            unicodedata.category(letter) in {"Cc", "Cs", "Zl", "Zp"}
+            or unicodedata.bidirectional(letter) in {"LRE", "RLE", "LRO", "RLO", "PDF"}
+            or unicodedata.bidirectional(letter) in {"LRI", "RLI", "FSI", "PDI"}
+            or number & 0xFFFE == 0xFFFE
+        )
+        if is_harmful:
+            assert printable(letter) in {"\\n", "\\r", " "} or printable(letter).startswith("\\")
+            assert letter < " " or printable(letter).isascii()
+            assert letter not in json_text({"a": letter})
+
+
+@pytest.mark.parametrize("text", ["plain", "ü", "日本語", "שלום", "👩‍💻", "a\\b", "…", "\u00a0"])
+def test_ordinary_text_stays(text: str) -> None:
+    assert printable(text) == text
+    assert json_text([text]) == json.dumps([text], ensure_ascii=False)
