@@ -20,8 +20,8 @@ from chronos_cli.jobs.yaml_events import ALIAS_HINT, yaml_events, yaml_mistake
 from chronos_cli.problems import Position, Problem
 
 MAX_BYTES = 16 * 1024 * 1024
-# Keys and values of one file: room for some 20,000 jobs, and read in a second.
-MAX_NODES = 500_000
+# Keys and values of one file, lists and mappings twice: some 15,000 jobs, read in a second.
+MAX_NODES = 400_000
 MAX_DEPTH = 50
 _TOO_DEEP = f"more than {MAX_DEPTH} levels deep"
 # Stands where the value of a key has not come yet.

@@ -119,7 +119,7 @@ class Interpolation:
 
     def _note(self, text: str, secrets: list[str], *, from_outside: bool) -> None:
         """Have secrets masked from now on, those in the parameters of a URL too."""
-        if "://" in text and ("?" in text or "&" in text):
+        if "://" in text:
             secrets = [*secrets, *url_secrets(text, from_outside=from_outside)]
         for secret in secrets:
             self._redactor.add(secret)
