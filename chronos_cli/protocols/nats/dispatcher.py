@@ -5,6 +5,7 @@ responder has replied, and as expected; a JetStream publish when a stream has st
 the server refuses is rejected, and so are a subject that nobody listens on in the last two.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -63,7 +64,7 @@ class NatsDispatcher:
             reply = await _request(link, delivery, target)
         if target.mode == "jetstream":
             return _acknowledged(reply, target)
-        return _replied(reply, target)
+        return await _replied(reply, target)
 
     async def preview(self, delivery: Delivery[Nats]) -> Preview:
         """Return the message as it would leave; see `Dispatcher.preview`."""
@@ -148,7 +149,7 @@ def _refused(error: _ApiError, target: Nats) -> DispatchError:
     return RejectedError(message, code=code, receipt=receipt)
 
 
-def _replied(reply: "Msg", target: Nats) -> Receipt:
+async def _replied(reply: "Msg", target: Nats) -> Receipt:
     """Return the receipt of an expected reply; raise what any other one means."""
     text = reply.data.decode(errors="replace")
     receipt: dict[str, Any] = {"reply": text[:MAX_REPLY]}
@@ -161,8 +162,9 @@ def _replied(reply: "Msg", target: Nats) -> Receipt:
         message = f"the service answered with error {code[:20]}: {said}"
         kind = UnreachableError if code == "429" or code.startswith("5") else RejectedError
         raise kind(message, code=code[:20], receipt=receipt, kind="expectation")
-    if target.expect is not None and (miss := target.expect.miss(text)):
-        raise RejectedError(f"{miss}: {excerpt(text, 160)}", receipt=receipt, kind="expectation")
+    # A search that takes its time must hold nobody else up.
+    if target.expect is not None and (unmet := await asyncio.to_thread(target.expect.unmet, text)):
+        raise RejectedError(f"{unmet}: {excerpt(text, 160)}", receipt=receipt, kind="expectation")
     return Receipt(data=receipt)
 
 

@@ -12,6 +12,7 @@ from chronos_cli.jobs.cloudevents import Mode, header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
+from chronos_cli.protocols import patterns
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.redact import MASK
 from chronos_cli.units import FilePath
@@ -39,16 +40,21 @@ class NatsExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield an expression that cannot be read."""
-        if self.reply is not None and not isinstance(self.reply, Template):
-            try:
-                re.compile(self.reply)
-            except re.error as error:
-                yield Flaw(("expect", "reply"), f"not a regular expression: {error}")
+        is_text = self.reply is not None and not isinstance(self.reply, Template)
+        if is_text and (message := patterns.mistake(self.reply or "")):
+            yield Flaw(("expect", "reply"), message)
 
-    def miss(self, reply: str) -> str | None:
-        """Return what the reply lacks, or None when it is as expected."""
-        if self.reply is not None and not re.search(self.reply, reply):
-            return f"the reply does not match {self.reply[:80]!r}"
+    def unmet(self, reply: str) -> str | None:
+        """Return the first expectation that a reply does not meet, in words, or None.
+
+        It searches foreign text: call it in a thread.
+        """
+        if self.reply is not None:
+            try:
+                if not patterns.is_found(self.reply, reply):
+                    return f"the reply does not match {self.reply[:80]!r}"
+            except TimeoutError:
+                return f"the search for {self.reply[:80]!r} in the reply took too long"
         if self.contains is not None and self.contains not in reply:
             return f"the reply does not contain {self.contains[:80]!r}"
         return None
