@@ -45,19 +45,19 @@ class _Pending:
 class ConfirmChannel:
     """A channel with publisher confirms, or without: then a round trip takes their place.
 
-    `place` is the broker's address, for messages; `failure_of` tells what the end of the
+    `address` is the broker's address, for messages; `failure_of` tells what the end of the
     whole connection means.
     """
 
     def __init__(
         self,
         connection: Connection,
-        place: str,
+        address: str,
         failure_of: Callable[[BaseException], DispatchError],
         *,
         confirmed: bool,
     ) -> None:
-        self._place = place
+        self._address = address
         self._failure_of = failure_of
         self._confirmed = confirmed
         self._ended: BaseException | None = None
@@ -114,9 +114,9 @@ class ConfirmChannel:
                 mandatory=message.mandatory,
             )
         except exceptions.AMQPError as error:
-            raise translated(error, self._place) from error
+            raise translated(error, self._address) from error
         except ENCODING as error:
-            told = f"the message cannot be written as AMQP: {error} ({self._place})"
+            told = f"the message cannot be written as AMQP: {error} ({self._address})"
             raise RejectedError(told) from error
 
     def _ask_whether_read(self, tag: int) -> None:
@@ -142,7 +142,7 @@ class ConfirmChannel:
             upto = method.delivery_tag or self._last_tag
             tags = list(takewhile(lambda tag: tag <= upto, self._pending))
         for tag in tags:
-            message = f"the broker did not take the message (nack; {self._place})"
+            message = f"the broker did not take the message (nack; {self._address})"
             self._settle(tag, UnreachableError(message, code="NACK") if refused else None)
 
     def _settle(self, tag: int, failure: Exception | None) -> None:
@@ -157,7 +157,7 @@ class ConfirmChannel:
             is_it = len(self._pending) == 1 or pending.identity == identity
             if is_it and pending.returned is None:
                 text = f"{method.reply_text} - {pending.message.unroutable}"
-                pending.returned = by_reply(method.reply_code, text, self._place)
+                pending.returned = by_reply(method.reply_code, text, self._address)
                 return
         # Whose it is cannot be told, so nobody's message may pass for delivered.
         self._disturb()
@@ -177,7 +177,7 @@ class ConfirmChannel:
     def _failure(self, reason: BaseException, *, is_alone: bool) -> Exception:
         """Return what the end of the channel means for one message that was in flight."""
         if isinstance(reason, exceptions.ChannelClosedByBroker):
-            return translated(reason, self._place) if is_alone else Disturbed()
+            return translated(reason, self._address) if is_alone else Disturbed()
         failure = self._failure_of(reason)
         if isinstance(failure, RejectedError) and not is_alone:
             # Only one of them was rejected: each is tried again, on another connection.

@@ -11,9 +11,9 @@ from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols.rabbitmq.address import (
+    Address,
     AmqpUrl,
     Login,
-    Place,
     parse_host,
     parse_hosts,
     parse_url,
@@ -135,11 +135,11 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         """Return the routing key that the message gets."""
         return str(self.queue if self.queue is not None else self.routing_key or "")
 
-    def login(self) -> tuple[Login, tuple[Place, ...]]:
+    def login(self) -> tuple[Login, tuple[Address, ...]]:
         """Return who we are and where; for a target without flaws."""
         if self.url is not None:
             url = parse_url(self.url)
-            return self._login(url, is_tls=url.is_tls), (url.place,)
+            return self._login(url, is_tls=url.is_tls), (url.address,)
         is_tls = self._is_tls
         return self._login(None, is_tls=is_tls), parse_hosts(self.hosts or [], is_tls=is_tls)
 
