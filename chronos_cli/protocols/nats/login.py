@@ -22,7 +22,7 @@ _CANONICAL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ConnectionOptions:
     """The servers of one cluster, and how we get in."""
 
     servers: tuple[Server, ...]
@@ -34,8 +34,8 @@ class Access:
     tls: Tls | None
 
     @classmethod
-    def of(cls, target: Nats) -> "Access":
-        """Return the access of a checked target."""
+    def of(cls, target: Nats) -> "ConnectionOptions":
+        """Return the options of a target without flaws."""
         return cls(
             servers=tuple(map(Server.parse, target.urls)),
             user=target.user,
@@ -52,7 +52,7 @@ class Access:
             return self.tls.enabled
         return True if server.is_tls or self.tls is not None else None
 
-    def options(self, server: Server) -> dict[str, Any]:
+    def login(self, server: Server) -> dict[str, Any]:
         """Return the client's options for the login; RejectedError if a file cannot be used."""
         from nats.aio.client import RawCredentials
 
