@@ -45,7 +45,7 @@ class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             yield Flaw(("tls", "key_password"), "'key_password' without 'cert'")
 
     def warnings(self) -> Iterator[str]:
-        """Yield what the user should be told at every run."""
+        """Yield what is dangerous in this block, for a warning at every run."""
         if self.insecure_skip_verify:
             yield "TLS certificates are not verified: insecure_skip_verify"
 

@@ -410,3 +410,13 @@ def test_the_next_server_is_tried(
     assert outcome(result) == ("succeeded", None, 1, 0)
     result = run(tmp_path, {"servers": [dead, dead], "subject": "x"})
     assert outcome(result) == ("unreachable", "ECONNREFUSED", 3, UNREACHABLE)
+
+
+def test_servers_share_what_is_left_of_the_deadline(
+    nats_server: NatsServer, tmp_path: Path, silent_port: int
+) -> None:
+    servers = [f"nats://127.0.0.1:{silent_port}", nats_server.url]
+    target = {"servers": servers, "subject": fresh()}
+    result = run(tmp_path, target, timeout="30s", deadline="1500ms")
+    assert outcome(result) == ("succeeded", None, 1, 0)
+    assert result.only["duration_ms"] < 1500

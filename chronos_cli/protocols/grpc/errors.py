@@ -43,11 +43,11 @@ def failure(
     if rich:
         receipt["details"] = rich
         retry_after = _retry_delay(rich) if retry_after is None else retry_after
-    told = _words(name, details)
+    message = _words(name, details)
     if violations := _violations(rich):
-        told += f" [{violations}]"
+        message += f" [{violations}]"
     return kind(
-        f"{told} ({where})", code=name, retry_after=retry_after, final=final, receipt=receipt
+        f"{message} ({where})", code=name, retry_after=retry_after, final=final, receipt=receipt
     )
 
 
@@ -152,12 +152,12 @@ def _words(name: str, details: str) -> str:
 
 def _violations(rich: list[dict[str, Any]]) -> str:
     """Return the fields that a server complained of, which is what a user has to mend."""
-    told = "; ".join(
+    words = "; ".join(
         f"{one.get('field', '')}: {one.get('description', '')}"
         for detail in rich
         for one in detail.get("field_violations", ())
     )
-    return excerpt(told, 400)
+    return excerpt(words, 400)
 
 
 def _retry_delay(rich: list[dict[str, Any]]) -> float | None:

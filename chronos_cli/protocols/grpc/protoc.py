@@ -39,8 +39,8 @@ def compile_files(files: Sequence[str], import_paths: Sequence[str]) -> "list[Fi
         with _ONE_AT_A_TIME, errors.open("wb") as sink:
             code = _with_stderr(sink.fileno(), compiler.run_main, arguments)
         if code != 0:
-            told = errors.read_text(errors="replace")
-            raise RejectedError(_mistakes(told), code="PROTO")
+            output = errors.read_text(errors="replace")
+            raise RejectedError(_mistakes(output), code="PROTO")
         return read_set(str(result))
 
 
@@ -70,10 +70,10 @@ def _with_stderr(sink: int, main: "_Compiler", arguments: Sequence[str]) -> int:
         os.close(kept)
 
 
-def _mistakes(told: str) -> str:
-    lines = [line.strip() for line in told.splitlines() if not _WARNING.search(line)]
+def _mistakes(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if not _WARNING.search(line)]
     lines = [line for line in lines if line]
-    shown = "; ".join(lines[:10]) or told.strip() or "the compiler did not say why"
+    shown = "; ".join(lines[:10]) or output.strip() or "the compiler did not say why"
     return f"the proto files do not compile: {shown}"
 
 

@@ -270,13 +270,13 @@ def _quoted(subject: str) -> str:
 
 def _none_reached(servers: Sequence[Server], failures: Sequence[Exception]) -> DispatchError:
     """Return what it means that no server could be reached; one failure stands for each."""
-    told: list[DispatchError] = [
+    failed: list[DispatchError] = [
         failure
         if isinstance(failure, DispatchError)
         else TimedOutError(f"no answer in time ({server.url})")
         for server, failure in zip(servers, failures, strict=True)
     ]
-    if len(told) == 1:
-        return told[0]
-    message = "; ".join(failure.message for failure in told)
-    return UnreachableError(f"no server can be reached: {message}", code=told[-1].code)
+    if len(failed) == 1:
+        return failed[0]
+    message = "; ".join(failure.message for failure in failed)
+    return UnreachableError(f"no server can be reached: {message}", code=failed[-1].code)

@@ -116,8 +116,8 @@ class ConfirmChannel:
         except exceptions.AMQPError as error:
             raise translated(error, self._address) from error
         except ENCODING as error:
-            told = f"the message cannot be written as AMQP: {error} ({self._address})"
-            raise RejectedError(told) from error
+            words = f"the message cannot be written as AMQP: {error} ({self._address})"
+            raise RejectedError(words) from error
 
     def _ask_whether_read(self, tag: int) -> None:
         """Ask for something harmless: the broker answers in order, so it has read the message."""

@@ -158,18 +158,18 @@ class Connection:
 
     def _none_reached(self, failures: Sequence[Exception]) -> DispatchError:
         """Return what it means that no server could be reached; one failure stands for each."""
-        told: list[DispatchError] = [
+        failed: list[DispatchError] = [
             failure
             if isinstance(failure, DispatchError)
             else TimedOutError(f"no answer to the login ({address})")
             for address, failure in zip(self._addresses, failures, strict=True)
         ]
-        if len(told) == 1:
-            return told[0]
-        codes = {failure.code for failure in told}
-        all_silent = all(isinstance(failure, TimedOutError) for failure in told)
+        if len(failed) == 1:
+            return failed[0]
+        codes = {failure.code for failure in failed}
+        all_silent = all(isinstance(failure, TimedOutError) for failure in failed)
         kind = TimedOutError if all_silent else UnreachableError
-        message = "; ".join(failure.message for failure in told)
+        message = "; ".join(failure.message for failure in failed)
         return kind(message, code=codes.pop() if len(codes) == 1 else None)
 
 

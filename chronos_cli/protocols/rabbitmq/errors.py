@@ -65,20 +65,20 @@ def translated(error: BaseException, where: str) -> DispatchError:
     """Return what an exception of pika means; `where` is the address, for the message."""
     if isinstance(error, exceptions.ConnectionClosed | exceptions.ChannelClosed):
         return by_reply(error.reply_code, error.reply_text, where)
-    told = " ".join(str(error).split()) or type(error).__name__
+    message = " ".join(str(error).split()) or type(error).__name__
     if type(error) in REJECTED:
-        return RejectedError(f"{told} ({where})")
+        return RejectedError(f"{message} ({where})")
     if isinstance(error, exceptions.AMQPHeartbeatTimeout):
-        told = "the broker no longer answers heartbeats"
-    return UnreachableError(f"{told} ({where})")
+        message = "the broker no longer answers heartbeats"
+    return UnreachableError(f"{message} ({where})")
 
 
 def by_reply(code: int, text: str, where: str) -> DispatchError:
     """Return the failure that the broker's own code and text stand for."""
-    name, _, told = text.partition(" - ")
-    message = f"{told or text} ({where})"
-    full = f"{code} {name}" if told else str(code)
+    name, _, detail = text.partition(" - ")
+    message = f"{detail or text} ({where})"
+    full = f"{code} {name}" if detail else str(code)
     # A limit on connections or channels has the code of a forbidden thing, but passes.
-    if code in _NOT_NOW or (code == 530 and "limit" in told):
+    if code in _NOT_NOW or (code == 530 and "limit" in detail):
         return UnreachableError(message, code=full)
     return RejectedError(message, code=full)

@@ -164,9 +164,9 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         if self.hosts is not None and not self.hosts:
             yield Flaw(("hosts",), "no host is listed")
         if (self.url is None) == (self.hosts is None):
-            told = "neither 'url' nor 'hosts'" if self.url is None else "both 'url' and 'hosts'"
+            message = "neither 'url' nor 'hosts'" if self.url is None else "both 'url' and 'hosts'"
             hint = "for example url: amqp://guest:guest@localhost:5672/"
-            yield Flaw(("hosts",) if self.hosts is not None else (), told, hint)
+            yield Flaw(("hosts",) if self.hosts is not None else (), message, hint)
         if self.url is not None and not isinstance(self.url, Template):
             yield from self._url_flaws(self.url)
         for index, host in enumerate(self.hosts or []):
