@@ -22,8 +22,8 @@ def from_cause(error: BaseException, where: str, *, in_handshake: bool = True) -
 
     `where` is the address, for the message.
     """
-    if message := tls_failure(error, in_handshake=in_handshake):
-        return RejectedError(f"{message} ({where})", code="TLS")
+    if told := tls_failure(error, in_handshake=in_handshake):
+        return RejectedError(f"{told} ({where})", code="TLS")
     for cause in causes(error):
         if isinstance(cause, socket.gaierror):
             return UnreachableError(f"cannot resolve the host name ({where})", code="DNS")

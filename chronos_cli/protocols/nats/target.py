@@ -13,6 +13,12 @@ from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols import patterns
+from chronos_cli.protocols.checks import (
+    has_control,
+    has_space_or_control,
+    header_value_flaws,
+    own_header_flaws,
+)
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.redact import MASK
 from chronos_cli.units import FilePath
@@ -73,7 +79,7 @@ class Server:
     @classmethod
     def parse(cls, url: str) -> "Server":
         """Read a URL; ValueError says what is wrong with it, without quoting its login."""
-        if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+        if has_space_or_control(url):
             raise ValueError("the URL has a space or a control character in it")
         scheme, separator, _ = url.partition("://")
         if not separator or scheme.lower() not in {"nats", "tls"}:
@@ -231,7 +237,7 @@ def _subject_flaws(key: str, subject: str) -> Iterator[Flaw]:
     if isinstance(subject, Template):
         return
     tokens = subject.split(".")
-    if any(letter.isspace() or ord(letter) < 32 or letter == "\x7f" for letter in subject):
+    if has_control(subject) or any(letter.isspace() for letter in subject):
         yield Flaw((key,), f"'{key}' has a space or a control character in it")
     elif "" in tokens:
         yield Flaw((key,), f"'{key}' is empty or has an empty part between its dots")
@@ -243,16 +249,16 @@ def _header_flaws(name: str, value: str) -> Iterator[Flaw]:
     path = ("headers", name)
     if not _TOKEN.fullmatch(name):
         yield Flaw(path, f"'{name[:40]}' is not a header name")
-    if name.lower().startswith("x-chronos-"):
-        yield Flaw(path, f"header '{name[:40]}' is set by chronos", "remove it")
-    elif why := _OWN_HEADERS.get(name.lower()):
+    if why := _OWN_HEADERS.get(name.lower()):
         yield Flaw(path, f"header '{name[:40]}' cannot stand here: {why}", "remove it")
+    else:
+        yield from own_header_flaws(path, name)
     if isinstance(value, Template):
         return
     # The client would turn line breaks into spaces and cut off spaces at the ends.
-    if any(ord(letter) < 32 and letter != "\t" for letter in value) or "\x7f" in value:
-        yield Flaw(path, f"the value of header '{name[:40]}' has a line break or control")
-    elif value != value.strip():
+    flaws = list(header_value_flaws(path, name, value))
+    yield from flaws
+    if not flaws and value != value.strip():
         yield Flaw(path, f"the value of header '{name[:40]}' begins or ends with a space")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from chronos_cli.protocols.checks import has_space_or_control
 from chronos_cli.protocols.tls import Tls
 
 _PORTS = {False: 5672, True: 5671}
@@ -45,7 +46,7 @@ class AmqpUrl:
 
 def parse_url(url: str) -> AmqpUrl:
     """Read a URL; raises ValueError, with a message that quotes nothing of it."""
-    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+    if has_space_or_control(url):
         raise ValueError("the URL has a space or a control character in it")
     try:
         parts = urlsplit(url)
@@ -97,7 +98,6 @@ def parse_host(text: str, *, is_tls: bool) -> Address:
     except ValueError as error:
         raise ValueError("not host or host:port") from error
     is_bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
-    has_space = any(ord(letter) <= 32 or ord(letter) == 127 for letter in text)
-    if not parts.hostname or not is_bare or has_space or port == 0:
+    if not parts.hostname or not is_bare or has_space_or_control(text) or port == 0:
         raise ValueError("not host or host:port; name and password have keys of their own")
     return Address(parts.hostname, port or _PORTS[is_tls])
