@@ -4,7 +4,6 @@ The pool of every protocol is built on `Lender`; what a connection is, the proto
 """
 
 import asyncio
-import copy
 from collections.abc import AsyncIterator, Callable, Collection, Hashable
 from contextlib import asynccontextmanager
 from typing import Any, Generic, Protocol, TypeVar
@@ -64,7 +63,7 @@ class _Slot(Generic[K, C]):
             self.opening.result()
         except DispatchError as error:
             # What one waiter adds to its exception, another must not read.
-            raise copy.copy(error) from error
+            raise error.with_message(error.message) from error
 
     async def close(self) -> None:
         await end_tasks([self.opening])

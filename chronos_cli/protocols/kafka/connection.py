@@ -57,7 +57,7 @@ class Connection:
         self._producer: Producer | None = None
         self._waiting: set[asyncio.Future[Report]] = set()
         self._reports: list[tuple[asyncio.Future[Report], Report]] = []
-        self._trouble = _Trouble()
+        self._errors = _BrokerErrors()
         self._wake = threading.Event()
         self._is_ending = False
         self._is_retired = False
@@ -93,7 +93,7 @@ class Connection:
         except asyncio.CancelledError as cancelled:
             # Nothing but the end of the client takes a message back from librdkafka.
             self._is_retired = True
-            if cause := self._trouble.cause:
+            if cause := self._errors.cause:
                 cancelled.add_note(f"last error: {translated(cause, where).message}")
             raise
         finally:
@@ -176,7 +176,7 @@ class Connection:
         try:
             from confluent_kafka import Producer
 
-            producer = Producer({**self._configuration, "error_cb": self._trouble.note})
+            producer = Producer({**self._configuration, "error_cb": self._errors.note})
         except Exception as error:  # noqa: BLE001 - handed to those who wait
             self._tell(self._opened.set_result, error)
             self._tell(self._closed.set_result, None)
@@ -201,24 +201,24 @@ class Connection:
         if self._reports:
             reports, self._reports = self._reports, []
             self._tell(self._settle, reports)
-        if self._trouble.is_there and not self._is_ending:
+        if self._errors.is_any and not self._is_ending:
             self._judge(producer)
 
     def _on_delivery(
         self, future: asyncio.Future[Report], error: "KafkaError | None", message: "Message"
     ) -> None:
         if error is None:
-            self._trouble.clear()
+            self._errors.clear()
         report = Report(error, message.topic(), message.partition(), message.offset())
         self._reports.append((future, report))
 
     def _judge(self, producer: "Producer") -> None:
         """Fail all that wait when the brokers are out of reach, and the way is not just rough."""
-        error = self._trouble.verdict()
-        if error is None and self._trouble.since_down() >= _ASK_AFTER and _answers(producer):
-            self._trouble.clear()
+        error = self._errors.verdict()
+        if error is None and self._errors.since_down() >= _ASK_AFTER and _answers(producer):
+            self._errors.clear()
         elif error is not None:
-            self._trouble.clear()
+            self._errors.clear()
             self._tell(self._fail, error)
 
     def _tell(self, function: Callable[..., Any], *arguments: Any) -> None:
@@ -227,7 +227,7 @@ class Connection:
             self._loop.call_soon_threadsafe(function, *arguments)
 
 
-class _Trouble:
+class _BrokerErrors:
     """The errors that librdkafka tells of while it goes on trying."""
 
     def __init__(self) -> None:
@@ -236,7 +236,7 @@ class _Trouble:
         self._down_at = 0.0
 
     @property
-    def is_there(self) -> bool:
+    def is_any(self) -> bool:
         return self.cause is not None or self._down is not None
 
     def note(self, error: "KafkaError") -> None:

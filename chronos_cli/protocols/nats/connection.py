@@ -31,7 +31,7 @@ class PendingMessage:
     reply: str | None = None
     needs_inbox: bool = False
     refused: RejectedError | None = None
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
 
     @property
     def identity(self) -> tuple[str, str | None, bool]:
@@ -65,7 +65,7 @@ class Connection:
         self._pending: set[PendingMessage] = set()
         # Those that were cancelled or refused, for what the server still has to say of them: one
         # violation refuses all of a subject, and the server tells of each.
-        self._over: dict[tuple[str, str | None, bool], PendingMessage] = {}
+        self._former: dict[tuple[str, str | None, bool], PendingMessage] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._next_ping: asyncio.Task[None] | None = None
         self._client: Client | None = None
@@ -115,20 +115,20 @@ class Connection:
             raise self._refusal(self._no_inbox)
         task = asyncio.create_task(operation(client))
         self._kept(task)
-        ended = asyncio.create_task(message.over.wait())
+        ended = asyncio.create_task(message.done.wait())
         self._pending.add(message)
         try:
             if not client.is_reading:
-                message.over.set()
+                message.done.set()
             await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
             if message.refused is not None:
-                self._over[message.identity] = message
+                self._former[message.identity] = message
                 raise message.refused
             if not task.done():
                 raise self._loss(client)
             return await self._result(task)
         except asyncio.CancelledError:
-            self._over[message.identity] = message
+            self._former[message.identity] = message
             raise
         finally:
             self._pending.discard(message)
@@ -246,7 +246,7 @@ class Connection:
 
     def _on_lost(self) -> None:
         for message in self._pending:
-            message.over.set()
+            message.done.set()
 
     async def _on_error(self, error: Exception) -> None:
         """Take what the server says without being asked; the end of a connection comes apart."""
@@ -256,12 +256,12 @@ class Connection:
         if "subscription to" in said:
             self._no_inbox = said
         meant = {message for message in self._pending if message.is_meant(said)}
-        if not meant and not any(message.is_meant(said) for message in self._over.values()):
+        if not meant and not any(message.is_meant(said) for message in self._former.values()):
             # No message can be found for it: better refuse them all than a false success.
             meant = self._pending
         for message in meant:
             message.refused = self._refusal(said)
-            message.over.set()
+            message.done.set()
 
 
 def _quoted(subject: str) -> str:

@@ -7,7 +7,6 @@ that pika's own adapters implement.
 
 import asyncio
 import contextlib
-import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +106,7 @@ class AsyncioAdapter(Connection):
             return by_reply(*self.chronos_reply, self.chronos_address)
         lost_by = self.chronos_lost_by
         if isinstance(lost_by, DispatchError):
-            return copy.copy(lost_by)
+            return lost_by.with_message(lost_by.message)
         if lost_by is not None:
             return from_cause(lost_by, self.chronos_address)
         if not self.chronos_greeted:

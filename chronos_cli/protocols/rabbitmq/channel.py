@@ -21,8 +21,11 @@ from chronos_cli.protocols.rabbitmq.message import Message
 _IDENTITY = ("X-Chronos-Execution-ID", "X-Chronos-Attempt")
 
 
-class Disturbed(Exception):  # noqa: N818 - it says what happened, and is never shown
-    """The channel was closed while several messages were in flight: this one's fate is open."""
+class UndecidedError(Exception):
+    """The channel was closed while several messages were in flight: this one's fate is open.
+
+    It is never shown: the message is sent again, alone on a channel.
+    """
 
 
 class _Pending:
@@ -91,7 +94,7 @@ class ConfirmChannel:
             self._channel.close()
 
     async def publish(self, message: Message) -> None:
-        """Publish, and wait for the broker's answer; `Disturbed` if there will be none."""
+        """Publish, and wait for the broker's answer; `UndecidedError` if there will be none."""
         answer: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._emit(message)
         self._last_tag += 1
@@ -160,11 +163,11 @@ class ConfirmChannel:
                 pending.returned = by_reply(method.reply_code, text, self._address)
                 return
         # Whose it is cannot be told, so nobody's message may pass for delivered.
-        self._disturb()
+        self._close_undecided()
 
-    def _disturb(self) -> None:
+    def _close_undecided(self) -> None:
         for tag in list(self._pending):
-            self._settle(tag, Disturbed())
+            self._settle(tag, UndecidedError())
         self.close()
 
     def _on_close(self, _channel: Any, reason: BaseException) -> None:
@@ -177,7 +180,7 @@ class ConfirmChannel:
     def _failure(self, reason: BaseException, *, is_alone: bool) -> Exception:
         """Return what the end of the channel means for one message that was in flight."""
         if isinstance(reason, exceptions.ChannelClosedByBroker):
-            return translated(reason, self._address) if is_alone else Disturbed()
+            return translated(reason, self._address) if is_alone else UndecidedError()
         failure = self._failure_of(reason)
         if isinstance(failure, RejectedError) and not is_alone:
             # Only one of them was rejected: each is tried again, on another connection.

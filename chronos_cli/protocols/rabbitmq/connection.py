@@ -11,7 +11,7 @@ from chronos_cli.errors import DispatchError, TimedOutError, UnreachableError
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.adapter import AsyncioAdapter
 from chronos_cli.protocols.rabbitmq.address import Address, Login
-from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel, Disturbed
+from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel, UndecidedError
 from chronos_cli.protocols.rabbitmq.errors import translated
 from chronos_cli.protocols.rabbitmq.message import Message
 from chronos_cli.protocols.resolver import resolve
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import ssl
 
 _MOST_SHARED_CHANNELS = 32
-_MOST_LONE_CHANNELS = 16
+_MOST_SINGLE_CHANNELS = 16
 # Seconds that the broker has to answer our goodbye.
 _GOODBYE = 1.0
 
@@ -39,7 +39,7 @@ class Connection:
         self._opened: AsyncioAdapter | None = None
         self._is_retired = False
         self._shared: dict[tuple[str, bool], ConfirmChannel] = {}
-        self._lone = asyncio.Semaphore(_MOST_LONE_CHANNELS)
+        self._single = asyncio.Semaphore(_MOST_SINGLE_CHANNELS)
 
     @property
     def is_usable(self) -> bool:
@@ -80,11 +80,11 @@ class Connection:
             if channel is not None:
                 try:
                     return await channel.publish(message)
-                except Disturbed:
+                except UndecidedError:
                     # Another message may be what the broker closed the channel for. Alone on a
                     # channel, this one gets an answer of its own.
                     pass
-            async with self._lone:
+            async with self._single:
                 return await self._publish_alone(message)
 
     @property
