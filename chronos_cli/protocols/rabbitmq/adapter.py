@@ -18,7 +18,7 @@ from chronos_cli import __version__
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.address import Address, Login
-from chronos_cli.protocols.rabbitmq.errors import by_reply, translated
+from chronos_cli.protocols.rabbitmq.errors import REJECTED, by_reply, readable, translated
 
 if TYPE_CHECKING:
     import ssl
@@ -48,7 +48,7 @@ class AsyncioAdapter(Connection):
         self.chronos_greeted = False
         # What is known of its end: the exception below, the broker's words, pika's reason.
         self.chronos_lost_by: Exception | None = None
-        self.chronos_reply: tuple[int, str] | None = None
+        self.chronos_reply: tuple[int, str | bytes] | None = None
         self.chronos_reason: BaseException | None = None
         super().__init__(
             _parameters(login, address),
@@ -125,7 +125,7 @@ class AsyncioAdapter(Connection):
 
     def chronos_note_blocked(self, _connection: Any, frame: Any) -> None:
         """Keep why the broker blocks publishers."""
-        self.chronos_blocked_by = str(frame.method.reason)
+        self.chronos_blocked_by = readable(frame.method.reason)
         self.chronos_flowing.clear()
 
     # What asyncio tells, through `AdapterProtocol`.
@@ -142,7 +142,7 @@ class AsyncioAdapter(Connection):
                 self.chronos_check_greeting(data)
             self._on_data_available(data)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's bytes do to the parser
-            self.chronos_lost_by = self.chronos_lost_by or _not_amqp(error, self.chronos_address)
+            self.chronos_lost_by = self.chronos_lost_by or _of_parser(error, self.chronos_address)
             self._terminate_stream(exceptions.StreamLostError(str(error)))
 
     def chronos_check_greeting(self, data: bytes) -> None:
@@ -221,5 +221,8 @@ def _parameters(login: Login, address: Address) -> pika.ConnectionParameters:
     )
 
 
-def _not_amqp(error: Exception, where: str) -> UnreachableError:
+def _of_parser(error: Exception, where: str) -> DispatchError:
+    """Return what an exception means that pika raised over the bytes of a broker."""
+    if isinstance(error, REJECTED):
+        return translated(error, where)
     return UnreachableError(f"the broker sent what is not AMQP: {error} ({where})")

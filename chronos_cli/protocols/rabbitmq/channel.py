@@ -15,7 +15,7 @@ from pika import exceptions, spec
 from pika.connection import Connection
 
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
-from chronos_cli.protocols.rabbitmq.errors import ENCODING, by_reply, translated
+from chronos_cli.protocols.rabbitmq.errors import ENCODING, by_reply, readable, translated
 from chronos_cli.protocols.rabbitmq.message import Message
 
 _IDENTITY = ("X-Chronos-Execution-ID", "X-Chronos-Attempt")
@@ -159,7 +159,7 @@ class ConfirmChannel:
         for pending in self._pending.values():
             is_it = len(self._pending) == 1 or pending.identity == identity
             if is_it and pending.returned is None:
-                text = f"{method.reply_text} - {pending.message.unroutable}"
+                text = f"{readable(method.reply_text)} - {pending.message.unroutable}"
                 pending.returned = by_reply(method.reply_code, text, self._address)
                 return
         # Whose it is cannot be told, so nobody's message may pass for delivered.
