@@ -18,7 +18,7 @@ from typing import Any
 
 from nats.aio import client as library
 from nats.aio.transport import TcpTransport
-from nats.errors import SecureConnRequiredError, SecureConnWantedError
+from nats.errors import Error, SecureConnRequiredError, SecureConnWantedError
 
 # A limit for every wait inside the library: the attempt's own limit is the one that counts.
 FOREVER = 366 * 86400
@@ -91,6 +91,7 @@ class Client(library.Client):
         await self._connect_to_server(self._current_server)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        _check(info)
         if initial_connection:
             required = bool(info.get("tls_required"))
             if self._wants_tls and not required:
@@ -108,3 +109,11 @@ class Client(library.Client):
             self._err = self._err or error
         finally:
             self._on_lost()
+
+
+def _check(info: dict[str, Any]) -> None:
+    """Raise the library's Error when what a server says of itself cannot be used."""
+    limit, urls = info.get("max_payload", 0), info.get("connect_urls") or []
+    has_urls = isinstance(urls, list) and all(isinstance(url, str) for url in urls)
+    if not isinstance(limit, int) or not has_urls:
+        raise Error("nats: the server's INFO cannot be read")

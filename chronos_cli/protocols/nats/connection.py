@@ -13,6 +13,7 @@ from chronos_cli.protocols.nats.login import ConnectionOptions
 from chronos_cli.protocols.nats.target import Server
 from chronos_cli.protocols.servers import Limit, first_reachable
 from chronos_cli.protocols.tls import make_context
+from chronos_cli.redact import excerpt
 
 if TYPE_CHECKING:
     import ssl
@@ -175,8 +176,6 @@ class Connection:
             raise translated(error, self._where) from error
 
     async def _connect(self, server: Server, _share: Limit) -> None:
-        from nats.errors import Error
-
         from chronos_cli.protocols.nats.client import Client
 
         login = self._options.login(server)
@@ -188,14 +187,11 @@ class Connection:
             # On a connection that was closed instead of answered, `connect` returns as if it had.
             if not client.is_connected:
                 raise self._turned_away(client, server)
-        except (Error, OSError, UnicodeError) as error:
+        except BaseException as error:
             await client.abandon()
-            if self._lacks_certificate(client) and isinstance(error, ConnectionError):
-                raise self._turned_away(client, server) from error
-            raise translated(error, server.url) from error
-        except BaseException:
-            await client.abandon()
-            raise
+            if isinstance(error, DispatchError) or not isinstance(error, Exception):
+                raise
+            raise self._login_failure(error, client, server) from error
         self._client, self._where = client, server.url
 
     def _client_options(self) -> dict[str, Any]:
@@ -220,6 +216,17 @@ class Connection:
     def _make_context(self) -> "ssl.SSLContext | None":
         needed = any(map(self._options.wants_tls, self._options.servers))
         return make_context(self._options.tls) if needed else None
+
+    def _login_failure(self, error: Exception, client: "Client", server: Server) -> DispatchError:
+        from nats.errors import Error
+
+        if isinstance(error, ConnectionError) and self._lacks_certificate(client):
+            return self._turned_away(client, server)
+        if isinstance(error, Error | OSError | UnicodeError):
+            return translated(error, server.url)
+        # The library lets out whatever a stranger's bytes do to it.
+        what = excerpt(f"{type(error).__name__}: {error}", 160)
+        return UnreachableError(f"the server does not speak NATS ({server.url}): {what}")
 
     def _turned_away(self, client: "Client", server: Server) -> DispatchError:
         if self._lacks_certificate(client):
