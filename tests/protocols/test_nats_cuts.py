@@ -15,7 +15,7 @@ from chronos_cli.protocols.nats.dispatcher import NatsDispatcher
 from chronos_cli.protocols.nats.target import Nats, NatsSettings
 from tests.brokers.nats import NatsServer
 from tests.protocols.nats_support import fresh
-from tests.servers.byte_proxy import Cut, Side, cutting
+from tests.servers.streams import Cut, Side, cutting, serving
 
 # No login is over before so many bytes of either side.
 _LEAST = 100
@@ -61,11 +61,8 @@ async def failure_with(first: bytes) -> Any:
         writer.write(first)
         while data := await reader.read(65536):
             writer.write(b"PONG\r\n" * data.count(b"PING\r\n"))
-        writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    async with server:
+    async with serving(serve) as port:
         return await sent(Nats(url=f"nats://127.0.0.1:{port}", subject="x"))
 
 

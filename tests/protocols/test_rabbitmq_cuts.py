@@ -14,7 +14,7 @@ from chronos_cli.problems import Position
 from chronos_cli.protocols.rabbitmq.dispatcher import RabbitmqDispatcher
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 from tests.protocols.harness_rabbitmq import RabbitNode, declare_queue
-from tests.servers.byte_proxy import Cut, Side, cutting
+from tests.servers.streams import Cut, Side, cutting, serving
 
 # No login is over before so many bytes of either side.
 _LEAST = 200
@@ -70,12 +70,9 @@ class Broker:
             writer.write(b"\x01\x00\x00" + len(answer).to_bytes(4, "big") + answer + b"\xce")
         while await reader.read(65536):
             pass
-        writer.close()
 
     async def failure(self) -> Any:
-        server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server:
+        async with serving(self.serve) as port:
             return await sent(Rabbitmq(url=f"amqp://u:p@127.0.0.1:{port}/", queue="q"))
 
 

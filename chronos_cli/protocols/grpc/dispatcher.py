@@ -12,7 +12,7 @@ from typing import Any
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
-from chronos_cli.errors import DispatchError, RejectedError, TimedOutError
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.protocols.grpc.cloudevent import event_message
 from chronos_cli.protocols.grpc.connection import Connection
 from chronos_cli.protocols.grpc.errors import (
@@ -180,9 +180,13 @@ class _Call:
             data["reply_truncated"] = True
         return _bounded(data)
 
-    def _read(self, method: Method, raw: bytes) -> Any:
+    def _read(self, method: Method, raw: bytes | None) -> Any:
         from google.protobuf.message import DecodeError
 
+        if raw is None:
+            # So the client hands over an OK without a message, or with one that was cut.
+            message = f"the server answered OK without a whole message ({self.target.address})"
+            raise UnreachableError(message, code="REPLY")
         try:
             return as_data(decoded(method.reply, raw), method.pool)
         except DecodeError as error:

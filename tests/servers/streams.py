@@ -1,14 +1,44 @@
-"""A TCP proxy that ends connections after a number of bytes, by FIN or by RST."""
+"""TCP servers inside a test: what a handler says, and a proxy that ends connections."""
 
 import asyncio
 import socket
 import struct
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Literal
 
 Side = Literal["client", "server"]
+
+
+Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def serving(serve: Serve) -> AsyncIterator[int]:
+    """Yield the port of a server; afterwards none of its connections is left."""
+    handlers: set[asyncio.Task[None]] = set()
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        handlers.add(task)
+        try:
+            with suppress(OSError, asyncio.CancelledError):
+                await serve(reader, writer)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+        for handler in handlers:
+            handler.cancel()
+        await asyncio.gather(*handlers, return_exceptions=True)
 
 
 @dataclass(frozen=True)
@@ -23,12 +53,8 @@ class Cut:
 @asynccontextmanager
 async def cutting(port: int, cut: Cut) -> AsyncIterator[int]:
     """Yield the port of a proxy to a port on this machine, which cuts every connection."""
-    tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        tasks.add(task)
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         ends = (
             _pump(reader, far_writer, cut.after if cut.side == "client" else None),
@@ -40,20 +66,13 @@ async def cutting(port: int, cut: Cut) -> AsyncIterator[int]:
         finally:
             for pump in pumps:
                 pump.cancel()
-            await asyncio.wait(pumps)
-            for each in (writer, far_writer):
-                if cut.reset:
-                    _reset(each)
-                each.close()
+            if cut.reset:
+                _reset(writer)
+                _reset(far_writer)
+            far_writer.close()
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with serving(serve) as proxy:
+        yield proxy
 
 
 async def _pump(
