@@ -15,7 +15,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+from chronos_cli.errors import (
+    DispatchError,
+    RejectedError,
+    UnreachableError,
+    UnreadableFileError,
+)
+from chronos_cli.files import check_readable
 from chronos_cli.protocols.kafka.configuration import Configuration
 from chronos_cli.protocols.kafka.errors import is_of_token, translated, translated_exception
 from chronos_cli.protocols.servers import Limit
@@ -70,6 +76,7 @@ class Connection:
 
     async def open(self, _limit: Limit) -> None:
         """Make the client, in its thread; raises DispatchError when it cannot be made."""
+        self._check_files()
         # A daemon, so that nothing that hangs in the C library can delay the end of the program.
         threading.Thread(target=self._run, name="chronos-kafka", daemon=True).start()
         error = await asyncio.shield(self._opened)
@@ -153,6 +160,17 @@ class Connection:
         if not self._waiting:
             # Else it would go on trying until the next send.
             self._end()
+
+    def _check_files(self) -> None:
+        """Refuse what is named as a file and is none: librdkafka would wait for it."""
+        for name, path in self._configuration.items():
+            if _TLS_FILE.fullmatch(name):
+                try:
+                    check_readable(path)
+                except UnreadableFileError as error:
+                    message = f"the Kafka client cannot be set up: {error}; file {path}"
+                    brokers = self._configuration["bootstrap.servers"]
+                    raise RejectedError(f"{message} ({brokers})", code="TLS") from error
 
     def _setup_failure(self, error: Exception) -> DispatchError:
         """Return what it means that the client cannot be made."""

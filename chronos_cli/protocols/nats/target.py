@@ -130,7 +130,7 @@ class Nats(Target, kw_only=True, frozen=True):
     credentials: Annotated[
         FilePath | None, Meta(description="A .creds file with a user's JWT and seed")
     ] = None
-    # A path, so that a file is looked for beside the job file; see nats_login for a seed itself.
+    # A path, so that a file is looked for beside the job file; see login.py for a seed itself.
     nkey_seed: Annotated[
         FilePath | None, Meta(description="An nkey seed, or a file that holds one")
     ] = None
