@@ -13,6 +13,8 @@ _DEFAULTS = {
     "client.id": "chronos",
     "log_level": "0",
     "linger.ms": "0",
+    # A broker that refuses one message refuses all that came with it in one batch.
+    "batch.num.messages": "1",
     "reconnect.backoff.ms": "50",
     # A cold idempotent producer costs half a second, and its promise ends with the process.
     "enable.idempotence": "false",

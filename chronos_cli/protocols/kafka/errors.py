@@ -87,6 +87,8 @@ _STATE = re.compile(r" \(after \d+ms in state .*\)$")
 _LIBRARY = re.compile(r"error:[0-9A-F]{8}:[\w /]*:[\w ]*:")
 # librdkafka reports a connection that breaks during TLS as an error of the transport.
 _TLS = re.compile(r"SSL handshake failed|SSL routines::(?!unexpected eof)|SSL alert")
+# An end in the handshake, by FIN or RST: a broker that restarts, or a port without TLS.
+_ENDED = re.compile(r"SSL handshake failed: Disconnected")
 _TOKEN = re.compile(r"Failed to acquire SASL OAUTHBEARER token")
 _NO_TOKEN_SERVER = re.compile(r"Failed to connect|not connect|not resolve|timed out|Timeout|HTTP 5")
 
@@ -97,7 +99,8 @@ def translated(error: "KafkaError", where: str) -> DispatchError:
     if address := _ADDRESS.match(text):
         text, where = text[address.end() :], address[1]
     text = _LIBRARY.sub("", _STATE.sub("", text))
-    if name == "_SSL" or (name == "_TRANSPORT" and _TLS.search(error.str())):
+    has_ended = _ENDED.search(text)
+    if name == "_SSL" or (name == "_TRANSPORT" and _TLS.search(error.str()) and not has_ended):
         message = text.partition(", verify that ssl.ca.location")[0]
         return RejectedError(f"TLS: {message} ({where})", code="TLS")
     if name == "_AUTHENTICATION":
