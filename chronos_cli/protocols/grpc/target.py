@@ -180,7 +180,10 @@ class GrpcSettings(Settings, kw_only=True, frozen=True):
 
 
 def decoded_binary(value: str) -> bytes:
-    """Return the bytes of a `-bin` value; padding may be left out, as on the wire."""
+    """Return the bytes of a `-bin` value (gRPC over HTTP/2, "Custom-Metadata").
+
+    Padding may be left out, as on the wire. Raises ValueError when it is not base64.
+    """
     try:
         return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError) as error:

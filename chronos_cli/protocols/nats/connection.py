@@ -26,7 +26,7 @@ Operation = Callable[["Client"], Coroutine[Any, Any, T]]
 
 @dataclass(eq=False, slots=True)
 class PendingMessage:
-    """One message on its way: what it may be refused for, and whether it was."""
+    """One message in flight: what the server may refuse it for, and whether it did."""
 
     subject: str
     reply: str | None = None
@@ -256,7 +256,7 @@ class Connection:
             message.done.set()
 
     async def _on_error(self, error: Exception) -> None:
-        """Take what the server says without being asked; the end of a connection comes apart."""
+        """Take an error that the server sends unasked; `_on_lost` tells of the end."""
         said = str(error)
         if "permissions violation" not in said:
             return

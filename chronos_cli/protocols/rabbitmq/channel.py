@@ -1,8 +1,8 @@
 """One channel, on which the fate of every message is known.
 
 The broker numbers what it receives from 1 and answers by number, one by one or all up to one.
-What cannot be routed it first returns, and then acknowledges like any other. What it will not
-have at all closes the channel, without a word on which of the messages in flight is meant.
+It returns a message that it cannot route, and then acknowledges it like any other. It closes the
+channel for a message that it refuses, and does not say which of those in flight it means.
 """
 
 import asyncio
@@ -94,7 +94,11 @@ class ConfirmChannel:
             self._channel.close()
 
     async def publish(self, message: Message) -> None:
-        """Publish, and wait for the broker's answer; `UndecidedError` if there will be none."""
+        """Publish, and wait for the broker's answer.
+
+        Raises RejectedError when the broker has returned or refused the message, UnreachableError
+        for a nack or a lost connection, and UndecidedError when there will be no answer to it.
+        """
         answer: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._emit(message)
         self._last_tag += 1

@@ -30,7 +30,7 @@ _GOODBYE = 1.0
 class Connection:
     """A connection to the first of several servers that takes us, and its channels.
 
-    One of which a send was cut off is not used again, because it may be dead without telling.
+    It is not used again after a send on it was cut off: it may be dead, and nobody would know.
     """
 
     def __init__(self, login: Login, addresses: Sequence[Address]) -> None:
@@ -74,7 +74,10 @@ class Connection:
         adapter.chronos_abort()
 
     async def publish(self, message: Message) -> None:
-        """Publish, and return when the broker has taken the message; raise if it has not."""
+        """Publish, and return when the broker has taken the message.
+
+        Raises RejectedError, UnreachableError or TimedOutError when it has not.
+        """
         async with self._retired_when_cut_off():
             channel = await self._shared_channel(message)
             if channel is not None:

@@ -1,7 +1,7 @@
 """What an AMQP message may carry: headers with types, properties, and their bounds.
 
-Everything here is checked before pika sees it, because pika raises on a float, on a number of
-more than 64 bits and on a name of more than 255 bytes only while it is writing.
+Everything is checked here before pika sees it: pika raises only while it writes, on a float, on a
+number of more than 64 bits and on a name of more than 255 bytes (AMQP 0-9-1, 4.2.5).
 """
 
 import time
