@@ -8,7 +8,6 @@ decides when the brokers are out of reach.
 import asyncio
 import re
 import threading
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +21,9 @@ from chronos_cli.errors import (
     UnreadableFileError,
 )
 from chronos_cli.files import check_readable
+from chronos_cli.protocols.kafka.broker_errors import BrokerErrors
 from chronos_cli.protocols.kafka.configuration import Configuration
-from chronos_cli.protocols.kafka.errors import is_of_token, translated, translated_exception
+from chronos_cli.protocols.kafka.errors import translated, translated_exception
 from chronos_cli.protocols.servers import Limit
 
 if TYPE_CHECKING:
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 # librdkafka wakes up at once for what happens: these only bound how long nothing may happen.
 _BUSY_POLL, _IDLE_POLL = 0.1, 1.0
-# A host may have several addresses, of which the first one refuses, and a broker that restarts
-# is back soon: after all are down, ask who is there until the patience is over.
-_ASK_AFTER, _ASK_LIMIT, _PATIENCE = 0.3, 0.2, 1.0
+# A host may have several addresses, of which the first one refuses: when all brokers have been down
+# for `_ASK_AFTER` seconds, ask who is there, for `_ASK_LIMIT` seconds.
+_ASK_AFTER, _ASK_LIMIT = 0.3, 0.2
 # Seconds that closing waits for librdkafka; beyond that its threads end with the program.
 _CLOSE_LIMIT = 1.0
 _TLS_FILE = re.compile(r"ssl\.[a-z.]*location")
@@ -63,7 +63,7 @@ class Connection:
         self._producer: Producer | None = None
         self._waiting: set[asyncio.Future[Report]] = set()
         self._reports: list[tuple[asyncio.Future[Report], Report]] = []
-        self._errors = _BrokerErrors()
+        self._errors = BrokerErrors()
         self._wake = threading.Event()
         self._is_ending = False
         self._is_retired = False
@@ -243,48 +243,6 @@ class Connection:
         # The loop may have ended while librdkafka was taking its time.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, *arguments)
-
-
-class _BrokerErrors:
-    """The errors that librdkafka tells of while it goes on trying."""
-
-    def __init__(self) -> None:
-        self.cause: KafkaError | None = None
-        self._down: KafkaError | None = None
-        self._down_at = 0.0
-
-    @property
-    def is_any(self) -> bool:
-        return self.cause is not None or self._down is not None
-
-    def note(self, error: "KafkaError") -> None:
-        """Take note of an error; librdkafka calls this."""
-        if error.name() == "_ALL_BROKERS_DOWN":
-            if self._down is None:
-                self._down, self._down_at = error, time.monotonic()
-        elif self.cause is None or not _is_final(self.cause):
-            self.cause = error
-
-    def clear(self) -> None:
-        self.cause = self._down = None
-
-    def since_down(self) -> float:
-        """Return the seconds since the last broker was lost; 0 when one is left."""
-        return time.monotonic() - self._down_at if self._down else 0.0
-
-    def verdict(self) -> "KafkaError | None":
-        """Return the error that leaves no hope, if there is one."""
-        if self.cause is not None and is_of_token(self.cause):
-            return self.cause
-        if self._down is None:
-            return None
-        if self.cause is not None and _is_final(self.cause):
-            return self.cause
-        return (self.cause or self._down) if self.since_down() >= _PATIENCE else None
-
-
-def _is_final(error: "KafkaError") -> bool:
-    return isinstance(translated(error, ""), RejectedError)
 
 
 def _answers(producer: "Producer") -> bool:
