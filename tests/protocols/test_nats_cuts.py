@@ -1,6 +1,9 @@
 """NATS: whatever a server's first bytes are, and wherever they end, it is unreachable."""
 
 import asyncio
+import socket
+import threading
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -88,3 +91,34 @@ def test_odd_first_words(first: bytes) -> None:
     failure = asyncio.run(failure_with(first))
     assert isinstance(failure, UnreachableError), failure
     assert len(failure.message) < 400
+
+
+def named(addresses: list[str], port: int) -> Any:
+    """A name server that knows these addresses, in this order."""
+    kind = socket.SOCK_STREAM
+    found = [(socket.AF_INET, kind, 6, "", (address, port)) for address in addresses]
+    return lambda *_, **__: found
+
+
+def test_every_address_of_a_name_is_tried(
+    nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = int(nats_server.url.rpartition(":")[2])
+    monkeypatch.setattr(socket, "getaddrinfo", named(["127.0.0.2", "127.0.0.1"], port))
+    target = Nats(url=f"nats://nats.example:{port}", subject=fresh())
+    assert asyncio.run(sent(target)) is None
+
+
+def test_a_name_server_that_does_not_answer_keeps_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    released = threading.Event()
+
+    def stuck(*_: Any, **__: Any) -> Any:
+        released.wait(10)
+        raise socket.gaierror(socket.EAI_AGAIN, "late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", stuck)
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        asyncio.run(sent(Nats(url="nats://slow.example", subject="x"), limit=0.2))
+    assert time.monotonic() - began < 5
+    released.set()

@@ -1,16 +1,16 @@
 """One connection to NATS, shared by many sends, each of which learns what became of it."""
 
 import asyncio
-import json
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.protocols.lending import end_tasks, look_at
 from chronos_cli.protocols.nats.errors import translated
 from chronos_cli.protocols.nats.login import ConnectionOptions
+from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.nats.target import Server
+from chronos_cli.protocols.resolver import resolve
 from chronos_cli.protocols.servers import Limit, first_reachable
 from chronos_cli.protocols.tls import make_context
 from chronos_cli.redact import excerpt
@@ -22,35 +22,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 Operation = Callable[["Client"], Coroutine[Any, Any, T]]
-
-
-@dataclass(eq=False, slots=True)
-class PendingMessage:
-    """One message in flight: what the server may refuse it for, and whether it did."""
-
-    subject: str
-    reply: str | None = None
-    needs_inbox: bool = False
-    refused: RejectedError | None = None
-    done: asyncio.Event = field(default_factory=asyncio.Event)
-
-    @property
-    def identity(self) -> tuple[str, str | None, bool]:
-        """What the server could name when it refuses it."""
-        return self.subject, self.reply, self.needs_inbox
-
-    def is_meant(self, said: str) -> bool:
-        """Whether a permissions violation, as the library tells it, is about this message.
-
-        The library has put it into lower case, so subjects that differ in nothing else are
-        refused together; the server quotes subjects as JSON would.
-        """
-        if "subscription to" in said:
-            return self.needs_inbox
-        named = [f"publish to {_quoted(self.subject)}"]
-        if self.reply is not None:
-            named.append(f"reply of {_quoted(self.reply)}")
-        return any(name in said for name in named)
 
 
 class Connection:
@@ -175,14 +146,33 @@ class Connection:
         except (Error, OSError) as error:
             raise translated(error, self._where) from error
 
-    async def _connect(self, server: Server, _share: Limit) -> None:
+    async def _connect(self, server: Server, share: Limit) -> None:
+        """Connect to the first address of a server that accepts a connection, and log in."""
+
+        async def connect(address: str, _share: Limit) -> None:
+            await self._log_in(server, address)
+
+        try:
+            addresses = await resolve(server.host, server.port)
+        except OSError as error:
+            raise translated(error, server.url) from error
+        passing = (UnreachableError, TimedOutError)
+        try:
+            await first_reachable(addresses, connect, share, passing)
+        except ExceptionGroup as group:
+            raise group.exceptions[-1] from group
+
+    async def _log_in(self, server: Server, address: str) -> None:
         from chronos_cli.protocols.nats.client import Client
 
         login = self._options.login(server)
         client = Client(wants_tls=self._options.wants_tls(server), on_lost=self._on_lost)
         try:
             await client.connect(
-                servers=server.url, error_cb=self._on_error, **self._client_options(), **login
+                servers=server.at(address),
+                error_cb=self._on_error,
+                **self._client_options(server),
+                **login,
             )
             # On a connection that was closed instead of answered, `connect` returns as if it had.
             if not client.is_connected:
@@ -194,7 +184,7 @@ class Connection:
             raise self._login_failure(error, client, server) from error
         self._client, self._where = client, server.url
 
-    def _client_options(self) -> dict[str, Any]:
+    def _client_options(self, server: Server) -> dict[str, Any]:
         from chronos_cli.protocols.nats.client import FOREVER
 
         tls = self._options.tls
@@ -210,7 +200,7 @@ class Connection:
             "flusher_queue_size": 0,
             "connect_timeout": FOREVER,
             "tls": self._context,
-            "tls_hostname": tls.server_name if tls else None,
+            "tls_hostname": (tls.server_name if tls else None) or server.host,
         }
 
     def _make_context(self) -> "ssl.SSLContext | None":
@@ -269,10 +259,6 @@ class Connection:
         for message in meant:
             message.refused = self._refusal(said)
             message.done.set()
-
-
-def _quoted(subject: str) -> str:
-    return json.dumps(subject.lower(), ensure_ascii=False)
 
 
 def _none_reached(servers: Sequence[Server], failures: Sequence[Exception]) -> DispatchError:

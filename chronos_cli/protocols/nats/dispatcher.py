@@ -15,7 +15,8 @@ from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.event_headers import http_event_headers
-from chronos_cli.protocols.nats.connection import Connection, PendingMessage
+from chronos_cli.protocols.nats.connection import Connection
+from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.nats.pool import NatsPool
 from chronos_cli.protocols.nats.target import MESSAGE_ID, Nats, NatsSettings
 from chronos_cli.redact import excerpt

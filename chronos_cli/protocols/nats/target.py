@@ -101,8 +101,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The address without the login, for the client and for messages."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """The address without the login, for messages."""
+        return self.at(self.host)
+
+    def at(self, host: str) -> str:
+        """Return the same URL with one IP address of the host, for the client."""
+        host = f"[{host}]" if ":" in host else host
         return f"{'tls' if self.is_tls else 'nats'}://{host}:{self.port}"
 
 
