@@ -4,6 +4,8 @@
     ├── UsageError            the command line cannot be carried out
     ├── InvalidInputError     job files or configuration with problems; carries all of them
     ├── StateError            the state file cannot be read or written
+    ├── UnreadableFileError   a file that was named cannot be read; who named it says where
+    │   └── FileTooLargeError it is larger than it may be
     └── DispatchError         one attempt did not succeed
         ├── RejectedError     the far side (or TLS) said no, and would say so again
         ├── UnreachableError  it never got through, or the far side said "not now"
@@ -41,6 +43,19 @@ class InvalidInputError(ChronosError):
 
 class StateError(ChronosError):
     """The state file cannot be read or written; the message says why and what to do."""
+
+
+class UnreadableFileError(ChronosError):
+    """A file cannot be read; the text is the reason alone: `No such file or directory`."""
+
+
+class FileTooLargeError(UnreadableFileError):
+    """A file is larger than it may be; `limit` is how large that is, in bytes."""
+
+    def __init__(self, limit: int) -> None:
+        size = f"{limit // 2**20} MiB" if limit >= 2**20 else f"{limit // 2**10} KiB"
+        super().__init__(f"it is larger than {size}")
+        self.limit = limit
 
 
 class DispatchError(ChronosError):

@@ -10,6 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "chronos_cli"
 
 FLOORS = {
     "errors": 0,
+    "files": 0,
     "units": 0,
     "problems": 0,
     "clock": 0,

@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import RejectedError, UnreadableFileError
+from chronos_cli.files import read_bytes
 from chronos_cli.problems import Flaw
 from chronos_cli.units import FilePath
 
 if TYPE_CHECKING:
     import ssl
+
+
+# Bytes of a PEM file; the authorities of a whole system are a quarter of a megabyte.
+_LARGEST_FILE = 4 * 1024 * 1024
 
 
 class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +50,7 @@ class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             yield Flaw(("tls", "key_password"), "'key_password' without 'cert'")
 
     def warnings(self) -> Iterator[str]:
-        """Yield what the user should be told at every run."""
+        """Yield what is dangerous in this block, for a warning at every run."""
         if self.insecure_skip_verify:
             yield "TLS certificates are not verified: insecure_skip_verify"
 
@@ -58,6 +63,7 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
     import ssl  # plaintext jobs need not pay for it
 
     tls = tls or Tls()
+    check_files(tls)
     try:
         context = ssl.create_default_context(cafile=tls.ca)
     except (OSError, ssl.SSLError) as error:
@@ -75,6 +81,19 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
+
+
+def check_files(tls: Tls) -> None:
+    """Raise RejectedError for a file of TLS that is none, or is too large to be one.
+
+    OpenSSL would wait for a FIFO, and read a device for ever.
+    """
+    for key, path in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
+        if path is not None:
+            try:
+                read_bytes(path, _LARGEST_FILE)
+            except UnreadableFileError as error:
+                raise _unusable(key, path, error) from error
 
 
 def _unusable(keys: str, files: str | None, error: Exception) -> RejectedError:

@@ -238,7 +238,6 @@ REJECTED: list[tuple[dict[str, Any], str]] = [
     ({"partition": 7}, "no such partition"),
     ({"properties": {"no.such": 1}}, "no.such"),
     ({"properties": {"retry.backoff.ms": "soon"}}, "retry.backoff.ms"),
-    ({"tls": {}}, "PLAINTEXT"),
     ({"tls": {"ca": "/nowhere/ca.pem"}}, "/nowhere/ca.pem"),
     ({"value": None}, "both a payload and 'value: null'"),
 ]
@@ -261,6 +260,50 @@ def test_rejected_at_once(
         assert words in only["message"]
         assert only["duration_ms"] < 2500
     assert all(not kafka.messages(target["topic"]) for target in list(jobs.values())[1:])
+
+
+@pytest.mark.parametrize(
+    ("config", "bad", "words"),
+    [
+        ({"max.message.bytes": "2000"}, {"headers": {"long": "x" * 3000}}, "too large"),
+        ({"cleanup.policy": "compact"}, {"key": None}, "key"),
+    ],
+    ids=["too large", "without a key"],
+)
+def test_a_refused_message_takes_no_other_with_it(
+    kafka: KafkaHarness,
+    tmp_path: Path,
+    config: dict[str, str],
+    bad: dict[str, Any],
+    words: str,
+) -> None:
+    topic = kafka.topic(config=config)
+    target = {"brokers": [kafka.broker.plaintext], "topic": topic}
+    targets = {f"good-{number}": target for number in range(30)}
+    targets["bad"] = target | bad
+    targets |= {f"more-{number}": target for number in range(30)}
+    result = run_all(tmp_path, targets)
+    assert (result.code, result.err) == (7, "")
+    for only in result.report["results"]:
+        assert len(only["attempts"]) == 1
+        expected = "rejected" if only["job_id"] == "bad" else "succeeded"
+        assert only["status"] == expected, only
+        assert expected == "succeeded" or words in only["message"].lower()
+    assert len(kafka.messages(topic)) == 60
+
+
+def test_an_error_names_the_topic_of_its_own_job(kafka: KafkaHarness, tmp_path: Path) -> None:
+    target = kafka.target()
+    rows = {
+        "good": target,
+        "missing": target | {"topic": "no-such-topic"},
+        "partition": kafka.target() | {"partition": 7},
+    }
+    result = run_all(tmp_path, rows)
+    assert result.code == 7
+    for name, only in zip(rows, result.report["results"], strict=True):
+        if name != "good":
+            assert f"({rows[name]['topic']} on " in only["message"]
 
 
 def test_wrong_login(kafka: KafkaHarness, certificates: Certificates, run: Run) -> None:
@@ -289,6 +332,11 @@ def test_certificates_that_do_not_do(
 def test_plaintext_to_a_port_of_tls(kafka: KafkaHarness, run: Run) -> None:
     target = {"brokers": kafka.broker.ssl, "topic": "jobs"}
     assert_failed(run(target), "unreachable", 5, 2, "does this port want TLS?")
+
+
+def test_tls_to_a_port_of_plaintext(kafka: KafkaHarness, run: Run) -> None:
+    """Such a port only hangs up, as a broker that restarts does."""
+    assert_failed(run(kafka.target() | {"tls": {}}), "unreachable", 5, 2, "PLAINTEXT")
 
 
 def test_token_server_is_away(kafka: KafkaHarness, run: Run, closed_port: int) -> None:

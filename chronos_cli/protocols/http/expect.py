@@ -9,13 +9,12 @@ from msgspec import Meta, Struct
 
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
+from chronos_cli.protocols import patterns
 from chronos_cli.protocols.http.jsonpath import find, is_equal, parse_path
 from chronos_cli.protocols.http.syntax import is_header_name
 from chronos_cli.redact import excerpt
 
 _STATUS = re.compile(r"([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?", re.IGNORECASE)
-# A hostile response may drive an innocent expression into years of backtracking.
-_SEARCH_LIMIT = 0.25
 
 
 class HttpExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -70,7 +69,7 @@ class HttpExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             if not is_header_name(name):
                 yield Flaw(("expect", "header", name), f"'{name[:40]}' is not a header name")
         is_text = self.body is not None and not isinstance(self.body, Template)
-        if is_text and (told := _expression_mistake(self.body or "")):
+        if is_text and (told := patterns.mistake(self.body or "")):
             yield Flaw(("expect", "body"), told)
         for path in self.json:
             try:
@@ -118,22 +117,9 @@ def _is_like(text: str, pattern: str) -> bool:
     return at <= end
 
 
-def _expression_mistake(expression: str) -> str | None:
-    import regex
-
-    try:
-        regex.compile(expression)
-    except regex.error as error:
-        return f"not a regular expression: {error}"
-    return None
-
-
 def _unmatched(expression: str, body: str) -> str | None:
-    import regex  # unlike `re`, its search can be held to a time
-
     try:
-        # Without Python's lock, so that others go on meanwhile: it runs beside the loop.
-        if regex.search(expression, body, timeout=_SEARCH_LIMIT, concurrent=True):
+        if patterns.is_found(expression, body):
             return None
     except TimeoutError:
         return f"the search for /{expression}/ in the body took too long"

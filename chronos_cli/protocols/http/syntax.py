@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, urlencode, urlsplit
 
+from chronos_cli.protocols.checks import has_space_or_control
+
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 # A scheme, or a word that stands in its place.
 _BEGINNING = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,19}(://?|(?=/|$))")
@@ -38,7 +40,7 @@ def url_mistake(url: str) -> str | None:
         return "the URL has no host"
     if port == 0:
         return "port 0 cannot be reached"
-    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+    if has_space_or_control(url):
         return "the URL has a space or a control character in it"
     return None
 
