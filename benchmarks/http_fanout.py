@@ -14,9 +14,10 @@ from multiprocessing.connection import Connection
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.batch import Batch, BatchOptions
+from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.outcome import Status
-from chronos_cli.dispatch.registry import Dispatchers, Registry
+from chronos_cli.dispatch.registry import Registry
 from chronos_cli.dispatch.runner import Runner
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.files import SourceFile

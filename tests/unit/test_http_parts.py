@@ -1,10 +1,10 @@
 """What needs no server: signatures, paths, bodies and redirects, as pure functions."""
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chronos_cli.protocols.http.body import MultipartForm, multipart_body
 from chronos_cli.protocols.http.expect import HttpExpect

@@ -1,6 +1,6 @@
 """Logging in where the far side must be asked first: what goes on after a 401."""
 
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from chronos_cli.errors import RejectedError
 from chronos_cli.protocols.http.auth import HttpLogin, bearer
@@ -8,6 +8,7 @@ from chronos_cli.protocols.http.oauth2 import Tokens
 from chronos_cli.protocols.http.request import Outgoing
 from chronos_cli.protocols.http.response import Answer
 from chronos_cli.protocols.http.target import Webhook
+from chronos_cli.protocols.http.url import place
 
 
 class Session(Protocol):
@@ -75,9 +76,9 @@ class DigestSession:
 
     async def again(self, request: Outgoing, answer: Answer) -> Outgoing | None:
         """Return the request with the answer to the challenge."""
-        import httpx
-
-        first = request.request()
+        httpx = _httpx()
+        target = place(request.url).target  # all that is signed of the URL
+        first = httpx.Request(request.method, f"http://far{target}", headers=request.headers)
         flow = httpx.DigestAuth(self._username, self._password).auth_flow(first)
         next(flow)
         try:
@@ -98,3 +99,21 @@ class DigestSession:
         ):
             answered = answered.with_private("Cookie", second.headers["cookie"])
         return answered
+
+
+def _httpx() -> Any:
+    """Return httpx, without its command line.
+
+    Where click is installed it imports that, and Rich with it; this makes it believe, while it is
+    imported, that click is not there.
+    """
+    import sys
+
+    if "httpx" in sys.modules:
+        return sys.modules["httpx"]
+    sys.modules["httpx._main"] = cast("Any", None)
+    try:
+        import httpx
+    finally:
+        del sys.modules["httpx._main"]
+    return httpx

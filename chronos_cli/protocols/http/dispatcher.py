@@ -1,34 +1,31 @@
-"""HTTP, by httpx: the target block `webhook`.
+"""HTTP: the target block `webhook`.
 
 A dispatch succeeds when the response is the expected one (2xx unless the job says otherwise) and
-its body has arrived. 429 and 5xx mean "not now" and are unreachable; any other status is
+its body has arrived. 408, 425, 429 and 5xx mean
+"not now" and are unreachable; any other status is
 rejected. Redirects are answers, unless the job says that they are to be followed.
 """
 
-import sys
-from typing import Any, cast
+from typing import Any
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError
 from chronos_cli.protocols.http.challenge import Session, session
-from chronos_cli.protocols.http.errors import translated
+from chronos_cli.protocols.http.errors import FAILURES, translated
 from chronos_cli.protocols.http.oauth2 import Tokens
-from chronos_cli.protocols.http.pool import Connections, route
+from chronos_cli.protocols.http.pool import Connections
 from chronos_cli.protocols.http.request import Outgoing, outgoing, refusal
-from chronos_cli.protocols.http.response import Answer, judged, read, unmet_expectation
+from chronos_cli.protocols.http.response import Answer, judged, unmet_expectation
+from chronos_cli.protocols.http.route import route
 from chronos_cli.protocols.http.syntax import origin
 from chronos_cli.protocols.http.target import HttpSettings, Webhook
-from chronos_cli.protocols.network import from_cause
+from chronos_cli.protocols.http.url import place
 from chronos_cli.redact import MASK, Redactor, excerpt
 
 _MOST_SECRETS = 1000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-
-# Where click is installed, httpx imports its own command line, and Rich with it: every crontab line
-# would pay for that. This makes it believe that click is not there.
-sys.modules.setdefault("httpx._main", cast("Any", None))
 
 
 class HttpDispatcher:
@@ -56,15 +53,13 @@ class HttpDispatcher:
         sent = self._outgoing(delivery, webhook)
         if webhook.auth is not None and (webhook.auth.oauth2 or webhook.auth.digest):
             sent = sent.with_private("Authorization", MASK)
-        request = sent.request()
+        try:
+            where = place(sent.url)
+        except UnicodeError as error:
+            raise translated(error, webhook.describe()) from error
         return Preview(
-            summary=self._redactor.text(
-                f"{request.method} {request.url.raw_path.decode('ascii')} HTTP/1.1"
-            ),
-            headers=[
-                (name.decode(), self._redactor.text(value.decode()))
-                for name, value in request.headers.raw
-            ],
+            summary=self._redactor.text(f"{sent.method} {where.target} HTTP/1.1"),
+            headers=[(name, self._redactor.text(value)) for name, value in sent.head(where)],
             body=self._redactor.text(sent.body.shown.decode(errors="replace")) if sent.body else "",
             secret_headers=frozenset(sent.hidden),
         )
@@ -137,20 +132,14 @@ class HttpDispatcher:
 
     async def _exchange(self, webhook: Webhook, request: Outgoing, hops: list[str]) -> Answer:
         """Send one request and read the answer; `hops` are the redirects that led to it."""
-        import httpx  # paid for when the first message is due
-
         way = route(webhook, request.url)
         where = f"{request.method} {hops[-1]}" if hops else webhook.describe()
         if way.proxy is not None:
             where += ", by the proxy {}://{}:{}".format(*origin(way.proxy))
         try:
-            message = request.request(way.server_name)
-            async with self._connections.response(message, way) as response:
-                return await read(response)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            return await self._connections.exchange(request, way)
+        except FAILURES as error:
             raise _with_hops(translated(error, where), hops) from error
-        except (UnicodeError, OSError) as error:
-            raise _with_hops(from_cause(error, where), hops) from error
 
 
 def _with_hops(error: DispatchError, hops: list[str]) -> DispatchError:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from urllib.parse import quote, urlencode, urlsplit
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -43,11 +44,12 @@ def url_mistake(url: str) -> str | None:
     return None
 
 
+@lru_cache(maxsize=4096)
 def origin(url: str) -> Origin:
     """Return scheme, host and port: what credentials belong to (RFC 6454)."""
     parts = urlsplit(url)
     scheme = parts.scheme.lower()
-    return scheme, (parts.hostname or "").lower(), parts.port or _DEFAULT_PORTS.get(scheme, 0)
+    return scheme, parts.hostname or "", parts.port or _DEFAULT_PORTS.get(scheme, 0)
 
 
 def with_query(url: str, pairs: Iterable[tuple[str, str]]) -> str:

@@ -1,0 +1,174 @@
+"""HTTP/1.1 (RFC 9112) on one connection: one request at a time, by h11."""
+
+import asyncio
+
+import h11
+
+from chronos_cli.errors import DispatchError
+from chronos_cli.protocols.http.errors import AgainError, ResponseError
+from chronos_cli.protocols.http.request import Headers, Outgoing
+from chronos_cli.protocols.http.response import Answer, AnswerReader
+from chronos_cli.protocols.http.url import place
+from chronos_cli.protocols.http.wire import Wire
+
+# Of one head, trailers too, no more is read, in bytes.
+_MAX_HEAD = 100 * 1024
+# Interim responses (1xx) to one request.
+_MAX_INTERIM = 100
+
+
+class Http1Connection:
+    """A connection that speaks HTTP/1.1.
+
+    `forwarding` are the headers for a proxy that is to send the requests on; None where the far
+    side itself, or a tunnel to it, is connected to.
+    """
+
+    sharing = 1
+
+    def __init__(self, wire: Wire, forwarding: Headers | None = None) -> None:
+        self.wire = wire
+        self.users = 0
+        self._forwarding = forwarding
+        self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
+        self._answer: asyncio.Future[Answer] | None = None
+        self._reader: AnswerReader | None = None
+        self._interim = 0
+        self._is_kept = False  # it has served before
+        self._has_begun = False  # something of the answer has come
+        self.is_spoilt = False  # it cannot serve again
+        wire.give_to(self)
+
+    def is_usable(self) -> bool:
+        """Whether another request can be sent: nothing more came, and the far side is there."""
+        return not self.is_spoilt and self.wire.still_stands() and not self.is_spoilt
+
+    async def exchange(self, request: Outgoing) -> Answer:
+        """Send a request and return its answer.
+
+        Raises one of FAILURES, AgainError when the far side had ended a kept connection, and
+        UnreachableError for a body that cannot be unpacked. Whatever is raised, cancellation
+        too, ends the connection.
+        """
+        self._answer = asyncio.get_running_loop().create_future()
+        self._reader, self._has_begun, self._interim = None, False, 0
+        try:
+            message = self._encoded(request)
+            if self.wire.has_ended:
+                raise _silent()
+            self.wire.write(message)
+            answer = await self._answer
+        except (OSError, ResponseError, h11.RemoteProtocolError) as error:
+            self._drop()
+            if self._is_kept and not self._has_begun:
+                raise AgainError(error) from error
+            raise
+        except BaseException:
+            self._drop()
+            raise
+        if answer.status == 408 and self._is_kept and self.is_spoilt:
+            # It means the wait for a request, which was on its way (RFC 9110, 15.5.9).
+            raise AgainError(ResponseError("408"))
+        self._is_kept = True
+        return answer
+
+    def close(self) -> None:
+        """End the connection."""
+        self.is_spoilt = True
+        self.wire.close()
+
+    # What the wire calls.
+
+    def received(self, data: bytes) -> None:
+        """Take bytes of the answer; any beside it spoil the connection."""
+        if self._answer is None or self._answer.done():
+            self.is_spoilt = True
+            return
+        self._has_begun = True
+        self._parse(data)
+
+    def ended(self, error: Exception | None) -> None:
+        """Take note of the end, which may be that of a body."""
+        self.is_spoilt = True
+        if self._answer is None or self._answer.done():
+            return
+        if error is not None:
+            self._fail(error)
+        elif self._parser.their_state is h11.SEND_RESPONSE and not self._has_begun:
+            self._fail(_silent())
+        else:
+            self._parse(b"")
+
+    def _encoded(self, request: Outgoing) -> bytes:
+        where = place(request.url)
+        headers = request.head(where)
+        target = where.target
+        if self._forwarding is not None:
+            target = where.absolute
+            headers = [*self._forwarding, *headers]
+        send = self._parser.send
+        head = h11.Request(
+            method=request.method.encode("ascii"),
+            target=target.encode("ascii"),
+            headers=[(name.encode("ascii"), value.encode("ascii")) for name, value in headers],
+        )
+        parts = [send(head)]
+        if request.body is not None and request.body.content:
+            parts.append(send(h11.Data(data=request.body.content)))
+        parts.append(send(h11.EndOfMessage()))
+        return b"".join(part for part in parts if part)
+
+    def _parse(self, data: bytes) -> None:
+        try:
+            self._parser.receive_data(data)
+            while self._answer is not None and not self._answer.done():
+                event = self._parser.next_event()
+                if event is h11.NEED_DATA or event is h11.PAUSED:
+                    return
+                self._take(event)
+        except (h11.RemoteProtocolError, ResponseError, DispatchError) as error:
+            self._fail(error)
+
+    def _take(self, event: object) -> None:
+        if isinstance(event, h11.Response):
+            version = f"HTTP/{event.http_version.decode('ascii')}"
+            reason = event.reason.decode("ascii", errors="ignore")
+            self._reader = AnswerReader(event.status_code, reason, version, event.headers)
+        elif isinstance(event, h11.InformationalResponse):
+            self._interim += 1
+            if self._interim > _MAX_INTERIM:
+                raise ResponseError(f"more than {_MAX_INTERIM} interim responses")
+        elif isinstance(event, h11.Data) and self._reader is not None:
+            if not self._reader.feed(bytes(event.data)):
+                self.is_spoilt = True
+                self._finish()
+        elif isinstance(event, h11.EndOfMessage):
+            self._finish()
+        elif isinstance(event, h11.ConnectionClosed):
+            raise _silent()
+
+    def _finish(self) -> None:
+        if self._reader is None or self._answer is None:
+            raise ResponseError("a body without a head")
+        answer = self._reader.answer()
+        if self.wire.was_cut and answer.is_whole and self._parser.their_state is not h11.DONE:
+            raise ResponseError("TLS was broken off, so the body may be cut")
+        is_done = self._parser.our_state is h11.DONE and self._parser.their_state is h11.DONE
+        if not is_done or self._parser.trailing_data[0] or self.wire.has_unsent:
+            self.is_spoilt = True
+        if not self.is_spoilt:
+            self._parser.start_next_cycle()
+        self._answer.set_result(answer)
+
+    def _fail(self, error: Exception) -> None:
+        self.is_spoilt = True
+        if self._answer is not None and not self._answer.done():
+            self._answer.set_exception(error)
+
+    def _drop(self) -> None:
+        self.is_spoilt = True
+        self.wire.abort()
+
+
+def _silent() -> ResponseError:
+    return ResponseError("Server disconnected without sending a response.")
