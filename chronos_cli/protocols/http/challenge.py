@@ -1,17 +1,20 @@
 """Logging in where the far side must be asked first: what goes on after a 401."""
 
-from typing import Any, Protocol, cast
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from chronos_cli.errors import RejectedError
 from chronos_cli.protocols.http.auth import HttpLogin, bearer
-from chronos_cli.protocols.http.oauth2 import Tokens
 from chronos_cli.protocols.http.request import Outgoing
 from chronos_cli.protocols.http.response import Answer
 from chronos_cli.protocols.http.target import Webhook
 from chronos_cli.protocols.http.url import place
 
+if TYPE_CHECKING:
+    from chronos_cli.protocols.http.oauth2 import Tokens
 
-class Session(Protocol):
+
+class Login(Protocol):
     """The login of one attempt, at the webhook's own origin."""
 
     async def begin(self, request: Outgoing) -> Outgoing:
@@ -23,16 +26,16 @@ class Session(Protocol):
         ...
 
 
-def session(webhook: Webhook, tokens: Tokens) -> Session:
-    """Return the login that a webhook asks for."""
+def login_of(webhook: Webhook, tokens: Callable[[], "Tokens"]) -> Login:
+    """Return the login that a webhook asks for; `tokens` is asked only where it needs them."""
     if webhook.auth is not None and webhook.auth.oauth2 is not None:
-        return TokenSession(webhook, tokens)
+        return TokenLogin(webhook, tokens())
     if webhook.auth is not None and webhook.auth.digest is not None:
-        return DigestSession(webhook.auth.digest)
-    return NoSession()
+        return DigestLogin(webhook.auth.digest)
+    return NoLogin()
 
 
-class NoSession:
+class NoLogin:
     """All that is to say goes with the first request."""
 
     async def begin(self, request: Outgoing) -> Outgoing:
@@ -44,10 +47,10 @@ class NoSession:
         return None
 
 
-class TokenSession:
+class TokenLogin:
     """OAuth 2.0: a token that was refused is asked for anew, once."""
 
-    def __init__(self, webhook: Webhook, tokens: Tokens) -> None:
+    def __init__(self, webhook: Webhook, tokens: "Tokens") -> None:
         self._webhook = webhook
         self._tokens = tokens
         self._token = ""
@@ -63,7 +66,7 @@ class TokenSession:
         return await self.begin(request)
 
 
-class DigestSession:
+class DigestLogin:
     """Digest (RFC 7616): the first request is answered with a challenge."""
 
     def __init__(self, login: HttpLogin) -> None:
@@ -88,11 +91,11 @@ class DigestSession:
         except StopIteration:
             return None  # it asks for something else than Digest
         except UnicodeError as error:
-            told = "Digest takes a user's name in ASCII only"
-            raise RejectedError(told, code="AUTH") from error
+            message = "Digest takes a user's name in ASCII only"
+            raise RejectedError(message, code="AUTH") from error
         except (httpx.ProtocolError, LookupError, ValueError, NotImplementedError) as error:
-            told = "the challenge of Digest cannot be answered"
-            raise RejectedError(told, code="401") from error
+            message = "the challenge of Digest cannot be answered"
+            raise RejectedError(message, code="401") from error
         answered = request.with_private("Authorization", second.headers["authorization"])
         if "cookie" in second.headers and not any(
             name.lower() == "cookie" for name, _ in request.headers

@@ -6,15 +6,14 @@ its body has arrived. 408, 425, 429 and 5xx mean
 rejected. Redirects are answers, unless the job says that they are to be followed.
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError
-from chronos_cli.protocols.http.challenge import Session, session
+from chronos_cli.protocols.http.challenge import Login, login_of
 from chronos_cli.protocols.http.errors import FAILURES, translated
-from chronos_cli.protocols.http.oauth2 import Tokens
 from chronos_cli.protocols.http.pool import Connections
 from chronos_cli.protocols.http.request import Outgoing, outgoing, refusal
 from chronos_cli.protocols.http.response import Answer, judged, unmet_expectation
@@ -23,6 +22,9 @@ from chronos_cli.protocols.http.syntax import origin
 from chronos_cli.protocols.http.target import HttpSettings, Webhook
 from chronos_cli.protocols.http.url import place
 from chronos_cli.redact import MASK, Redactor, excerpt
+
+if TYPE_CHECKING:
+    from chronos_cli.protocols.http.oauth2 import Tokens
 
 _MOST_SECRETS = 1000
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -37,7 +39,7 @@ class HttpDispatcher:
         # Secrets that the job file does not hold: of files, and tokens that were given to us.
         self._redactor = Redactor()
         self._secrets: dict[str, None] = {}
-        self._tokens = Tokens(self._connections, self._clock, self._learn)
+        self._tokens: Tokens | None = None
 
     async def send(self, delivery: Delivery[Webhook]) -> Receipt:
         """Send one request; see `Dispatcher.send`."""
@@ -66,13 +68,14 @@ class HttpDispatcher:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._tokens.close()
+        if self._tokens is not None:
+            await self._tokens.close()
         await self._connections.close()
 
     async def _sent(self, delivery: Delivery[Webhook], webhook: Webhook) -> Receipt:
-        began = session(webhook, self._tokens)
-        request = await began.begin(self._outgoing(delivery, webhook))
-        login: Session | None = began
+        at_home = login_of(webhook, self._token_store)
+        request = await at_home.begin(self._outgoing(delivery, webhook))
+        login: Login | None = at_home
         hops: list[str] = []
         while True:
             answer = await self._exchange(webhook, request, hops)
@@ -83,13 +86,15 @@ class HttpDispatcher:
                     answer = await self._exchange(webhook, request, hops)
             location = answer.header("location")
             if not (webhook.redirects.follow and answer.status in _REDIRECTS and location):
-                break
-            if told := refusal(webhook, request, location, len(hops)):
-                raise self._not_followed(answer, location, told, hops)
+                return await self._judged(webhook, answer, hops)
+            if why := refusal(webhook, request, location, len(hops)):
+                raise self._not_followed(answer, location, why, hops)
             request = request.redirected(answer.status, location)
             hops.append(self._redactor.text(request.url))
             if origin(request.url) != origin(webhook.url):
                 login = None  # for good, even if a later redirect leads back
+
+    async def _judged(self, webhook: Webhook, answer: Answer, hops: list[str]) -> Receipt:
         details: dict[str, Any] = {"redirects": hops} if hops else {}
         if webhook.http2:
             details["http_version"] = answer.version
@@ -97,6 +102,14 @@ class HttpDispatcher:
         if webhook.expect.has_status(answer.status):
             unmet = await unmet_expectation(webhook.expect, answer)
         return judged(webhook.expect, answer, unmet, details, self._redactor.text)
+
+    def _token_store(self) -> "Tokens":
+        """Return the tokens of OAuth 2.0; what asks for them is imported where a job needs it."""
+        if self._tokens is None:
+            from chronos_cli.protocols.http.oauth2 import Tokens
+
+            self._tokens = Tokens(self._connections, self._clock, self._learn)
+        return self._tokens
 
     def _not_followed(
         self, answer: Answer, location: str, why: str, hops: list[str]

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 import msgspec
@@ -27,18 +26,17 @@ _MARGIN = 30.0
 _LONGEST_REASON = 200
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(msgspec.Struct, frozen=True):
     text: str
     until: float  # on the monotonic clock
 
 
-@dataclass(slots=True)
 class _Asking:
     """A request for a token that is on its way, and how many wait for it."""
 
-    task: asyncio.Task[_Token]
-    waiting: int = 0
+    def __init__(self, task: asyncio.Task[_Token]) -> None:
+        self.task = task
+        self.waiting = 0
 
 
 class Tokens:
