@@ -133,7 +133,7 @@ def test_an_answer_that_is_cut_anywhere_is_not_now(
     certificates: Certificates, secured: bool, by_reset: bool
 ) -> None:
     context = server_context(certificates.server) if secured else None
-    tls = {"tls": {"ca": str(certificates.ca)}} if secured else {}
+    tls: dict[str, Any] = {"tls": {"ca": str(certificates.ca)}} if secured else {}
 
     async def test() -> None:
         cut = 0
@@ -150,6 +150,30 @@ def test_an_answer_that_is_cut_anywhere_is_not_now(
             for cut in range(len(ANSWER)):
                 found = await outcome(dispatcher, sent)
                 assert isinstance(found, UnreachableError), (cut, found)
+
+    run(test())
+
+
+@pytest.mark.parametrize("said_farewell", [False, True])
+def test_a_body_that_ends_with_the_connection_needs_the_farewell_of_tls(
+    certificates: Certificates, said_farewell: bool
+) -> None:
+    """Without it the rest may be missing, and nobody could tell."""
+
+    async def test() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asked(reader)
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\naccepted")
+            await writer.drain()
+            if not said_farewell:
+                writer.get_extra_info("socket").shutdown(socket.SHUT_WR)
+
+        async with (
+            listening(serve, server_context(certificates.server)) as url,
+            dispatching() as dispatcher,
+        ):
+            found = await outcome(dispatcher, delivery(url, tls={"ca": str(certificates.ca)}))
+            assert isinstance(found, Receipt if said_farewell else UnreachableError), found
 
     run(test())
 
@@ -234,7 +258,7 @@ def test_a_kept_connection_that_has_ended_is_replaced_in_silence(
     certificates: Certificates, secured: bool, ending: str
 ) -> None:
     context = server_context(certificates.server) if secured else None
-    tls = {"tls": {"ca": str(certificates.ca)}} if secured else {}
+    tls: dict[str, Any] = {"tls": {"ca": str(certificates.ca)}} if secured else {}
 
     async def test() -> None:
         connections, requests = 0, 0
@@ -329,7 +353,7 @@ def test_an_answer_before_the_body_is_sent_is_the_answer() -> None:
 def test_it_can_be_cancelled_at_any_point(certificates: Certificates, secured: bool) -> None:
     """Neither a socket is left, nor does the next request get an answer that is not its own."""
     context = server_context(certificates.server) if secured else None
-    tls = {"tls": {"ca": str(certificates.ca)}} if secured else {}
+    tls: dict[str, Any] = {"tls": {"ca": str(certificates.ca)}} if secured else {}
 
     async def test() -> None:
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

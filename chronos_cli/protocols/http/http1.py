@@ -151,7 +151,7 @@ class Http1Connection:
         if self._reader is None or self._answer is None:
             raise ResponseError("a body without a head")
         answer = self._reader.answer()
-        if self.wire.was_cut and answer.is_whole and self._parser.their_state is not h11.DONE:
+        if self.wire.was_cut and answer.is_whole:
             raise ResponseError("TLS was broken off, so the body may be cut")
         is_done = self._parser.our_state is h11.DONE and self._parser.their_state is h11.DONE
         if not is_done or self._parser.trailing_data[0] or self.wire.has_unsent:
