@@ -7,8 +7,8 @@ from msgspec import Struct
 
 from chronos_cli.protocols.http.syntax import origin
 
-# What stays as it is in a path and in a query (URL Standard, 1.3); "%" as well, so that what is
-# encoded already is not encoded twice.
+# What stays as it is in a path and in a query (URL Standard, 1.3); "%" as well: what is encoded
+# already is not encoded twice.
 _PATH_SAFE = "!$%&'()*+,-./:;=@[\\]^_|~"
 _QUERY_SAFE = _PATH_SAFE + "?`{}"
 
@@ -36,9 +36,9 @@ def place(url: str) -> Place:
     shown = in_url(connectable(written))
     has_port = port != {"http": 80, "https": 443}[scheme]
     parts = urlsplit(url)
-    target = _escaped(_without_dots(parts.path), _PATH_SAFE) or "/"
+    target = quote(_without_dots(parts.path), safe=_PATH_SAFE) or "/"
     if parts.query or "?" in url.partition("#")[0]:
-        target += "?" + _escaped(parts.query, _QUERY_SAFE)
+        target += "?" + quote(parts.query, safe=_QUERY_SAFE)
     return Place(scheme, f"{shown}:{port}" if has_port else shown, target)
 
 
@@ -69,18 +69,6 @@ def in_url(host: str) -> str:
 def tls_name(host: str) -> str:
     """Return the name that a certificate must bear: neither zone nor last dot belong to it."""
     return host.partition("%")[0].rstrip(".")
-
-
-def _escaped(text: str, safe: str) -> str:
-    """Percent-encode what may not stand in a URL; a "%" that encodes nothing as well."""
-    if "%" in text:
-        first, *rest = text.split("%")
-        text = first + "".join(("%" if _is_hex(part[:2]) else "%25") + part for part in rest)
-    return quote(text, safe=safe)
-
-
-def _is_hex(text: str) -> bool:
-    return len(text) == 2 and not text.strip("0123456789abcdefABCDEF")
 
 
 def _without_dots(path: str) -> str:
