@@ -1,4 +1,4 @@
-"""Many POSTs at once, through the dispatcher as `chronos run` uses it: requests a second.
+"""Many POSTs at once, from the rendering of a job to the judged answer: requests a second.
 
 `python benchmarks/http_fanout.py [--requests 5000] [--concurrency 100]`. The server is a process
 of its own that answers every request with a few bytes; the rate should hardly depend on the
@@ -13,12 +13,9 @@ import time
 from multiprocessing.connection import Connection
 
 from chronos_cli.clock import SystemClock
-from chronos_cli.dispatch.batch import Batch, BatchOptions
-from chronos_cli.dispatch.dispatchers import Dispatchers
+from chronos_cli.dispatch.delivery import prepare
 from chronos_cli.dispatch.execution import Execution, in_zone
-from chronos_cli.dispatch.outcome import Status
 from chronos_cli.dispatch.registry import Registry
-from chronos_cli.dispatch.runner import Runner
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
@@ -71,17 +68,19 @@ async def _fan_out(port: int, requests: int, concurrency: int) -> float:
     source = SourceFile("job.yaml", json.dumps(document).encode())
     registry = Registry()
     (job,) = load_jobs([source], Config(), registry, Sources({}, Redactor())).jobs
-    clock = SystemClock()
-    now = in_zone(job, clock.now())
-    executions = [Execution(f"id-{number}", job, now) for number in range(requests)]
-    options = BatchOptions(concurrency, False, lambda _: None, lambda _: None, lambda data: data)
-    dispatchers = Dispatchers(registry, {})
+    now = in_zone(job, SystemClock().now())
+    waiting = iter([Execution(f"id-{number}", job, now) for number in range(requests)])
+    plugin = registry.kind(job.key)
+    dispatcher = plugin.dispatcher(plugin.settings())
+
+    async def work() -> None:
+        for execution in waiting:
+            await dispatcher.send(prepare(execution, 1))
+
     began = time.perf_counter()
-    outcomes = await Batch(Runner(clock), dispatchers, options).run(executions)
+    await asyncio.gather(*(work() for _ in range(concurrency)))
     seconds = time.perf_counter() - began
-    await dispatchers.close()
-    failed = [outcome for outcome in outcomes if outcome.status is not Status.SUCCEEDED]
-    assert not failed, failed[0]
+    await dispatcher.close()
     return seconds
 
 
