@@ -25,14 +25,19 @@ from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
 from chronos_cli.protocols.http import dial
+from chronos_cli.protocols.http.connect import Contexts, connected
 from chronos_cli.protocols.http.dispatcher import HttpDispatcher
+from chronos_cli.protocols.http.errors import ResponseError
+from chronos_cli.protocols.http.http1 import Http1Connection
+from chronos_cli.protocols.http.request import outgoing
+from chronos_cli.protocols.http.route import route
 from chronos_cli.protocols.http.target import HttpSettings
 from chronos_cli.redact import Redactor
 from tests.brokers.certificates import Certificates
 from tests.protocols.test_contract import open_sockets
 from tests.protocols.test_http_ways import server_context
 from tests.servers.raw import response
-from tests.servers.web import serving
+from tests.servers.web import proxying, serving
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -490,3 +495,106 @@ def test_the_second_address_is_tried_when_the_first_keeps_silent(
     run(test())
     for one in (full, *fillers):
         one.close()
+
+
+@pytest.mark.parametrize("secured", [False, True])
+def test_tls_through_a_proxy_that_is_spoken_to_over_tls(
+    certificates: Certificates, secured: bool
+) -> None:
+    context = server_context(certificates.server)
+    tls = {"ca": str(certificates.ca)}
+
+    async def test(url: str, proxy: str) -> None:
+        async with dispatching() as dispatcher:
+            for size in (1, 3_000_000):
+                sent = delivery(url, "x" * size, tls=tls, proxy=proxy)
+                assert isinstance(await outcome(dispatcher, sent), Receipt)
+
+    with (
+        serving(context=context if secured else None) as far,
+        proxying(context=server_context(certificates.server)) as proxy,
+    ):
+        asyncio.run(test(far.url, proxy.url))
+    assert [len(request.body) for request in far.seen] == [1, 3_000_000]
+    # A tunnel stays open for both; without one each request is the proxy's.
+    assert [one.method for one in proxy.seen] == (["CONNECT"] if secured else ["POST", "POST"])
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [
+        (b"", UnreachableError),
+        (b"HTTP/1.1 200", UnreachableError),
+        (b"HTTP/1.1 200 OK\r\n\r\n", UnreachableError),  # and goes, in the handshake
+        (b"HTTP/1.1 200 OK\r\n\r\nmore", UnreachableError),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", UnreachableError),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", UnreachableError),
+        (b"HTTP/1.1 503 Later\r\n\r\n", UnreachableError),
+        (b"HTTP/1.1 403 No\r\n\r\n", RejectedError),
+    ],
+)
+def test_a_proxy_that_opens_no_tunnel(answer: bytes, expected: type[DispatchError]) -> None:
+    async def test() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asked(reader)
+            writer.write(answer)
+
+        async with listening(serve) as url, dispatching() as dispatcher:
+            proxy = url.removesuffix("/job")
+            found = await outcome(dispatcher, delivery("https://far.example/", proxy=proxy))
+            assert type(found) is expected, found
+
+    run(test())
+
+
+def test_an_answer_that_comes_before_the_question_is_none() -> None:
+    async def test() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            writer.write(ANSWER)
+            await asked(reader)
+
+        async with listening(serve) as url:
+            target = delivery(url).target
+            wire, _ = await connected(route(target, url), Contexts())
+            connection = Http1Connection(wire)
+            while not connection.is_spoilt:  # noqa: ASYNC110
+                await asyncio.sleep(0)
+            sent = outgoing(delivery(url), target, SystemClock().now())
+            with pytest.raises(ResponseError, match="before it was asked"):
+                await connection.exchange(sent)
+
+    run(test())
+
+
+@pytest.mark.parametrize("by_proxy", [False, True])
+def test_what_comes_with_the_end_of_the_handshake_is_not_lost(
+    certificates: Certificates, by_proxy: bool
+) -> None:
+    """By TLS 1.2 the far side may speak first, in the same packet; over HTTP/1.1 it must not."""
+    context = server_context(certificates.server)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(outgoing.read())
+                incoming.write(await reader.read(65536))
+        tls.write(ANSWER)
+        writer.write(outgoing.read())
+        await reader.read(65536)
+
+    async def test(proxy: dict[str, Any]) -> None:
+        async with listening(serve) as url, dispatching() as dispatcher:
+            secured = url.replace("http:", "https:")
+            sent = delivery(secured, tls={"ca": str(certificates.ca)}, **proxy)
+            found = await outcome(dispatcher, sent)
+            assert isinstance(found, UnreachableError), found
+            assert "before it was asked" in found.message
+
+    with proxying() as proxy:
+        run(test({"proxy": proxy.url} if by_proxy else {}))

@@ -128,7 +128,9 @@ def test_large_bodies_over_http2_take_their_turns(
 
 
 def all_at_once(
-    certificates: Certificates, behave: Callable[[Peer, int], None], requests: int
+    certificates: Certificates,
+    behave: Callable[[Peer, int], None],
+    requests: int,
 ) -> list[Any]:
     """Send several requests over HTTP/2 at once, after a first one; return how each went."""
 
@@ -178,6 +180,7 @@ def test_over_http2_each_request_is_worked_on_once(
             peer.answer(known)
 
     found = all_at_once(certificates, behave, 5)
+    assert not {one for peer in peers for one in peer.resets} - {9, 11}
     assert [getattr(one, "data", one) for one in found if not isinstance(one, Receipt)] == []
     assert [one.data["body"] for one in found] == ["/first", "/0", "/1", "/2", "/3", "/4"]
     assert sorted(answered) == ["/0", "/1", "/2", "/3", "/4", "/first"]

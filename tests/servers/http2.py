@@ -18,6 +18,8 @@ class Peer(asyncio.Protocol):
         self._behave = behave
         self.h2 = H2Connection(H2Configuration(client_side=False))
         self.paths: dict[int, str] = {}
+        self.resets: list[int] = []
+        self._frames = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -26,12 +28,24 @@ class Peer(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
+        self._note_resets(data)
         for event in self.h2.receive_data(data):
             if isinstance(event, RequestReceived):
                 self.paths[event.stream_id] = dict(event.headers)[b":path"].decode()
             elif isinstance(event, StreamEnded):
                 self._behave(self, event.stream_id)
         self.flush()
+
+    def _note_resets(self, data: bytes) -> None:
+        """Note RST_STREAM, also of streams that are over; h2 keeps quiet of these."""
+        self._frames += data.removeprefix(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
+        while len(self._frames) >= 9 and len(self._frames) >= (end := 9 + self._length()):
+            if self._frames[3] == RstStreamFrame.type:
+                self.resets.append(int.from_bytes(self._frames[5:9], "big"))
+            self._frames = self._frames[end:]
+
+    def _length(self) -> int:
+        return int.from_bytes(self._frames[:3], "big")
 
     def answer(self, number: int) -> None:
         self.h2.send_headers(number, [(":status", "200")])

@@ -56,8 +56,8 @@ class Http1Connection:
         self._reader, self._has_begun, self._interim = None, False, 0
         try:
             message = self._encoded(request)
-            if self.wire.has_ended:
-                raise _silent()
+            if self.is_spoilt:
+                raise self.wire.failure or _spoilt(self.wire)
             self.wire.write(message)
             answer = await self._answer
         except (OSError, ResponseError, h11.RemoteProtocolError) as error:
@@ -189,6 +189,13 @@ def _is_header_value(value: str) -> bool:
 def _announcement(method: str) -> h11.Request:
     """Return what the parser must know of a request: to some methods the answers have no body."""
     return h11.Request(method=method, target="/", headers=[("Host", "far")])
+
+
+def _spoilt(wire: Wire) -> ResponseError:
+    """Return why a connection cannot be used that nobody has used yet."""
+    if wire.has_ended:
+        return _silent()
+    return ResponseError("the far side spoke before it was asked")
 
 
 def _silent() -> ResponseError:

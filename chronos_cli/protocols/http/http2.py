@@ -80,6 +80,8 @@ class Http2Connection:
         AgainError also means that the far side has not begun to work on the request, and
         Http1Error that it wants HTTP/1.1 for it.
         """
+        if self._wire.has_ended:
+            raise self._wire.failure or _silent()
         stream = _Stream(request.body.content if request.body is not None else b"")
         number = self._begin(request, stream)
         try:
@@ -117,7 +119,7 @@ class Http2Connection:
 
     def ended(self, error: Exception | None) -> None:
         """Take note of the end: no answer comes any more."""
-        self._break(error or ResponseError("Server disconnected without sending a response."))
+        self._break(error or _silent())
 
     def _begin(self, request: Outgoing, stream: _Stream) -> int:
         try:
@@ -173,7 +175,7 @@ class Http2Connection:
         try:
             self._h2.reset_stream(number, ErrorCodes.CANCEL)
         except H2Error:
-            return  # it has ended by itself
+            return  # it is over
         self._flush()
 
     def _break(self, error: Exception) -> None:
@@ -235,6 +237,10 @@ def _reset(event: StreamReset, stream: _Stream) -> Exception:
     if event.error_code == ErrorCodes.REFUSED_STREAM and stream.reader is None:
         return AgainError(error)
     return error
+
+
+def _silent() -> ResponseError:
+    return ResponseError("Server disconnected without sending a response.")
 
 
 def _code(number: int | None) -> str:

@@ -17,6 +17,7 @@ async def open_tunnel(wire: Wire, target: str, headers: Headers) -> None:
     wire.give_to(opening)
     wire.write(opening.request(target, headers))
     await opening.done
+    wire.give_to(None)
 
 
 class _Opening:

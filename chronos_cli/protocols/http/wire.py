@@ -35,7 +35,8 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._handshake: asyncio.Future[None] | None = None
         self._receiver: Receiver | None = None
-        self._failure: Exception | None = None
+        self._early = b""  # came before there was anybody to take it
+        self.failure: Exception | None = None
         self.has_ended = False
         # The end came over TLS without its farewell, so that something may be missing.
         self.was_cut = False
@@ -55,7 +56,7 @@ class Wire(asyncio.Protocol):
         self._handshake = asyncio.get_running_loop().create_future()
         try:
             if self.has_ended:
-                raise self._failure or _ended_in_handshake()
+                raise self.failure or _ended_in_handshake()
             layer.receive(b"")
             self.write(b"")
             await self._handshake
@@ -63,11 +64,17 @@ class Wire(asyncio.Protocol):
             self._handshake = None
         return layer.agreed()
 
-    def give_to(self, receiver: Receiver) -> None:
-        """Name who takes what comes from now on; tells at once of an end that was before."""
+    def give_to(self, receiver: Receiver | None) -> None:
+        """Name who takes what comes from now on; None when it is to be kept until there is one.
+
+        What came before, and an end that was before, are told at once.
+        """
         self._receiver = receiver
-        if self.has_ended:
-            receiver.ended(self._failure)
+        if receiver is not None and self._early:
+            early, self._early = self._early, b""
+            receiver.received(early)
+        if receiver is not None and self.has_ended:
+            receiver.ended(self.failure)
 
     def write(self, data: bytes) -> None:
         """Send bytes, and what the layers of TLS have to say."""
@@ -126,8 +133,8 @@ class Wire(asyncio.Protocol):
         is_over = any(layer.is_over for layer in self._layers)
         if self._handshake is not None and not is_over and self._layers[-1].is_ready:
             _settle(self._handshake, None)
-        if data and self._receiver is not None and not self.has_ended:
-            self._receiver.received(data)
+        if data and not self.has_ended:
+            self._hand_on(data)
         if is_over:
             self._end(None)
 
@@ -142,6 +149,14 @@ class Wire(asyncio.Protocol):
             self._read_rest(16)
         self._end(error)
         self.on_end()
+
+    def _hand_on(self, data: bytes) -> None:
+        if self._receiver is not None:
+            self._receiver.received(data)
+        elif len(self._early) < _CHUNK:
+            self._early += data
+        else:
+            self._end(ConnectionError("the far side spoke before it was asked"))
 
     def _read_rest(self, times: int) -> None:
         """Read what lies in the socket, at most so many chunks."""
@@ -171,7 +186,7 @@ class Wire(asyncio.Protocol):
         if self.has_ended:
             return
         self.has_ended = True
-        self._failure = error
+        self.failure = error
         if self._handshake is not None:
             _settle(self._handshake, error or _ended_in_handshake())
         elif self._receiver is not None:
