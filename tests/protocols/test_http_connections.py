@@ -5,6 +5,7 @@ The dispatcher and the far side run in one loop, so that hundreds of cuts take a
 
 import asyncio
 import json
+import random
 import socket
 import ssl
 import struct
@@ -598,3 +599,27 @@ def test_what_comes_with_the_end_of_the_handshake_is_not_lost(
 
     with proxying() as proxy:
         run(test({"proxy": proxy.url} if by_proxy else {}))
+
+
+def test_no_byte_of_an_answer_that_is_wrong_is_a_bug_of_ours(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    dice = random.Random(7)
+    whole = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nT: v\r\n\r\n"
+
+    async def test() -> None:
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await asked(reader)
+            wrong = bytearray(whole)
+            for _ in range(dice.randint(1, 3)):
+                wrong[dice.randrange(len(wrong))] = dice.randrange(256)
+            writer.write(wrong)
+
+        async with listening(serve) as url, dispatching() as dispatcher:
+            sent = delivery(url)
+            for _ in range(300):
+                found = await outcome(dispatcher, sent)
+                assert isinstance(found, (Receipt, DispatchError))
+
+    run(test())
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []

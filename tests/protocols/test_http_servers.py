@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 from h2.errors import ErrorCodes
 
 from chronos_cli.dispatch.plugin import Receipt
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import DispatchError, RejectedError
 from tests.brokers.certificates import Certificates
 from tests.protocols.test_http_connections import delivery, dispatching, outcome
 from tests.protocols.test_http_ways import hypercorn, server_context
@@ -143,6 +144,30 @@ def all_at_once(
             return [first, *await asyncio.gather(*(outcome(dispatcher, one) for one in sent))]
 
     return asyncio.run(send())
+
+
+def test_no_byte_of_http2_that_is_wrong_is_a_bug_of_ours(
+    certificates: Certificates, caplog: pytest.LogCaptureFixture
+) -> None:
+    dice = random.Random(7)
+
+    def behave(peer: Peer, number: int) -> None:
+        if number == 1:
+            return peer.answer(number)
+        peer.h2.send_headers(number, [(":status", "200"), ("content-length", "1")])
+        peer.h2.send_data(number, b"x", end_stream=True)
+        frames = bytearray(peer.h2.data_to_send())
+        for _ in range(dice.randint(1, 3)):
+            frames[dice.randrange(len(frames))] = dice.randrange(256)
+        peer.transport.write(frames)
+        peer.transport.close()
+        return None
+
+    for _ in range(30):
+        first, *others = all_at_once(certificates, behave, 2)
+        assert isinstance(first, Receipt)
+        assert all(isinstance(one, (Receipt, DispatchError)) for one in others)
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 def goodbye(peer: Peer, number: int) -> list[int]:

@@ -17,6 +17,7 @@ from h2.events import (
     WindowUpdated,
 )
 from h2.exceptions import H2Error, NoAvailableStreamIDError, TooManyStreamsError
+from h2.settings import SettingCodes
 
 from chronos_cli.errors import DispatchError
 from chronos_cli.protocols.http.errors import AgainError, Http1Error, RequestError, ResponseError
@@ -29,6 +30,7 @@ from chronos_cli.protocols.http.wire import Wire
 # Requests that share one connection; servers allow a hundred or more.
 _SHARING = 50
 _MAX_INTERIM = 100
+_KNOWN = frozenset(int(status) for status in HTTPStatus)
 # What HTTP/2 says in its own way, and must not be sent (RFC 9113, 8.2.2).
 _NOT_SENT = frozenset({"host", "connection", "keep-alive", "transfer-encoding", "upgrade", "te"})
 
@@ -59,6 +61,7 @@ class Http2Connection:
         self._streams: dict[int, _Stream] = {}
         self._frames = bytearray()
         self._h2 = H2Connection(H2Configuration(client_side=True, header_encoding=None))
+        self._h2.local_settings[SettingCodes.ENABLE_PUSH] = 0
         self._h2.initiate_connection()
         wire.write(self._h2.data_to_send())
         wire.give_to(self)
@@ -221,11 +224,11 @@ def _advance(stream: _Stream, event: Event) -> None:
 
 def _reader(event: ResponseReceived) -> AnswerReader:
     headers = [(bytes(name), bytes(value)) for name, value in event.headers or []]
-    status = int(dict(headers)[b":status"])
-    try:
-        reason = HTTPStatus(status).phrase
-    except ValueError:
-        reason = ""
+    written = dict(headers).get(b":status", b"")
+    if len(written) != 3 or not written.isdigit():
+        raise ResponseError("the status is no number of three digits")
+    status = int(written)
+    reason = HTTPStatus(status).phrase if status in _KNOWN else ""
     headers = [pair for pair in headers if not pair[0].startswith(b":")]
     return AnswerReader(status, reason, "HTTP/2", headers)
 

@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 _CHUNK = 256 * 1024
@@ -77,11 +78,11 @@ class Wire(asyncio.Protocol):
             receiver.ended(self.failure)
 
     def write(self, data: bytes) -> None:
-        """Send bytes, and what the layers of TLS have to say."""
-        for layer in reversed(self._layers):
-            data = layer.send(data)
-        if data and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(data)
+        """Send bytes, and what the layers of TLS have to say; a failure is told to the receiver."""
+        try:
+            self._send(data)
+        except ssl.SSLError as error:
+            self._end(error)
 
     @property
     def has_unsent(self) -> bool:
@@ -125,9 +126,10 @@ class Wire(asyncio.Protocol):
             for layer in self._layers:
                 data = layer.receive(data)
             if self._layers:
-                self.write(b"")
+                self._send(b"")
         except ssl.SSLError as error:
-            self._say_last_word()
+            with suppress(ssl.SSLError):
+                self._send(b"")  # the alert that tells the far side what is wrong
             self._end(error)
             return
         is_over = any(layer.is_over for layer in self._layers)
@@ -175,12 +177,11 @@ class Wire(asyncio.Protocol):
             if self.has_ended:
                 return
 
-    def _say_last_word(self) -> None:
-        """Send the alert that tells the far side what we think of it."""
-        try:
-            self.write(b"")
-        except ssl.SSLError:
-            return  # a layer below has failed
+    def _send(self, data: bytes) -> None:
+        for layer in reversed(self._layers):
+            data = layer.send(data)
+        if data and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(data)
 
     def _end(self, error: Exception | None) -> None:
         if self.has_ended:
@@ -239,12 +240,9 @@ class _Layer:
 
     def say_farewell(self) -> None:
         """Write the alert that ends TLS; the far side's own is not waited for."""
-        if not self.is_ready:
-            return
-        try:
-            self._object.unwrap()
-        except ssl.SSLError:
-            return
+        if self.is_ready:
+            with suppress(ssl.SSLError):
+                self._object.unwrap()
 
 
 def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:
