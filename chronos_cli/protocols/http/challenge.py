@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from chronos_cli.errors import RejectedError
-from chronos_cli.protocols.http.auth import HttpLogin, bearer
+from chronos_cli.protocols.http.auth import HttpAuth, HttpLogin, bearer
 from chronos_cli.protocols.http.request import Outgoing
 from chronos_cli.protocols.http.response import Answer
 from chronos_cli.protocols.http.target import Webhook
@@ -26,25 +26,14 @@ class Login(Protocol):
         ...
 
 
-def login_of(webhook: Webhook, tokens: Callable[[], "Tokens"]) -> Login:
-    """Return the login that a webhook asks for; `tokens` is asked only where it needs them."""
-    if webhook.auth is not None and webhook.auth.oauth2 is not None:
+def login_of(auth: HttpAuth, webhook: Webhook, tokens: Callable[[], "Tokens"]) -> Login | None:
+    """Return the login that a webhook asks for; None when all there is to say is said at once.
+
+    `tokens` is asked only where it needs them.
+    """
+    if auth.oauth2 is not None:
         return TokenLogin(webhook, tokens())
-    if webhook.auth is not None and webhook.auth.digest is not None:
-        return DigestLogin(webhook.auth.digest)
-    return NoLogin()
-
-
-class NoLogin:
-    """All that is to say goes with the first request."""
-
-    async def begin(self, request: Outgoing) -> Outgoing:
-        """Return the request as it is."""
-        return request
-
-    async def again(self, request: Outgoing, answer: Answer) -> Outgoing | None:  # noqa: ARG002
-        """Return None: the answer stands."""
-        return None
+    return DigestLogin(auth.digest) if auth.digest is not None else None
 
 
 class TokenLogin:

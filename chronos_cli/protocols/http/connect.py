@@ -9,7 +9,6 @@ from chronos_cli.protocols.http.dial import dial, dial_unix
 from chronos_cli.protocols.http.request import Headers
 from chronos_cli.protocols.http.route import Route
 from chronos_cli.protocols.http.syntax import origin
-from chronos_cli.protocols.http.tunnel import open_tunnel
 from chronos_cli.protocols.http.url import connectable, in_url, tls_name
 from chronos_cli.protocols.http.wire import Wire
 from chronos_cli.protocols.tls import Tls, make_context
@@ -48,6 +47,8 @@ async def connected(way: Route, contexts: Contexts) -> tuple[Wire, str | None]:
         if context is None:
             return wire, None
         if way.proxy is not None:
+            from chronos_cli.protocols.http.tunnel import open_tunnel
+
             await open_tunnel(wire, f"{in_url(host)}:{port}", proxy_headers(way.proxy))
         name = (way.tls.server_name if way.tls else None) or tls_name(host)
         return wire, await wire.start_tls(context, name)

@@ -12,7 +12,6 @@ from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError
-from chronos_cli.protocols.http.challenge import Login, login_of
 from chronos_cli.protocols.http.errors import FAILURES, translated
 from chronos_cli.protocols.http.pool import Connections
 from chronos_cli.protocols.http.request import Outgoing, outgoing, refusal
@@ -24,6 +23,7 @@ from chronos_cli.protocols.http.url import place
 from chronos_cli.redact import MASK, Redactor, excerpt
 
 if TYPE_CHECKING:
+    from chronos_cli.protocols.http.challenge import Login
     from chronos_cli.protocols.http.oauth2 import Tokens
 
 _MOST_SECRETS = 1000
@@ -73,9 +73,10 @@ class HttpDispatcher:
         await self._connections.close()
 
     async def _sent(self, delivery: Delivery[Webhook], webhook: Webhook) -> Receipt:
-        at_home = login_of(webhook, self._token_store)
-        request = await at_home.begin(self._outgoing(delivery, webhook))
-        login: Login | None = at_home
+        login = self._login(webhook)
+        request = self._outgoing(delivery, webhook)
+        if login is not None:
+            request = await login.begin(request)
         hops: list[str] = []
         while True:
             answer = await self._exchange(webhook, request, hops)
@@ -102,6 +103,14 @@ class HttpDispatcher:
         if webhook.expect.has_status(answer.status):
             unmet = await unmet_expectation(webhook.expect, answer)
         return judged(webhook.expect, answer, unmet, details, self._redactor.text)
+
+    def _login(self, webhook: Webhook) -> "Login | None":
+        """Return the login that goes on after a 401."""
+        if webhook.auth is None:
+            return None
+        from chronos_cli.protocols.http.challenge import login_of
+
+        return login_of(webhook.auth, webhook, self._token_store)
 
     def _token_store(self) -> "Tokens":
         """Return the tokens of OAuth 2.0; what asks for them is imported where a job needs it."""

@@ -11,7 +11,7 @@ from chronos_cli.protocols.http.request import Headers, Outgoing
 from chronos_cli.protocols.http.response import Answer, AnswerReader
 from chronos_cli.protocols.http.syntax import is_header_name
 from chronos_cli.protocols.http.url import place
-from chronos_cli.protocols.http.wire import Wire
+from chronos_cli.protocols.http.wire import Receiver, Wire
 
 # Of one head, trailers too, no more is read, in bytes.
 _MAX_HEAD = 100 * 1024
@@ -19,8 +19,11 @@ _MAX_HEAD = 100 * 1024
 _MAX_INTERIM = 100
 
 
-class Http1Connection:
+class Http1Connection(Receiver):
     """A connection that speaks HTTP/1.1.
+
+    `users` are the requests that it carries now, `sharing` is how many it can carry at a time;
+    `is_spoilt` means that it takes no further ones.
 
     `forwarding` are the headers for a proxy that is to send the requests on; None where the far
     side itself, or a tunnel to it, is connected to.

@@ -25,7 +25,7 @@ from chronos_cli.protocols.http.frames import GoAway, without_goaways
 from chronos_cli.protocols.http.request import Headers, Outgoing
 from chronos_cli.protocols.http.response import Answer, AnswerReader
 from chronos_cli.protocols.http.url import place
-from chronos_cli.protocols.http.wire import Wire
+from chronos_cli.protocols.http.wire import Receiver, Wire
 
 # Requests that share one connection; servers allow a hundred or more.
 _SHARING = 50
@@ -50,8 +50,8 @@ class _Stream:
             self.answer.set_exception(error)
 
 
-class Http2Connection:
-    """A connection that speaks HTTP/2."""
+class Http2Connection(Receiver):
+    """A connection that speaks HTTP/2; `users` and `is_spoilt` as of `Http1Connection`."""
 
     def __init__(self, wire: Wire) -> None:
         self.users = 0

@@ -5,7 +5,7 @@ request at a time, over HTTP/2 several share one.
 """
 
 import asyncio
-from typing import Protocol
+from typing import TYPE_CHECKING, Union
 
 from msgspec.structs import replace
 
@@ -17,38 +17,16 @@ from chronos_cli.protocols.http.request import Outgoing
 from chronos_cli.protocols.http.response import Answer
 from chronos_cli.protocols.http.route import Route
 
+if TYPE_CHECKING:
+    from chronos_cli.protocols.http.http2 import Http2Connection
+
 # Ways whose far side turned HTTP/2 down that are remembered.
 _MOST_REFUSALS = 1000
 # How often a message that was not answered at all is sent again at once.
 _REPLACEMENTS = 2
 
 
-class Connection(Protocol):
-    """A connection of either version.
-
-    `users` are the requests that it carries now, `sharing` is how many it can carry;
-    `is_spoilt` means that it takes no further ones.
-    """
-
-    users: int
-    is_spoilt: bool
-
-    @property
-    def sharing(self) -> int:
-        """How many requests it carries at the same time."""
-        ...
-
-    def is_usable(self) -> bool:
-        """Whether another request can be sent; looks at what came meanwhile."""
-        ...
-
-    async def exchange(self, request: Outgoing) -> Answer:
-        """Send a request and return its answer; see `Http1Connection.exchange`."""
-        ...
-
-    def close(self) -> None:
-        """End the connection."""
-        ...
+Connection = Union["Http1Connection", "Http2Connection"]
 
 
 class Connections:

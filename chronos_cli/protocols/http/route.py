@@ -2,7 +2,6 @@
 
 from msgspec import Struct, structs
 
-from chronos_cli.protocols.http.proxies import environment_proxy
 from chronos_cli.protocols.http.syntax import Origin, origin
 from chronos_cli.protocols.http.target import Webhook
 from chronos_cli.protocols.tls import Tls
@@ -45,7 +44,11 @@ def route(webhook: Webhook, url: str) -> Route:
     own = webhook.tls
     others = _without_identity(own) if own is not None else None
     tls = (own if where == home else others) if is_tls else None
-    proxy = environment_proxy(url) if webhook.proxy == "environment" else webhook.proxy
+    proxy = webhook.proxy
+    if proxy == "environment":
+        from chronos_cli.protocols.http.proxies import environment_proxy
+
+        proxy = environment_proxy(url)
     proxy_tls = others if proxy and origin(proxy)[0] == "https" else None
     socket = webhook.unix_socket if where == home else None
     return Route(where, tls, proxy, proxy_tls, socket, webhook.http2 and is_tls)

@@ -6,7 +6,7 @@ import h11
 
 from chronos_cli.protocols.http.errors import ProxyError, ResponseError
 from chronos_cli.protocols.http.request import Headers
-from chronos_cli.protocols.http.wire import Wire
+from chronos_cli.protocols.http.wire import Receiver, Wire
 
 _MAX_HEAD = 100 * 1024
 
@@ -20,7 +20,7 @@ async def open_tunnel(wire: Wire, target: str, headers: Headers) -> None:
     wire.give_to(None)
 
 
-class _Opening:
+class _Opening(Receiver):
     """What the proxy answers."""
 
     def __init__(self) -> None:
