@@ -15,12 +15,14 @@ _DELETE = "\x7f"
 
 def has_control(text: str, allowed: str = "") -> bool:
     """Whether an ASCII control character is in a text, other than those allowed."""
+    if text.isprintable():  # nearly all are, and this is fast
+        return False
     return any((letter < " " and letter not in allowed) or letter == _DELETE for letter in text)
 
 
 def has_space_or_control(text: str) -> bool:
     """Whether a space or an ASCII control character is in a text: no address may have one."""
-    return any(letter <= " " or letter == _DELETE for letter in text)
+    return " " in text or has_control(text)
 
 
 def is_own_header(name: str) -> bool:

@@ -72,6 +72,8 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
         try:
             # Without a password OpenSSL would ask for one on the terminal.
             context.load_cert_chain(tls.cert, tls.key, password=tls.key_password or "")
+            # The far side may ask for it only when it has seen what is wanted (RFC 8446, 4.6.2).
+            context.post_handshake_auth = True
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(name for name in (tls.cert, tls.key) if name)
             raise _unusable("cert, key or key_password", files, error) from error
@@ -100,10 +102,11 @@ def _unusable(keys: str, files: str | None, error: Exception) -> RejectedError:
     return RejectedError(f"cannot use tls {keys} ({files}): {error}", code="TLS")
 
 
-def tls_failure(error: BaseException, *, in_handshake: bool = True) -> str | None:
+def tls_failure(error: BaseException) -> str | None:
     """Return the cause in words when TLS is what failed, by the chain of causes; else None.
 
-    Beyond the handshake the end of a connection is no refusal.
+    The end of a connection is no refusal, in the handshake either: a load balancer that starts
+    anew ends it like that.
     """
     import ssl
 
@@ -113,9 +116,8 @@ def tls_failure(error: BaseException, *, in_handshake: bool = True) -> str | Non
         ssl.SSLWantWriteError,
         ssl.SSLSyscallError,
         ssl.SSLZeroReturnError,
+        ssl.SSLEOFError,
     )
-    if not in_handshake:
-        of_connection += (ssl.SSLEOFError,)
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS: the certificate was not accepted: {cause.verify_message}"

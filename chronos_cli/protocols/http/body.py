@@ -1,8 +1,6 @@
 """What a request carries: the job's payload, a form, or a form with files."""
 
-import mimetypes
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
@@ -35,6 +33,8 @@ class FilePart(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     def kind(self) -> str:
         """Return the content type."""
+        import mimetypes
+
         guessed = mimetypes.guess_type(self.name())[0]
         return self.content_type or guessed or "application/octet-stream"
 
@@ -79,8 +79,7 @@ class MultipartForm(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
             yield from part.flaws(path)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """Bytes that are sent, and what they are. `shown` is the same before compression."""
 
     content: bytes

@@ -138,8 +138,8 @@ class Webhook(Target, kw_only=True, frozen=True):
         enabled = self.tls.enabled if self.tls else None
         is_known = not isinstance(self.url, Template)
         if is_known and enabled is not None and enabled == self._is_plain():
-            told = "the URL says whether TLS is used, and it says otherwise"
-            yield Flaw(("tls", "enabled"), told, "remove it, or write https://")
+            message = "the URL says whether TLS is used, and it says otherwise"
+            yield Flaw(("tls", "enabled"), message, "remove it, or write https://")
 
     def _is_plain(self) -> bool:
         """Whether the URL is known to ask for no TLS."""
