@@ -27,6 +27,7 @@ FLOORS = {
     "report": 5,
     "export": 5,
     "app": 6,
+    "testing": 6,
     "cli": 7,
 }
 
