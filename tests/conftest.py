@@ -14,6 +14,9 @@ from tests.brokers.fixtures import (
 )
 from tests.support import HttpServer, SilentPort
 
+# A package of its own, whose tests run where it is installed (test_plugin_package.py).
+collect_ignore = ["plugin_package"]
+
 __all__ = ["certificates", "kafka_broker", "nats_secured", "nats_server", "rabbitmq_broker"]
 
 

@@ -1,12 +1,11 @@
 """What authors of plug-ins test with: the contract that every protocol keeps.
 
-A test module names the far sides of a protocol in a `Harness`, and takes the tests over:
+A test module gives the far sides of a protocol, and takes the tests over:
 
-    from chronos_cli.testing.contract import Contract
+    @pytest.fixture(scope="module")
+    def harness() -> MyHarness: ...
 
-    class TestContract(Contract):
-        @pytest.fixture(scope="module")
-        def harness(self) -> Iterator[MyHarness]: ...
+    class TestContract(Contract): ...
 
 `docs/plugins.md` has the whole of it. Needs pytest: `pip install 'chronos-dispatch[testing]'`.
 """

@@ -18,10 +18,9 @@ from typing import Any
 import pytest
 
 from chronos_cli.dispatch.outcome import Status
-from chronos_cli.dispatch.plugin import Plugin
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import DispatcherCommon
-from chronos_cli.jobs.model import JobSpec, Settings, Target
+from chronos_cli.jobs.model import JobSpec, Settings
 from chronos_cli.testing import ports
 from chronos_cli.testing.harness import Harness
 from chronos_cli.testing.inside import FailsFirst, dispatched, job_of, shown
@@ -37,7 +36,10 @@ class UnforeseenError(Exception):
 
 
 class Contract:
-    """The tests. A subclass, whose name begins with `Test`, gives the fixture `harness`."""
+    """The tests, for a subclass whose name begins with `Test`.
+
+    A fixture `harness` must be in sight of it.
+    """
 
     @pytest.fixture
     def closed_port(self) -> int:
@@ -61,8 +63,9 @@ class Contract:
         others = [registry.kind(key) for key in registry.target_keys() if key != harness.key]
         assert plugin.protocol not in {other.protocol for other in others}
         assert set(plugin.event_modes) <= {"binary", "structured"}
-        # In chronos.yaml they stand in one mapping.
-        assert shared_keys(plugin) == set()
+        # In chronos.yaml they stand in one mapping with what every protocol has.
+        own = {*plugin.target.__struct_fields__, *plugin.settings.__struct_fields__}
+        assert own & set(DispatcherCommon.__struct_fields__) == set()
         assert isinstance(plugin.settings(), Settings)
         target = job_of(harness.job(harness.target())).target
         assert type(target) is plugin.target
@@ -330,13 +333,6 @@ def over_tls(harness: Harness, authority: str) -> dict[str, Any]:
     if target is None:
         pytest.skip("this protocol's far side has no TLS here")
     return target
-
-
-def shared_keys(plugin: Plugin[Target, Settings]) -> set[str]:
-    """Return the keys that would have two meanings in the plug-in's part of chronos.yaml."""
-    parts = (plugin.target, plugin.settings, DispatcherCommon)
-    names = [name for part in parts for name in part.__struct_fields__]
-    return {name for name in names if names.count(name) > 1}
 
 
 def holds(text: str, secret: str) -> bool:
