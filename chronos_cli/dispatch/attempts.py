@@ -180,7 +180,7 @@ class Attempts:
 
 async def _sent(dispatcher: Dispatcher[Target], delivery: Delivery[Target]) -> Receipt:
     """Send one message; raises DispatchError alone, whatever a protocol lets out."""
-    receipt = await foreign.wait_for(lambda: dispatcher.send(delivery))
+    receipt = await foreign.call_async(lambda: dispatcher.send(delivery))
     if not isinstance(receipt, Receipt):
         # Not taken for an acknowledgement: nobody said that the message has arrived.
         raise RejectedError(f"the plug-in returned no receipt but {receipt!r:.100}", code="PLUGIN")

@@ -66,7 +66,7 @@ class Dispatchers:
         for dispatcher in self._open.values():
             # What was sent has been acknowledged: no failure here makes it otherwise.
             with suppress(DispatchError, LimitError):
-                await within(_GOODBYE, foreign.wait_for(dispatcher.close))
+                await within(_GOODBYE, foreign.call_async(dispatcher.close))
         self._open.clear()
 
 

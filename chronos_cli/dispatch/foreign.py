@@ -32,7 +32,7 @@ def call(function: Callable[[], T]) -> T:
         raise PluginError(error) from error
 
 
-async def wait_for(function: Callable[[], Awaitable[T]]) -> T:
+async def call_async(function: Callable[[], Awaitable[T]]) -> T:
     """Return what a coroutine function of a plug-in returns; raises DispatchError alone.
 
     What nobody foresaw while a far side was spoken to is that far side's disturbance: it may be

@@ -12,7 +12,7 @@ from chronos_cli.redact import MASK, bears_secret
 
 async def preview(dispatcher: Dispatcher[Target], delivery: Delivery[Target]) -> Preview:
     """Return a message as it would leave, its secret headers masked; raises as `send` does."""
-    shown = await foreign.wait_for(lambda: dispatcher.preview(delivery))
+    shown = await foreign.call_async(lambda: dispatcher.preview(delivery))
     if not isinstance(shown, Preview):
         raise RejectedError(f"the plug-in returned no preview but {shown!r:.100}", code="PLUGIN")
     headers = [

@@ -18,11 +18,14 @@ GROUP = "chronos.dispatchers"
 
 
 class Registry:
-    """Looks up protocols by the key of their target block; each is imported when asked for."""
+    """Looks up protocols by the key of their target block; each is imported when asked for.
+
+    `broken` says what is wrong with those that were asked for and cannot be used.
+    """
 
     def __init__(self) -> None:
         self._loaded: dict[str, Plugin[Target, Settings]] = {}
-        self._broken: dict[str, str] = {}
+        self.broken: dict[str, str] = {}
 
     @cached_property
     def _entries(self) -> dict[str, list[EntryPoint]]:
@@ -57,13 +60,13 @@ class Registry:
 
     def kind(self, key: str) -> Plugin[Target, Settings]:
         """Return the protocol behind a key; ImportError, with a message, if it is broken."""
-        if key in self._broken:
-            raise ImportError(self._broken[key])
+        if key in self.broken:
+            raise ImportError(self.broken[key])
         if key not in self._loaded:
             try:
                 self._loaded[key] = _load(key, self._entries[key])
             except ImportError as error:
-                self._broken[key] = str(error)  # so that it is not run once for every job
+                self.broken[key] = str(error)  # so that it is not run once for every job
                 raise
         return self._loaded[key]
 

@@ -79,11 +79,13 @@ def test_a_broken_plugin_breaks_no_command(tmp_path: Path, kind: str, server: Ht
     for schema in (("schema",), ("schema", "--chronos-yaml"), ("schema", "-o", "markdown")):
         described = chronos(*schema, env=env)
         assert (described.code, "loft" in described.out) == (0, False)
+        assert described.err.startswith("left out: the plug-in for 'loft' cannot be loaded: ")
         assert "rabbitmq" in described.out
     assert chronos("init", "-", env=env).code == 0
     unknown = chronos("init", "-", "--protocol", "loft", env=env)
     assert (unknown.code, unknown.out) == (2, "")
-    assert "no protocol 'loft'; installed are: " in unknown.err
+    assert "the plug-in for 'loft' cannot be loaded: " in unknown.err
+    assert message in unknown.err
 
 
 def test_a_broken_plugin_keeps_the_loop_from_its_own_jobs_only(tmp_path: Path) -> None:
