@@ -6,14 +6,10 @@ import json
 import signal
 import subprocess
 import sys
-import threading
 import time
-from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -22,12 +18,12 @@ from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import DispatcherCommon
 from chronos_cli.jobs.model import JobSpec, Settings
 from chronos_cli.testing import ports
+from chronos_cli.testing.checks import SECRET, credentials, holds, open_things, over_tls, run
 from chronos_cli.testing.harness import Harness
 from chronos_cli.testing.inside import FailsFirst, dispatched, job_of, shown
-from chronos_cli.testing.program import Result, chronos, environment, finish, start
+from chronos_cli.testing.program import chronos, environment, finish, start
 
 _NONSENSE = b"\xffnonsense \x00\r\n\r\n" * 8
-_SECRET = "wr0ng-s3cret-of-the-test"  # noqa: S105
 _TRACE, _PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
 
@@ -234,17 +230,17 @@ class Contract:
         text = harness.job(target)
         for options in ((), ("-o", "json"), ("-o", "jsonl"), ("--quiet",), ("--dry-run",)):
             seen = chronos("run", "-", *options, stdin=text)
-            assert _SECRET not in seen.out + seen.err
+            assert SECRET not in seen.out + seen.err
         seen = chronos("validate", "-", stdin=text.replace('"timeout"', '"timout"'))
-        assert (seen.code, _SECRET in seen.err) == (3, False)
+        assert (seen.code, SECRET in seen.err) == (3, False)
 
     def test_a_preview_shows_no_secret_header(self, harness: Harness) -> None:
         """Headers that bear secrets are named as such, also one whose name does not say so."""
         job = job_of(harness.job(credentials(harness)))
         preview = asyncio.run(shown(job))
         for name, value in preview.headers:
-            assert not holds(value, _SECRET), name
-        assert not holds(preview.summary, _SECRET)
+            assert not holds(value, SECRET), name
+        assert not holds(preview.summary, SECRET)
 
     # TLS.
 
@@ -308,49 +304,3 @@ class Contract:
         sockets, threads = open_things()
         assert sockets <= before[0]
         assert threads <= before[1]
-
-
-def run(
-    harness: Harness, target: dict[str, Any], *options: str, output: bool = True, **keys: Any
-) -> Result:
-    """Run one job with a target; with `output`, for a report in JSON."""
-    form = ("-o", "json") if output else ()
-    return chronos("run", "-", *form, *options, stdin=harness.job(target, **keys))
-
-
-def credentials(harness: Harness) -> dict[str, Any]:
-    """Return a target with a wrong password; skips the test where there are none."""
-    target = harness.bad_credentials(_SECRET)
-    if target is None:
-        pytest.skip("this protocol has no credentials of its own")
-    return target
-
-
-def over_tls(harness: Harness, authority: str) -> dict[str, Any]:
-    """Return a target over TLS that trusts an authority; skips the test where there is none."""
-    files = harness.authorities
-    target = None if files is None else harness.tls(getattr(files, authority))
-    if target is None:
-        pytest.skip("this protocol's far side has no TLS here")
-    return target
-
-
-def holds(text: str, secret: str) -> bool:
-    """Whether a text shows a secret, as it is or in base64."""
-    return secret in text or any(secret in decoded for decoded in base64_words(text))
-
-
-def base64_words(text: str) -> Iterator[str]:
-    """Yield what the words of a text mean where they are base64."""
-    for word in text.split():
-        with suppress(ValueError):
-            yield b64decode(word, validate=True).decode()
-
-
-def open_things() -> tuple[int, int]:
-    """Return how many sockets and threads this process has."""
-    sockets = 0
-    for descriptor in Path("/proc/self/fd").iterdir():
-        with suppress(OSError):
-            sockets += str(descriptor.readlink()).startswith("socket:")
-    return sockets, threading.active_count()
