@@ -34,8 +34,8 @@ from chronos_cli.protocols.http.request import outgoing
 from chronos_cli.protocols.http.route import route
 from chronos_cli.protocols.http.target import HttpSettings
 from chronos_cli.redact import Redactor
+from chronos_cli.testing.checks import open_sockets
 from tests.brokers.certificates import Certificates
-from tests.protocols.test_contract import open_sockets
 from tests.protocols.test_http_ways import server_context
 from tests.servers.raw import response
 from tests.servers.web import proxying, serving

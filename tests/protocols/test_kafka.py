@@ -212,7 +212,7 @@ def test_dry_run_shows_the_message(tmp_path: Path) -> None:
 
 
 def test_refused_and_unknown_host(kafka: KafkaHarness, tmp_path: Path, closed_port: int) -> None:
-    refused = kafka.refused(closed_port)
+    refused = kafka.at_port(closed_port)
     unknown = refused | {"brokers": ["nosuch.invalid:9092"]}
     result = run_all(tmp_path, {"refused": refused, "unknown": unknown})
     assert (result.code, result.err) == (5, "")
@@ -319,7 +319,7 @@ def test_wrong_login(kafka: KafkaHarness, certificates: Certificates, run: Run) 
 def test_certificates_that_do_not_do(
     kafka: KafkaHarness, certificates: Certificates, run: Run
 ) -> None:
-    unknown = kafka.tls(str(certificates.other_ca))
+    unknown = kafka.tls(certificates.other_ca)
     assert unknown is not None
     assert_failed(run(unknown), "rejected", 4, 1, "TLS", "certificate verify failed")
     known = {"tls": {"ca": str(certificates.ca)}}
@@ -362,7 +362,7 @@ def test_timeout_tells_what_went_wrong(run: Run, silent_port: int, closed_port: 
 
 
 def test_silent_port(kafka: KafkaHarness, run: Run, silent_port: int) -> None:
-    result = run(kafka.silent(silent_port), timeout="700ms")
+    result = run(kafka.at_port(silent_port), timeout="700ms")
     only = assert_failed(result, "timed_out", 6, 2, "no answer within 700ms")
     assert all(700 <= attempt["duration_ms"] < 900 for attempt in only["attempts"])
 
