@@ -1,10 +1,10 @@
 """What all tests may ask for."""
 
-import socket
 from collections.abc import Iterator
 
 import pytest
 
+from chronos_cli.testing import ports
 from tests.brokers.fixtures import (
     certificates,
     kafka_broker,
@@ -13,6 +13,9 @@ from tests.brokers.fixtures import (
     rabbitmq_broker,
 )
 from tests.support import HttpServer, SilentPort
+
+# A package of its own, whose tests run where it is installed (test_plugin_package.py).
+collect_ignore = ["plugin_package"]
 
 __all__ = ["certificates", "kafka_broker", "nats_secured", "nats_server", "rabbitmq_broker"]
 
@@ -26,16 +29,10 @@ def server() -> Iterator[HttpServer]:
 
 @pytest.fixture
 def silent_port() -> Iterator[SilentPort]:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen(16)
-        yield SilentPort.of(listener)
+    with ports.silent_port() as port:
+        yield port
 
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port where nobody listens."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        port: int = taken.getsockname()[1]
-        return port
+    return ports.closed_port()

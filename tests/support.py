@@ -1,98 +1,35 @@
 """Running the real program, and asking the test servers what they saw."""
 
 import json
-import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
-import tempfile
 import textwrap
 import time
 import urllib.request
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
+
+from chronos_cli.testing.ports import SilentPort
+from chronos_cli.testing.program import Result, chronos, command, environment, finish, start
+
+__all__ = [
+    "ROOT",
+    "HttpServer",
+    "Result",
+    "SilentPort",
+    "chronos",
+    "command",
+    "environment",
+    "finish",
+    "headers",
+    "start",
+    "write",
+]
 
 ROOT = Path(__file__).parents[1]
-
-# Where the program under test keeps its state: removed when the tests end.
-_STATE_HOME = tempfile.TemporaryDirectory(prefix="chronos-tests-", ignore_cleanup_errors=True)
-
-
-@dataclass(frozen=True)
-class Result:
-    code: int
-    out: str
-    err: str
-    seconds: float
-
-    @property
-    def report(self) -> dict[str, Any]:
-        document: dict[str, Any] = json.loads(self.out)
-        return document
-
-    @property
-    def only(self) -> dict[str, Any]:
-        """The one result of a JSON report."""
-        (result,) = self.report["results"]
-        assert isinstance(result, dict)
-        return result
-
-
-def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CHRONOS_DEMO", "TRACE"))}
-    ours = {
-        "XDG_CONFIG_HOME": "/nonexistent",
-        "XDG_STATE_HOME": _STATE_HOME.name,
-        "COLUMNS": "80",
-    }
-    return {**kept, **ours, **(extra or {})}
-
-
-def command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "chronos_cli", *arguments]
-
-
-def chronos(
-    *arguments: str,
-    stdin: str | bytes = "",
-    env: dict[str, str] | None = None,
-    cwd: Path | None = None,
-    limit: float = 60,
-) -> Result:
-    """Run the program to its end."""
-    raw = stdin.encode() if isinstance(stdin, str) else stdin
-    began = time.monotonic()
-    done = subprocess.run(
-        command(*arguments),
-        input=raw,
-        capture_output=True,
-        env=environment(env),
-        cwd=cwd,
-        timeout=limit,
-        check=False,
-    )
-    seconds = time.monotonic() - began
-    return Result(done.returncode, done.stdout.decode(), done.stderr.decode(), seconds)
-
-
-def start(*arguments: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        command(*arguments),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment(env),
-    )
-
-
-def finish(process: subprocess.Popen[str], limit: float = 30) -> Result:
-    began = time.monotonic()
-    out, err = process.communicate(timeout=limit)
-    return Result(process.returncode, out, err, time.monotonic() - began)
 
 
 def write(folder: Path, text: str, name: str = "job.yaml") -> str:
@@ -131,23 +68,6 @@ class HttpServer:
     def stop(self) -> None:
         self._process.send_signal(signal.SIGKILL)
         self._process.communicate(timeout=10)
-
-
-class SilentPort(int):
-    """The number of a port that accepts and never answers."""
-
-    _listener: socket.socket
-
-    @classmethod
-    def of(cls, listener: socket.socket) -> Self:
-        port = cls(listener.getsockname()[1])
-        port._listener = listener
-        return port
-
-    def wait_for_client(self, limit: float = 30) -> socket.socket:
-        """Return the connection of a client that has got so far."""
-        self._listener.settimeout(limit)
-        return self._listener.accept()[0]
 
 
 def headers(request: dict[str, Any]) -> dict[str, str]:

@@ -135,7 +135,8 @@ def test_annotations(tmp_path: Path) -> None:
 def test_schema_needs_no_client() -> None:
     code = "import sys; from chronos_cli.jobs.schema import job_schema; "
     code += "from chronos_cli.dispatch.registry import Registry; job_schema(Registry()); "
-    code += "print(sorted(set(sys.modules) & {'httpx','grpc','confluent_kafka','nats','pika'}))"
+    clients = "{'h11','h2','httpx','grpc','confluent_kafka','nats','pika'}"
+    code += f"print(sorted(set(sys.modules) & {clients}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

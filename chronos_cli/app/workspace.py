@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import BinaryIO
 
 from msgspec import Struct
 
+from chronos_cli.dispatch import foreign
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import InvalidInputError, UsageError
@@ -62,8 +64,8 @@ class Workspace(Struct, frozen=True):
         """Import the client libraries of these jobs now, so that no tick has to wait for it."""
         for key in {one.key for job in jobs for one in (job, *job.notices.values())}:
             for module in self.registry.kind(key).client_modules:
-                with suppress(ImportError):  # a broken one is told of where it is used
-                    import_module(module)
+                with suppress(foreign.PluginError):  # a broken one is told of where it is used
+                    foreign.call(partial(import_module, module))
 
 
 class Checked(Struct, frozen=True):

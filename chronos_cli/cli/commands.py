@@ -65,6 +65,14 @@ class _Commands(TyperGroup):
         super().__init__(**{**settings, "commands": None})
         self.commands = _Lazy()
 
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was named; RuntimeError when code of a plug-in exits in it."""
+        try:
+            return super().invoke(ctx)
+        except SystemExit as stop:  # commands raise typer.Exit
+            message = f"something called sys.exit({stop.code!r})"
+            raise RuntimeError(message) from stop
+
 
 def _show_version(value: bool) -> None:
     if value:

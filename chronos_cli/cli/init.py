@@ -39,9 +39,12 @@ def command(
 
 def _find(protocol: str) -> tuple[str, TargetKind]:
     """Return a protocol by its own name or by the key of its target block."""
-    kinds = loadable(Registry())
+    registry = Registry()
+    kinds = loadable(registry)
     for key, kind in kinds.items():
         if protocol in {key, kind.protocol}:
             return key, kind
+    if protocol in registry.broken:
+        raise UsageError(registry.broken[protocol])
     known = ", ".join(sorted(kind.protocol for kind in kinds.values()))
     raise UsageError(f"no protocol '{protocol}'; installed are: {known}")

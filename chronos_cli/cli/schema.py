@@ -30,5 +30,7 @@ def command(
     registry = Registry()
     if output is Format.MARKDOWN:
         Output().result(reference(registry))
-        return
-    Output().json(config_schema(registry) if config else job_schema(registry))
+    else:
+        Output().json(config_schema(registry) if config else job_schema(registry))
+    for message in registry.broken.values():
+        Output().note(f"left out: {message}")

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chronos_cli.clock import Clock
+from chronos_cli.dispatch import foreign
 from chronos_cli.dispatch.delivery import Delivery, prepare
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import LimitError, within
@@ -178,18 +179,8 @@ class Attempts:
 
 
 async def _sent(dispatcher: Dispatcher[Target], delivery: Delivery[Target]) -> Receipt:
-    """Send one message; raises DispatchError alone, whatever a protocol lets out.
-
-    What nobody foresaw while a far side was spoken to is that far side's disturbance: it may be
-    otherwise the next time, and a hostile server must not look like a bug of ours.
-    """
-    try:
-        receipt = await dispatcher.send(delivery)
-    except DispatchError:
-        raise
-    except (Exception, SystemExit) as error:
-        message = f"unforeseen {type(error).__name__}: {error}"
-        raise UnreachableError(message, code=type(error).__name__) from error
+    """Send one message; raises DispatchError alone, whatever a protocol lets out."""
+    receipt = await foreign.call_async(lambda: dispatcher.send(delivery))
     if not isinstance(receipt, Receipt):
         # Not taken for an acknowledgement: nobody said that the message has arrived.
         raise RejectedError(f"the plug-in returned no receipt but {receipt!r:.100}", code="PLUGIN")

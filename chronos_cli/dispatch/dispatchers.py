@@ -2,12 +2,17 @@
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 
+from chronos_cli.dispatch import foreign
+from chronos_cli.dispatch.limit import LimitError, within
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.dispatch.registry import Registry
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import DispatchError, RejectedError
 from chronos_cli.jobs.model import Settings, Target
 
+# How long a dispatcher may take to give its connections back, in seconds.
+_GOODBYE = 5.0
 _METHODS = ("send", "preview", "close")
 
 
@@ -59,15 +64,17 @@ class Dispatchers:
 
     async def _close(self) -> None:
         for dispatcher in self._open.values():
-            await dispatcher.close()
+            # What was sent has been acknowledged: no failure here makes it otherwise.
+            with suppress(DispatchError, LimitError):
+                await within(_GOODBYE, foreign.call_async(dispatcher.close))
         self._open.clear()
 
 
 def _opened(plugin: Plugin[Target, Settings], settings: Settings | None) -> Dispatcher[Target]:
     try:
-        dispatcher = plugin.dispatcher(settings or plugin.settings())
-    except (Exception, SystemExit) as error:
-        message = f"the plug-in for '{plugin.key}' fails: {type(error).__name__}: {error}"
+        dispatcher = foreign.call(lambda: plugin.dispatcher(settings or plugin.settings()))
+    except foreign.PluginError as error:
+        message = f"the plug-in for '{plugin.key}' fails: {error}"
         raise RejectedError(message, code="PLUGIN") from error
     missing = [name for name in _METHODS if not callable(getattr(dispatcher, name, None))]
     if missing:

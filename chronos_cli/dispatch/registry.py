@@ -4,35 +4,43 @@ An entry point's name is the key of the target block in a job file; its object i
 built-in protocols are registered in the same way as a stranger's.
 """
 
-from collections.abc import Mapping
-from functools import cached_property
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, partial
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 
+from chronos_cli.dispatch import foreign
 from chronos_cli.dispatch.plugin import Plugin
 from chronos_cli.jobs.model import Settings, Target
+from chronos_cli.jobs.read import type_info
 
 GROUP = "chronos.dispatchers"
 
 
 class Registry:
-    """Looks up protocols by the key of their target block; each is imported when asked for."""
+    """Looks up protocols by the key of their target block; each is imported when asked for.
+
+    `broken` says what is wrong with those that were asked for and cannot be used.
+    """
 
     def __init__(self) -> None:
         self._loaded: dict[str, Plugin[Target, Settings]] = {}
+        self.broken: dict[str, str] = {}
 
     @cached_property
-    def _entries(self) -> dict[str, EntryPoint]:
-        return {entry.name: entry for entry in entry_points(group=GROUP)}
+    def _entries(self) -> dict[str, list[EntryPoint]]:
+        found: dict[str, list[EntryPoint]] = {}
+        for entry in entry_points(group=GROUP):
+            found.setdefault(entry.name, []).append(entry)
+        return found
 
     def target_keys(self) -> list[str]:
         """Return the keys of all installed protocols, sorted."""
         return sorted(self._entries)
 
     def distribution(self, key: str) -> str:
-        """Return the name and version of the package that brings a protocol."""
-        distribution = self._entries[key].dist
-        return f"{distribution.name} {distribution.version}" if distribution else "unknown"
+        """Return the name and version of the package that brings a protocol, or of several."""
+        return ", ".join(map(_distribution, self._entries[key]))
 
     def missing_client(self, key: str, further: Mapping[str, str] | None = None) -> str | None:
         """Return how to install the client library of a protocol when it is not installed.
@@ -41,10 +49,10 @@ class Registry:
         """
         plugin = self.kind(key)
         needed = dict.fromkeys(plugin.client_modules, plugin.extra) | dict(further or {})
-        absent = [name for name in needed if find_spec(name) is None]
+        absent = [name for name in needed if _is_absent(name)]
         if not absent:
             return None
-        distribution = self._entries[key].dist
+        distribution = self._entries[key][0].dist
         package = distribution.name if distribution else key
         extra = needed[absent[0]]
         wanted = f"{package}[{extra}]" if extra else package
@@ -52,34 +60,65 @@ class Registry:
 
     def kind(self, key: str) -> Plugin[Target, Settings]:
         """Return the protocol behind a key; ImportError, with a message, if it is broken."""
+        if key in self.broken:
+            raise ImportError(self.broken[key])
         if key not in self._loaded:
-            self._loaded[key] = _load(key, self._entries[key])
+            try:
+                self._loaded[key] = _load(key, self._entries[key])
+            except ImportError as error:
+                self.broken[key] = str(error)  # so that it is not run once for every job
+                raise
         return self._loaded[key]
 
 
-def _load(key: str, entry: EntryPoint) -> Plugin[Target, Settings]:
-    """Import a plug-in. One that fails in whatever way must break no other job."""
+def _distribution(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
+
+
+def _is_absent(module: str) -> bool:
+    """Whether a module is not installed; one that fails is, and is told of where it is used."""
     try:
-        found = entry.load()
-    except (Exception, SystemExit) as error:
-        reason = str(error) if isinstance(error, Exception) else f"it exits with {error}"
+        return foreign.call(lambda: find_spec(module)) is None
+    except foreign.PluginError as error:  # of a parent, which is imported for that
+        return isinstance(error.error, ModuleNotFoundError)
+
+
+def _load(key: str, entries: Sequence[EntryPoint]) -> Plugin[Target, Settings]:
+    """Import a plug-in. One that fails in whatever way must break no other job."""
+    if len(entries) > 1:
+        packages = " and ".join(map(_distribution, entries))
+        raise ImportError(f"two plug-ins are installed for '{key}': {packages}; remove one")
+    try:
+        found = foreign.call(entries[0].load)
+    except foreign.PluginError as failure:
+        error = failure.error
+        reason = f"it exits with {error}" if isinstance(error, SystemExit) else str(error)
+        reason = reason or type(error).__name__
         raise ImportError(f"the plug-in for '{key}' cannot be loaded: {reason}") from error
-    if flaw := _flaw(key, found):
+    for flaw in _flaws(key, found):
         raise ImportError(f"the plug-in for '{key}' cannot be loaded: {flaw}")
     assert isinstance(found, Plugin)
     return found
 
 
-def _flaw(key: str, found: object) -> str | None:
-    """Return what keeps an object from being the plug-in of a key."""
+def _flaws(key: str, found: object) -> Iterator[str]:
+    """Yield what keeps an object from being the plug-in of a key; only the first one holds."""
     if not isinstance(found, Plugin):
-        return f"{found!r:.100} is not a chronos_cli.dispatch.plugin.Plugin"
+        yield f"{found!r:.100} is not a chronos_cli.dispatch.plugin.Plugin"
+        return
     if found.key != key:
-        return f"its key is '{found.key}'"
+        yield f"its key is '{found.key}'"
     for name, base in (("target", Target), ("settings", Settings)):
         struct = getattr(found, name)
         if not (isinstance(struct, type) and issubclass(struct, base)):
-            return f"its {name} is not a {base.__name__}"
+            yield f"its {name} is not a {base.__name__}"
+        try:
+            foreign.call(partial(type_info, struct))
+        except foreign.PluginError as error:
+            yield f"its {name} cannot be read: {error}"
+    try:
+        foreign.call(found.settings)
+    except foreign.PluginError as error:
+        yield f"its settings have no defaults: {error}"
     if not callable(found.dispatcher):
-        return "its dispatcher cannot be called"
-    return None
+        yield "its dispatcher cannot be called"

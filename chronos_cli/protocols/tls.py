@@ -5,12 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import RejectedError, UnreadableFileError
+from chronos_cli.files import read_bytes
 from chronos_cli.problems import Flaw
 from chronos_cli.units import FilePath
 
 if TYPE_CHECKING:
     import ssl
+
+
+# Bytes of a PEM file; the authorities of a whole system are a quarter of a megabyte.
+_LARGEST_FILE = 4 * 1024 * 1024
 
 
 class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -45,7 +50,7 @@ class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             yield Flaw(("tls", "key_password"), "'key_password' without 'cert'")
 
     def warnings(self) -> Iterator[str]:
-        """Yield what the user should be told at every run."""
+        """Yield what is dangerous in this block, for a warning at every run."""
         if self.insecure_skip_verify:
             yield "TLS certificates are not verified: insecure_skip_verify"
 
@@ -58,6 +63,7 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
     import ssl  # plaintext jobs need not pay for it
 
     tls = tls or Tls()
+    check_files(tls)
     try:
         context = ssl.create_default_context(cafile=tls.ca)
     except (OSError, ssl.SSLError) as error:
@@ -66,6 +72,8 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
         try:
             # Without a password OpenSSL would ask for one on the terminal.
             context.load_cert_chain(tls.cert, tls.key, password=tls.key_password or "")
+            # The far side may ask for it only when it has seen what is wanted (RFC 8446, 4.6.2).
+            context.post_handshake_auth = True
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(name for name in (tls.cert, tls.key) if name)
             raise _unusable("cert, key or key_password", files, error) from error
@@ -77,14 +85,28 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
     return context
 
 
+def check_files(tls: Tls) -> None:
+    """Raise RejectedError for a file of TLS that is none, or is too large to be one.
+
+    OpenSSL would wait for a FIFO, and read a device for ever.
+    """
+    for key, path in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
+        if path is not None:
+            try:
+                read_bytes(path, _LARGEST_FILE)
+            except UnreadableFileError as error:
+                raise _unusable(key, path, error) from error
+
+
 def _unusable(keys: str, files: str | None, error: Exception) -> RejectedError:
     return RejectedError(f"cannot use tls {keys} ({files}): {error}", code="TLS")
 
 
-def tls_failure(error: BaseException, *, in_handshake: bool = True) -> str | None:
+def tls_failure(error: BaseException) -> str | None:
     """Return the cause in words when TLS is what failed, by the chain of causes; else None.
 
-    Beyond the handshake the end of a connection is no refusal.
+    The end of a connection is no refusal, in the handshake either: a load balancer that starts
+    anew ends it like that.
     """
     import ssl
 
@@ -94,9 +116,8 @@ def tls_failure(error: BaseException, *, in_handshake: bool = True) -> str | Non
         ssl.SSLWantWriteError,
         ssl.SSLSyscallError,
         ssl.SSLZeroReturnError,
+        ssl.SSLEOFError,
     )
-    if not in_handshake:
-        of_connection += (ssl.SSLEOFError,)
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS: the certificate was not accepted: {cause.verify_message}"

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from chronos_cli.testing.harness import Authorities
+
 
 @dataclass(frozen=True)
 class Identity:
@@ -48,6 +50,11 @@ class Certificates:
     client: Identity
     other_ca: Path
     other_client: Identity
+
+    @property
+    def authorities(self) -> Authorities:
+        """The two authorities, as the contract for plug-ins wants them."""
+        return Authorities(trusted=self.ca, foreign=self.other_ca)
 
     @classmethod
     def make(cls, folder: Path) -> Self:

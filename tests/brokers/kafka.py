@@ -54,7 +54,7 @@ class KafkaBroker(Broker):
     ) -> None:
         super().__init__(folder, os.environ.get(EXTERNAL))
         self.user, self.limited_user, self.password = USER, LIMITED_USER, password
-        self._certificates = certificates
+        self.certificates = certificates
         self._ports = dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
         self.plaintext = self.external or f"{LOOPBACK}:{self._ports['PLAINTEXT']}"
         self.ssl = self._address("SSL")
@@ -163,10 +163,10 @@ class KafkaBroker(Broker):
         }
 
     def _tls_settings(self) -> dict[str, str]:
-        server, wrong_host = self._certificates.server, self._certificates.wrong_host
+        server, wrong_host = self.certificates.server, self.certificates.wrong_host
         return {
             "ssl.truststore.type": "PEM",
-            "ssl.truststore.location": str(self._certificates.ca),
+            "ssl.truststore.location": str(self.certificates.ca),
             **_keystore("", server),
             **_keystore("listener.name.wronghost.", wrong_host),
             "listener.name.mutual.ssl.client.auth": "required",

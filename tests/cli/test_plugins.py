@@ -4,73 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import ROOT, chronos, write
-
-PLUGIN = """
-from typing import Annotated
-from msgspec import Meta
-from chronos_cli.dispatch.plugin import Plugin, Preview, Receipt
-from chronos_cli.errors import RejectedError
-from chronos_cli.jobs.model import Settings, Target
-from chronos_cli.problems import Flaw
-
-
-class Pigeon(Target, kw_only=True, frozen=True):
-    loft: Annotated[str, Meta(description="Where it flies to")]
-    grains: Annotated[int, Meta(ge=1)] = 1
-
-    def flaws(self):
-        if self.loft == "sea":
-            yield Flaw(("loft",), "no loft is at sea")
-
-    def describe(self):
-        return f"pigeon to {self.loft}"
-
-
-class PigeonSettings(Settings, kw_only=True, frozen=True):
-    colour: str = "grey"
-
-
-class PigeonDispatcher:
-    def __init__(self, settings):
-        self.settings = settings
-
-    async def send(self, delivery):
-        if delivery.target.loft == "closed":
-            raise RejectedError("the loft is closed", code="SHUT")
-        return Receipt(code="COO", data={"colour": self.settings.colour,
-                                         "grains": delivery.target.grains})
-
-    async def preview(self, delivery):
-        return Preview("PIGEON", [("Ring", delivery.metadata["X-Chronos-Job-ID"])], "note")
-
-    async def close(self):
-        pass
-
-
-plugin = Plugin(
-    key="loft",
-    protocol="pigeon",
-    target=Pigeon,
-    settings=PigeonSettings,
-    dispatcher=PigeonDispatcher,
-    client_modules=CLIENTS,
-    extra="grain",
-)
-"""
-
-
-def install(folder: Path, clients: str = "()", code: str = PLUGIN) -> dict[str, str]:
-    """A distribution as pip would leave it; returns the environment that sees it."""
-    (folder / "pigeon_chronos.py").write_text(code.replace("CLIENTS", clients))
-    info = folder / "pigeon_post-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: pigeon-post\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[chronos.dispatchers]\nloft = pigeon_chronos:plugin\n")
-    return {"PYTHONPATH": f"{folder}:{ROOT}"}
-
-
-JOB = "name: a\nloft: {{loft: {loft}{more}}}\n"
+from tests.cli.pigeon import JOB, PLUGIN, install
+from tests.support import chronos, write
 
 
 def test_a_plugin_runs(tmp_path: Path) -> None:
@@ -107,17 +42,17 @@ def test_one_that_cannot_be_stopped_holds_nobody_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("loft", "more", "told"),
+    ("loft", "more", "message"),
     [
         ("sea", "", "2:14: no loft is at sea"),
         ("home", ", grains: 0", "2:28: must be at least 1"),
         ("home", ", grain: 1", "2:20: unknown key 'grain' (did you mean 'grains'?)"),
     ],
 )
-def test_its_block_is_checked(tmp_path: Path, loft: str, more: str, told: str) -> None:
+def test_its_block_is_checked(tmp_path: Path, loft: str, more: str, message: str) -> None:
     job = write(tmp_path, JOB.format(loft=loft, more=more))
     result = chronos("validate", job, env=install(tmp_path))
-    assert (result.code, f"{job}:{told}" in result.err) == (3, True), result.err
+    assert (result.code, f"{job}:{message}" in result.err) == (3, True), result.err
 
 
 def test_a_missing_client_is_one_line_and_sends_nothing(tmp_path: Path) -> None:
@@ -132,12 +67,17 @@ def test_a_missing_client_is_one_line_and_sends_nothing(tmp_path: Path) -> None:
     )
 
 
-def test_a_broken_plugin_is_a_problem_of_its_jobs_only(tmp_path: Path) -> None:
-    env = install(tmp_path, code="raise RuntimeError('moult')")
-    job = write(tmp_path, JOB.format(loft="home", more=""))
-    result = chronos("validate", job, env=env)
-    assert result.code == 3
-    assert "2:1: the plug-in for 'loft' cannot be loaded: moult" in result.err
-    good = write(tmp_path, "name: b\nwebhook: {url: 'http://127.0.0.1:1/'}\n")
-    assert chronos("validate", good, env=env).code == 0
-    assert "broken: " in chronos("protocols", env=env).out
+def test_an_event_that_it_cannot_carry_is_refused(tmp_path: Path) -> None:
+    env = install(tmp_path)
+    job = write(tmp_path, "name: a\ncloudevents: binary\nloft: {loft: home}\n")
+    for command in ("validate", "run"):
+        result = chronos(command, job, env=env)
+        assert (result.code, result.out) == (3, "")
+        assert f"{job}:2:14: 'loft' cannot carry a CloudEvent in the mode binary" in result.err
+        assert "write 'cloudevents: structured'" in result.err
+    notice = "name: a\nloft: {loft: home}\non_failure: {cloudevents: binary, loft: {loft: home}}\n"
+    assert chronos("validate", write(tmp_path, notice), env=env).code == 3
+    inherited = "defaults: {cloudevents: {mode: binary}}\njobs: [{name: a, loft: {loft: home}}]\n"
+    assert chronos("validate", write(tmp_path, inherited), env=env).code == 3
+    structured = write(tmp_path, "name: a\ncloudevents: structured\nloft: {loft: home}\n")
+    assert chronos("run", structured, env=env).code == 0

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from chronos_cli.dispatch.execution import scheduled_id
+from chronos_cli.testing.harness import Harness, Received
 from tests.cron.program import Cron
-from tests.protocols.harness import Harness, Received
 
 PROTOCOLS = ("webhook", "kafka", "nats")
 

@@ -3,24 +3,27 @@
 import json
 import time
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chronos_cli.testing.harness import Harness, Received, raising
+from tests.brokers.certificates import Certificates
 from tests.protocols.grpc_servers import BEHAVIOUR, GrpcServer
-from tests.protocols.harness import Received
 
 
-class GrpcHarness:
+class GrpcHarness(Harness):
     """A target's destination is the value of its metadata `x-destination`."""
 
     key = "grpc"
 
-    def __init__(self, plain: GrpcServer, secure: GrpcServer, ca: Path) -> None:
+    def __init__(self, plain: GrpcServer, secure: GrpcServer, certificates: Certificates) -> None:
         self._plain = plain
         self._secure = secure
-        self._ca = ca
+        self._ca = certificates.ca
+        self.authorities = certificates.authorities
 
     def target(self) -> dict[str, Any]:
         return self._to(self._plain.address)
@@ -40,17 +43,33 @@ class GrpcHarness:
                 ]
             time.sleep(0.02)
 
-    def refused(self, port: int) -> dict[str, Any]:
-        return self._to(f"127.0.0.1:{port}")
-
-    def silent(self, port: int) -> dict[str, Any]:
+    def at_port(self, port: int) -> dict[str, Any]:
         return self._to(f"127.0.0.1:{port}")
 
     def bad_credentials(self, secret: str) -> dict[str, Any] | None:
         return {**self.target(), "token": secret}
 
-    def tls(self, ca: str) -> dict[str, Any] | None:
-        return {**self._to(self._secure.address), "tls": {"ca": ca}}
+    def tls(self, ca: Path) -> dict[str, Any] | None:
+        return {**self._to(self._secure.address), "tls": {"ca": str(ca)}}
+
+    def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
+        patch.setattr("grpc.aio.insecure_channel", raising(error))
+        return True
+
+    def event_target(self) -> dict[str, Any]:
+        return {**self.target(), "method": "test.v1.Events/Take"}
+
+    def event_attributes(self, target: dict[str, Any]) -> Mapping[str, str]:
+        ((_, event),) = self.events(target)
+        inner = {name: next(iter(value.values())) for name, value in event["attributes"].items()}
+        outer = {name: event[name] for name in ("id", "source", "type")}
+        return {**inner, **outer, "specversion": event["spec_version"]}
+
+    def events(self, target: dict[str, Any]) -> list[tuple[dict[str, str], dict[str, Any]]]:
+        """Metadata and request of each event there, as the server's own protobuf reads them."""
+        destination = target["metadata"]["x-destination"]
+        calls = [(dict(one["metadata"]), one["request"]) for one in self._plain.seen("Event")]
+        return [one for one in calls if one[0]["x-destination"] == destination]
 
     def _to(self, address: str) -> dict[str, Any]:
         metadata = {"x-destination": uuid.uuid4().hex}
@@ -65,7 +84,7 @@ def open_harness(folder: Path, request: pytest.FixtureRequest) -> GrpcHarness:
     plain, secure = GrpcServer(), GrpcServer(*files)
     request.addfinalizer(plain.stop)
     request.addfinalizer(secure.stop)
-    return GrpcHarness(plain, secure, certificates.ca)
+    return GrpcHarness(plain, secure, certificates)
 
 
 def _whole(value: Any) -> Any:

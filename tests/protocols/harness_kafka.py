@@ -1,26 +1,29 @@
 """Kafka for the shared scenarios: the real broker, and a bare consumer."""
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import confluent_kafka
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
+from chronos_cli.testing.harness import Harness, Received, attributes_of, raising
 from tests.brokers.kafka import KafkaBroker
-from tests.protocols.harness import Received
 
 
 def open_harness(folder: Path, request: pytest.FixtureRequest) -> "KafkaHarness":
     return KafkaHarness(request.getfixturevalue("kafka_broker"))
 
 
-class KafkaHarness:
+class KafkaHarness(Harness):
     key = "kafka"
 
     def __init__(self, broker: KafkaBroker) -> None:
         self.broker = broker
+        self.authorities = broker.certificates.authorities
 
     def topic(self, partitions: int = 1, config: dict[str, str] | None = None) -> str:
         """A topic of its own for one test."""
@@ -46,28 +49,34 @@ class KafkaHarness:
         """Everything in a topic, asked of the broker's plaintext listener."""
         return consume(self.broker.plaintext, topic, limit)
 
-    def refused(self, port: int) -> dict[str, Any]:
+    def at_port(self, port: int) -> dict[str, Any]:
         return {"brokers": f"127.0.0.1:{port}", "topic": "jobs"}
 
-    def silent(self, port: int) -> dict[str, Any]:
-        return self.refused(port)
-
     def bad_credentials(self, secret: str) -> dict[str, Any] | None:
-        certificates = self.broker._certificates
-        return self._at(self.broker.sasl_ssl, str(certificates.ca)) and {
-            **(self._at(self.broker.sasl_ssl, str(certificates.ca)) or {}),
-            "sasl": self.login(password=secret),
-        }
+        target = self._at(self.broker.sasl_ssl, self.broker.certificates.ca)
+        return target and {**target, "sasl": self.login(password=secret)}
 
-    def tls(self, ca: str) -> dict[str, Any] | None:
+    def tls(self, ca: Path) -> dict[str, Any] | None:
         return self._at(self.broker.ssl, ca)
+
+    def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
+        # Its methods are written in C: none can be replaced, but by those of a subclass.
+        broken = type("Producer", (confluent_kafka.Producer,), {"produce": raising(error)})
+        patch.setattr(confluent_kafka, "Producer", broken)
+        return True
+
+    def event_attributes(self, target: dict[str, Any]) -> Mapping[str, str]:
+        (message,) = self.received(target)
+        return attributes_of(message.headers, "ce_")
 
     def login(self, mechanism: str = "SCRAM-SHA-512", **changes: str) -> dict[str, str]:
         known = {"username": self.broker.user, "password": self.broker.password}
         return {"mechanism": mechanism, **known, **changes}
 
-    def _at(self, address: str | None, ca: str) -> dict[str, Any] | None:
-        return (address and {"brokers": address, "topic": self.topic(), "tls": {"ca": ca}}) or None
+    def _at(self, address: str | None, ca: Path) -> dict[str, Any] | None:
+        if address is None:
+            return None
+        return {"brokers": address, "topic": self.topic(), "tls": {"ca": str(ca)}}
 
 
 def headers_of(message: Message) -> list[tuple[str, bytes | None]]:

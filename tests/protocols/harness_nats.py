@@ -6,15 +6,16 @@ from uuid import uuid4
 
 import pytest
 
-from tests.protocols.harness import Harness, Received
+from chronos_cli.testing.harness import Harness, Received, raising
 from tests.servers.nats_wire import Wire
 
 
-class NatsHarness:
+class NatsHarness(Harness):
     key = "nats"
 
     def __init__(self, request: pytest.FixtureRequest) -> None:
         self._request = request
+        self.authorities = request.getfixturevalue("certificates").authorities
         self._subscribers: dict[str, Wire] = {}
 
     def target(self) -> dict[str, Any]:
@@ -24,21 +25,22 @@ class NatsHarness:
         messages = self._subscribers[target["subject"]].wait(limit)
         return [Received(message.body, message.headers) for message in messages]
 
-    def refused(self, port: int) -> dict[str, Any]:
+    def at_port(self, port: int) -> dict[str, Any]:
         return {"url": f"nats://127.0.0.1:{port}", "subject": "jobs.nowhere"}
-
-    def silent(self, port: int) -> dict[str, Any]:
-        return self.refused(port)
 
     def bad_credentials(self, secret: str) -> dict[str, Any] | None:
         server = self._request.getfixturevalue("nats_secured").users
         login = {"user": "chronos", "password": secret}
         return {"url": server.url, "subject": "jobs.refused", **login}
 
-    def tls(self, ca: str) -> dict[str, Any] | None:
+    def tls(self, ca: Path) -> dict[str, Any] | None:
         server = self._request.getfixturevalue("nats_secured").tls
         trusted = str(self._request.getfixturevalue("certificates").ca)
-        return {**self._watched(server.url, trusted), "tls": {"ca": ca}}
+        return {**self._watched(server.url, trusted), "tls": {"ca": str(ca)}}
+
+    def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
+        patch.setattr("nats.aio.client.Client.publish", raising(error))
+        return True
 
     def _watched(self, url: str, ca: str | None = None) -> dict[str, Any]:
         """A subject with its subscriber in place: what nobody listens to is gone."""

@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -11,7 +11,13 @@ import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
 
-from tests.protocols.harness import Received
+from chronos_cli.testing.harness import (
+    Authorities,
+    Harness,
+    Received,
+    attributes_of,
+    raising,
+)
 
 # Method, properties and body, as pika gives them.
 Taken = tuple[Any, Any, bytes]
@@ -65,11 +71,12 @@ def take_all(url: str, queue: str, count: int = 1, limit: float = 10.0) -> list[
                 time.sleep(0.02)
 
 
-class RabbitHarness:
+class RabbitHarness(Harness):
     key = "rabbitmq"
 
-    def __init__(self, broker: RabbitNode) -> None:
+    def __init__(self, broker: RabbitNode, authorities: Authorities | None = None) -> None:
         self._broker = broker
+        self.authorities = authorities
 
     def target(self) -> dict[str, Any]:
         return {"url": self._broker.url, "queue": declare_queue(self._broker.url)}
@@ -84,11 +91,8 @@ class RabbitHarness:
             for _, properties, body in found
         ]
 
-    def refused(self, port: int) -> dict[str, Any]:
+    def at_port(self, port: int) -> dict[str, Any]:
         return {"url": f"amqp://guest:guest@127.0.0.1:{port}/", "queue": "none"}
-
-    def silent(self, port: int) -> dict[str, Any]:
-        return self.refused(port)
 
     def bad_credentials(self, secret: str) -> dict[str, Any] | None:
         place = self._broker.url.rpartition("@")[2]
@@ -99,12 +103,21 @@ class RabbitHarness:
             "queue": "none",
         }
 
-    def tls(self, ca: str) -> dict[str, Any] | None:
+    def tls(self, ca: Path) -> dict[str, Any] | None:
         if self._broker.tls_url is None:
             return None
         queue = declare_queue(self._broker.url)
-        return {"url": self._broker.tls_url, "queue": queue, "tls": {"ca": ca}}
+        return {"url": self._broker.tls_url, "queue": queue, "tls": {"ca": str(ca)}}
+
+    def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
+        patch.setattr("pika.channel.Channel.basic_publish", raising(error))
+        return True
+
+    def event_attributes(self, target: dict[str, Any]) -> Mapping[str, str]:
+        (message,) = self.received(target)
+        return attributes_of(message.headers, "cloudevents:")
 
 
 def open_harness(folder: Path, request: pytest.FixtureRequest) -> RabbitHarness:
-    return RabbitHarness(request.getfixturevalue("rabbitmq_broker"))
+    certificates = request.getfixturevalue("certificates")
+    return RabbitHarness(request.getfixturevalue("rabbitmq_broker"), certificates.authorities)

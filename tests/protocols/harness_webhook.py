@@ -6,17 +6,18 @@ from uuid import uuid4
 
 import pytest
 
+from chronos_cli.testing.harness import Authorities, Harness, Received, raising
 from tests.brokers.certificates import Certificates
-from tests.protocols.harness import Received
 from tests.support import HttpServer, headers
 
 
-class WebhookHarness:
+class WebhookHarness(Harness):
     key = "webhook"
 
-    def __init__(self, plain: HttpServer, secured: HttpServer) -> None:
+    def __init__(self, plain: HttpServer, secured: HttpServer, authorities: Authorities) -> None:
         self._plain = plain
         self._secured = secured
+        self.authorities = authorities
 
     def target(self) -> dict[str, Any]:
         return {"url": f"{self._plain.url}/status/200?contract={uuid4().hex}"}
@@ -29,18 +30,20 @@ class WebhookHarness:
             for request in server.requests(path)
         ]
 
-    def refused(self, port: int) -> dict[str, Any]:
+    def at_port(self, port: int) -> dict[str, Any]:
         return {"url": f"http://127.0.0.1:{port}/"}
-
-    silent = refused
 
     def bad_credentials(self, secret: str) -> dict[str, Any]:
         url = self._plain.url.replace("//", f"//user:{secret}@")
         return {"url": f"{url}/auth/x"}
 
-    def tls(self, ca: str) -> dict[str, Any]:
+    def tls(self, ca: Path) -> dict[str, Any]:
         url = f"{self._secured.url}/status/200?contract={uuid4().hex}"
-        return {"url": url, "tls": {"ca": ca}}
+        return {"url": url, "tls": {"ca": str(ca)}}
+
+    def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
+        patch.setattr("h11.Connection.send", raising(error))
+        return True
 
 
 def open_harness(folder: Path, request: pytest.FixtureRequest) -> WebhookHarness:
@@ -48,4 +51,5 @@ def open_harness(folder: Path, request: pytest.FixtureRequest) -> WebhookHarness
     identity = certificates.server
     secured = HttpServer(str(identity.certificate), str(identity.key))
     request.addfinalizer(secured.stop)
-    return WebhookHarness(request.getfixturevalue("server"), secured)
+    server = request.getfixturevalue("server")
+    return WebhookHarness(server, secured, certificates.authorities)

@@ -20,15 +20,12 @@ from cloudevents.core.bindings.rabbitmq import RabbitMQMessage, from_rabbitmq_ev
 from cloudevents.core.formats.json import JSONFormat
 
 from chronos_cli.dispatch.registry import Registry
-from tests.protocols import test_contract
 from tests.protocols.harness_grpc import GrpcHarness
 from tests.protocols.harness_grpc import open_harness as open_grpc
 from tests.protocols.harness_kafka import KafkaHarness, headers_of
 from tests.protocols.harness_rabbitmq import RabbitHarness, take_all
 from tests.protocols.harness_webhook import open_harness as open_webhook
 from tests.support import Result, chronos
-
-harness = test_contract.harness
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 ENVIRONMENT = {"TRACEPARENT": f"00-{TRACE}-00f067aa0ba902b7-01", "TRACESTATE": "vendor=a b"}
@@ -104,9 +101,7 @@ def by_amqp(harness: RabbitHarness, target: dict[str, Any], mode: str) -> Event:
 
 def by_grpc(harness: GrpcHarness, target: dict[str, Any], mode: str) -> Event:
     """The request as the server's own protobuf told it, as JSON."""
-    calls = [(dict(one["metadata"]), one["request"]) for one in harness._plain.seen("Event")]
-    destination = target["metadata"]["x-destination"]
-    ((metadata, event),) = [one for one in calls if one[0]["x-destination"] == destination]
+    ((metadata, event),) = harness.events(target)
     attributes = {name: event[name] for name in ("id", "source", "type")}
     attributes["specversion"] = event["spec_version"]
     for name, value in event["attributes"].items():
@@ -131,14 +126,9 @@ READERS: dict[str, Callable[[Any, dict[str, Any], str], Event]] = {
 }
 
 
-def target_of(harness: Any) -> dict[str, Any]:
-    own = {"method": "test.v1.Events/Take"} if harness.key == "grpc" else {}
-    return {**harness.target(), **own}
-
-
 def send(harness: Any, target: dict[str, Any], cloudevents: Any, **keys: Any) -> Result:
     keys = {"payload": PAYLOAD, "timezone": "Europe/Berlin", "cloudevents": cloudevents, **keys}
-    text = test_contract.document(harness, target, **keys)
+    text = harness.job(target, **keys)
     options = ("--scheduled-time", TIME, "--execution-id", "execution-1", "-o", "json")
     return chronos("run", "-", *options, stdin=text, env=ENVIRONMENT)
 
@@ -149,7 +139,7 @@ def test_every_protocol_has_a_reader() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_a_receiver_reads_the_same_event(harness: Any, mode: str) -> None:
-    target = target_of(harness)
+    target = harness.event_target()
     settings = {"mode": mode, "extensions": {"dept": "Straße 5%", "run": "{{ attempt }}"}}
     result = send(harness, target, settings)
     assert result.code == 0, result.out + result.err
@@ -173,7 +163,7 @@ def test_a_receiver_reads_the_same_event(harness: Any, mode: str) -> None:
 
 
 def test_type_and_source_may_be_set(harness: Any) -> None:
-    target = target_of(harness)
+    target = harness.event_target()
     settings = {"mode": "structured", "type": "acme.{{ job.id }}.v2", "source": "/billing#a"}
     assert send(harness, target, settings).code == 0
     event = READERS[harness.key](harness, target, "structured")
@@ -183,7 +173,7 @@ def test_type_and_source_may_be_set(harness: Any) -> None:
 
 def test_the_usual_mode(harness: Any) -> None:
     """A mapping need not say how: it is as the protocol's binding prefers it."""
-    target = target_of(harness)
+    target = harness.event_target()
     assert send(harness, target, {}).code == 0
     mode = "structured" if harness.key == "nats" else "binary"
     event = READERS[harness.key](harness, target, mode)
@@ -191,8 +181,8 @@ def test_the_usual_mode(harness: Any) -> None:
 
 
 def test_a_job_without_payload(harness: Any) -> None:
-    target = target_of(harness)
-    text = test_contract.document(harness, target, cloudevents="structured")
+    target = harness.event_target()
+    text = harness.job(target, cloudevents="structured")
     options = ("--execution-id", "execution-1")
     assert chronos("run", "-", *options, stdin=text).code == 0
     event = READERS[harness.key](harness, target, "structured")
@@ -201,8 +191,8 @@ def test_a_job_without_payload(harness: Any) -> None:
 
 
 def test_a_dry_run_shows_it(harness: Any) -> None:
-    target = target_of(harness)
-    text = test_contract.document(harness, target, cloudevents="structured")
+    target = harness.event_target()
+    text = harness.job(target, cloudevents="structured")
     shown = chronos("run", "-", "--dry-run", stdin=text)
     assert shown.code == 0, shown.err
     assert "dev.chronos.job.fired.v1" in shown.out
@@ -239,15 +229,11 @@ def test_bytes_over_grpc(grpc_harness: GrpcHarness, tmp_path: Path) -> None:
     harness = grpc_harness
     raw = bytes(range(256))
     (tmp_path / "raw").write_bytes(raw)
-    target = target_of(harness)
+    target = harness.event_target()
     job = {"payload_file": str(tmp_path / "raw"), "cloudevents": "binary"}
-    text = test_contract.document(harness, target, **job)
+    text = harness.job(target, **job)
     assert chronos("run", "-", stdin=text).code == 0
-    destination = target["metadata"]["x-destination"]
-    seen = harness._plain.seen("Event")
-    (event,) = [
-        one["request"] for one in seen if dict(one["metadata"])["x-destination"] == destination
-    ]
+    ((_, event),) = harness.events(target)
     assert b64decode(event["binary_data"]) == raw
 
 

@@ -267,3 +267,22 @@ def test_a_dry_run_asks_nobody_and_hides_everything() -> None:
 )
 def test_mistakes(webhook: dict[str, Any], told: str) -> None:
     assert told in problems(**webhook)
+
+
+def test_digest_does_not_answer_a_stranger() -> None:
+    """Where a redirect led away, a challenge is nobody's but the stranger's."""
+    challenge = 'Digest realm="home", nonce="n", algorithm=SHA-256, qop="auth"'
+    auth = {"digest": {"username": "me", "password": "digest-password"}}
+    with serving(lambda _: Reply(401, b"", {"WWW-Authenticate": challenge})) as stranger:
+        away = Reply(307, b"", {"Location": f"{stranger.url}/there"})
+        with serving(lambda _: away) as home:
+            result = run(home.url, auth=auth, redirects={"follow": True})
+        assert (result.code, result.only["code"]) == (4, "401"), result.out
+        assert "authorization" not in stranger.only.headers
+        back = Reply(307, b"", {"Location": f"{stranger.url}/again"})
+        with serving(lambda _: back) as elsewhere:
+            there = Reply(307, b"", {"Location": elsewhere.url})
+            replies = iter([there, Reply(401, b"", {"WWW-Authenticate": challenge})])
+            with serving(lambda _: next(replies)) as home:
+                run(home.url, auth=auth, redirects={"follow": True})
+        assert [("authorization" in one.headers) for one in stranger.seen] == [False, False]

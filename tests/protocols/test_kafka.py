@@ -212,7 +212,7 @@ def test_dry_run_shows_the_message(tmp_path: Path) -> None:
 
 
 def test_refused_and_unknown_host(kafka: KafkaHarness, tmp_path: Path, closed_port: int) -> None:
-    refused = kafka.refused(closed_port)
+    refused = kafka.at_port(closed_port)
     unknown = refused | {"brokers": ["nosuch.invalid:9092"]}
     result = run_all(tmp_path, {"refused": refused, "unknown": unknown})
     assert (result.code, result.err) == (5, "")
@@ -238,7 +238,6 @@ REJECTED: list[tuple[dict[str, Any], str]] = [
     ({"partition": 7}, "no such partition"),
     ({"properties": {"no.such": 1}}, "no.such"),
     ({"properties": {"retry.backoff.ms": "soon"}}, "retry.backoff.ms"),
-    ({"tls": {}}, "PLAINTEXT"),
     ({"tls": {"ca": "/nowhere/ca.pem"}}, "/nowhere/ca.pem"),
     ({"value": None}, "both a payload and 'value: null'"),
 ]
@@ -263,6 +262,50 @@ def test_rejected_at_once(
     assert all(not kafka.messages(target["topic"]) for target in list(jobs.values())[1:])
 
 
+@pytest.mark.parametrize(
+    ("config", "bad", "words"),
+    [
+        ({"max.message.bytes": "2000"}, {"headers": {"long": "x" * 3000}}, "too large"),
+        ({"cleanup.policy": "compact"}, {"key": None}, "key"),
+    ],
+    ids=["too large", "without a key"],
+)
+def test_a_refused_message_takes_no_other_with_it(
+    kafka: KafkaHarness,
+    tmp_path: Path,
+    config: dict[str, str],
+    bad: dict[str, Any],
+    words: str,
+) -> None:
+    topic = kafka.topic(config=config)
+    target = {"brokers": [kafka.broker.plaintext], "topic": topic}
+    targets = {f"good-{number}": target for number in range(30)}
+    targets["bad"] = target | bad
+    targets |= {f"more-{number}": target for number in range(30)}
+    result = run_all(tmp_path, targets)
+    assert (result.code, result.err) == (7, "")
+    for only in result.report["results"]:
+        assert len(only["attempts"]) == 1
+        expected = "rejected" if only["job_id"] == "bad" else "succeeded"
+        assert only["status"] == expected, only
+        assert expected == "succeeded" or words in only["message"].lower()
+    assert len(kafka.messages(topic)) == 60
+
+
+def test_an_error_names_the_topic_of_its_own_job(kafka: KafkaHarness, tmp_path: Path) -> None:
+    target = kafka.target()
+    rows = {
+        "good": target,
+        "missing": target | {"topic": "no-such-topic"},
+        "partition": kafka.target() | {"partition": 7},
+    }
+    result = run_all(tmp_path, rows)
+    assert result.code == 7
+    for name, only in zip(rows, result.report["results"], strict=True):
+        if name != "good":
+            assert f"({rows[name]['topic']} on " in only["message"]
+
+
 def test_wrong_login(kafka: KafkaHarness, certificates: Certificates, run: Run) -> None:
     target = kafka.bad_credentials("wrong-word-of-ours")
     assert target is not None
@@ -276,7 +319,7 @@ def test_wrong_login(kafka: KafkaHarness, certificates: Certificates, run: Run) 
 def test_certificates_that_do_not_do(
     kafka: KafkaHarness, certificates: Certificates, run: Run
 ) -> None:
-    unknown = kafka.tls(str(certificates.other_ca))
+    unknown = kafka.tls(certificates.other_ca)
     assert unknown is not None
     assert_failed(run(unknown), "rejected", 4, 1, "TLS", "certificate verify failed")
     known = {"tls": {"ca": str(certificates.ca)}}
@@ -289,6 +332,11 @@ def test_certificates_that_do_not_do(
 def test_plaintext_to_a_port_of_tls(kafka: KafkaHarness, run: Run) -> None:
     target = {"brokers": kafka.broker.ssl, "topic": "jobs"}
     assert_failed(run(target), "unreachable", 5, 2, "does this port want TLS?")
+
+
+def test_tls_to_a_port_of_plaintext(kafka: KafkaHarness, run: Run) -> None:
+    """Such a port only hangs up, as a broker that restarts does."""
+    assert_failed(run(kafka.target() | {"tls": {}}), "unreachable", 5, 2, "PLAINTEXT")
 
 
 def test_token_server_is_away(kafka: KafkaHarness, run: Run, closed_port: int) -> None:
@@ -314,7 +362,7 @@ def test_timeout_tells_what_went_wrong(run: Run, silent_port: int, closed_port: 
 
 
 def test_silent_port(kafka: KafkaHarness, run: Run, silent_port: int) -> None:
-    result = run(kafka.silent(silent_port), timeout="700ms")
+    result = run(kafka.at_port(silent_port), timeout="700ms")
     only = assert_failed(result, "timed_out", 6, 2, "no answer within 700ms")
     assert all(700 <= attempt["duration_ms"] < 900 for attempt in only["attempts"])
 

@@ -13,7 +13,7 @@ from tests.brokers.nats import LIMITED_USER, PASSWORD, TOKEN, USER, NatsServer, 
 from tests.protocols.nats_support import OwnServer, add_stream, fresh, outcome, run
 from tests.servers.nats_keys import jwt_server, user_key
 from tests.servers.nats_wire import Wire, is_execution_id, responder
-from tests.support import finish, start, write
+from tests.support import chronos, finish, start, write
 
 REJECTED, UNREACHABLE, TIMED_OUT = 4, 5, 6
 QUICK_MS = 1000
@@ -82,6 +82,22 @@ def test_request_gives_the_reply(nats_server: NatsServer, tmp_path: Path) -> Non
             assert result.only["receipt"] == {"reply": "got ping"}
             assert "got ping" in result.only["message"]
     assert len(asked) == 4
+
+
+def test_a_slow_search_in_a_reply_holds_nobody_up(nats_server: NatsServer) -> None:
+    subject = fresh()
+    target = {"url": nats_server.url, "subject": subject, "mode": "request"}
+    slow = {**target, "expect": {"reply": "(a+)+$"}}
+    jobs: list[dict[str, Any]] = [{"name": f"slow-{n}", "nats": slow} for n in range(8)]
+    jobs.append({"name": "quick", "timeout": "2s", "nats": target})
+    document = {"defaults": {"retry_policy": {"max_attempts": 1}}, "jobs": jobs}
+    with responder(nats_server.url, subject, lambda _: b"a" * 40_000 + b"!"):
+        result = chronos("run", "-", "-o", "json", stdin=json.dumps(document))
+    *searched, quick = result.report["results"]
+    assert (quick["status"], result.err) == ("succeeded", "")
+    for one in searched:
+        assert one["status"] == "rejected"
+        assert "the search for '(a+)+$' in the reply took too long" in one["message"]
 
 
 def test_retry_on_expectation(nats_server: NatsServer, tmp_path: Path) -> None:
@@ -394,3 +410,13 @@ def test_the_next_server_is_tried(
     assert outcome(result) == ("succeeded", None, 1, 0)
     result = run(tmp_path, {"servers": [dead, dead], "subject": "x"})
     assert outcome(result) == ("unreachable", "ECONNREFUSED", 3, UNREACHABLE)
+
+
+def test_servers_share_what_is_left_of_the_deadline(
+    nats_server: NatsServer, tmp_path: Path, silent_port: int
+) -> None:
+    servers = [f"nats://127.0.0.1:{silent_port}", nats_server.url]
+    target = {"servers": servers, "subject": fresh()}
+    result = run(tmp_path, target, timeout="30s", deadline="1500ms")
+    assert outcome(result) == ("succeeded", None, 1, 0)
+    assert result.only["duration_ms"] < 1500

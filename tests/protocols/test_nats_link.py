@@ -139,6 +139,28 @@ def test_a_user_who_may_not_have_replies(tmp_path: Path) -> None:
         together(talk)
 
 
+def test_a_refusal_that_names_no_message_of_ours_is_no_success(tmp_path: Path) -> None:
+    """The server maps subjects before it looks at permissions, and names what came of it."""
+    users = (
+        'mappings: {"mapped": "hidden.name"}\n'
+        'authorization {users: [{user: "u", password: "p", '
+        'permissions: {publish: {deny: "hidden.>"}}}]}\n'
+    )
+    with OwnServer(tmp_path, users) as server:
+        login = {"url": server.url, "user": "u", "password": "p"}
+
+        async def talk(dispatcher: NatsDispatcher) -> None:
+            for _ in range(3):
+                result = await ended(dispatcher.send(delivery({**login, "subject": "mapped"})))
+                assert isinstance(result, RejectedError)
+                assert (result.code, "hidden.name" in result.message) == ("PERMISSIONS", True)
+            assert isinstance(
+                await dispatcher.send(delivery({**login, "subject": "free"})), Receipt
+            )
+
+        together(talk)
+
+
 def test_killed_and_back(tmp_path: Path) -> None:
     with OwnServer(tmp_path) as server:
         target = {"url": server.url, "subject": "x"}

@@ -385,6 +385,21 @@ def test_hosts_are_tried_in_turn(
     assert "cannot resolve the host name (nowhere.invalid:5672)" in none.only["message"]
 
 
+def test_hosts_share_what_is_left_of_the_deadline(
+    rabbitmq_broker: RabbitNode, silent_port: int, tmp_path: Path
+) -> None:
+    queue = declare_queue(rabbitmq_broker.url)
+    good = rabbitmq_broker.url.rpartition("@")[2].partition("/")[0]
+    target = {"hosts": [f"127.0.0.1:{silent_port}", good], "queue": queue}
+    # The first one opens the connection, and has much more time than the second.
+    jobs = [job(target, id=f"{limit}", timeout="30s", deadline=limit) for limit in ("60s", "2s")]
+    result = run_all(tmp_path, jobs)
+    assert (result.code, result.err) == (0, ""), result.out
+    for one in result.report["results"]:
+        assert len(one["attempts"]) == 1
+        assert one["duration_ms"] < 2500
+
+
 def test_tls(rabbitmq_broker: RabbitNode, certificates: Any, tmp_path: Path) -> None:
     queue = declare_queue(rabbitmq_broker.url)
     assert rabbitmq_broker.tls_url is not None

@@ -1,13 +1,15 @@
 """What needs no server: signatures, paths, bodies and redirects, as pure functions."""
 
 import time
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from chronos_cli.protocols.http.body import MultipartForm, multipart_body
+from chronos_cli.protocols.http.errors import RequestError
 from chronos_cli.protocols.http.expect import HttpExpect
+from chronos_cli.protocols.http.http1 import written
 from chronos_cli.protocols.http.jsonpath import find, parse_path
 from chronos_cli.protocols.http.request import Outgoing, refusal
 from chronos_cli.protocols.http.signing import github_signature, standard_signature
@@ -89,6 +91,28 @@ def test_many_stars_are_quick() -> None:
 def test_query(url: str, result: str) -> None:
     assert with_query(url, [("k", "v w")]) == result
     assert with_query(url, []) == url
+
+
+@pytest.mark.parametrize("value", ["", "a", "a b", "a\tb", "~"])
+def test_headers_that_can_be_sent(value: str) -> None:
+    expected = f"POST /a HTTP/1.1\r\nHost: h\r\nX: {value}\r\n\r\n"
+    assert written("POST", "/a", [("Host", "h"), ("X", value)]) == expected.encode()
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("X", v)
+        for v in ("secret\r\nY: 1", "secret\n", "secret\x00", " secret", "secret\t", "secret\x7f")
+    ]
+    + [("X Y", "a"), ("", "a"), ("X:", "a"), ("X\r\n", "a")],
+)
+def test_headers_that_cannot_be_sent(header: tuple[str, str]) -> None:
+    with pytest.raises(RequestError) as caught:
+        written("POST", "/a", [header])
+    assert "secret" not in str(caught.value)
+    with pytest.raises(UnicodeError):
+        written("POST", "/a", [("X", "ü")])
 
 
 def test_the_same_form_is_the_same_bytes() -> None:

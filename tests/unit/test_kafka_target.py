@@ -13,7 +13,7 @@ from confluent_kafka import KafkaError, KafkaException
 
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.protocols.kafka import errors as kafka_errors
-from chronos_cli.protocols.kafka.dispatcher import configuration
+from chronos_cli.protocols.kafka.configuration import configuration
 from chronos_cli.protocols.kafka.errors import translated, translated_exception
 from chronos_cli.protocols.kafka.target import KafkaSasl, KafkaSettings, KafkaTarget
 from chronos_cli.protocols.tls import Tls
@@ -135,6 +135,10 @@ def test_properties_that_cannot_be_set(name: str) -> None:
     assert flaw.path == ("properties", name)
 
 
+def configured(target: KafkaTarget, settings: KafkaSettings) -> dict[str, str]:
+    return dict(configuration(target, settings))
+
+
 def test_configuration() -> None:
     login = KafkaSasl(
         mechanism="OAUTHBEARER",
@@ -143,7 +147,7 @@ def test_configuration() -> None:
         client_secret="s",
         extensions={"a": "1", "b": "2"},
     )
-    made = configuration(
+    made = configured(
         target(tls=Tls(ca="/ca"), sasl=login, properties={"linger.ms": 5, "log.queue": True}),
         KafkaSettings(required_acks=1),
     )
@@ -151,8 +155,8 @@ def test_configuration() -> None:
     assert made["sasl.oauthbearer.method"] == "oidc"
     assert made["sasl.oauthbearer.extensions"] == "a=1,b=2"
     assert (made["acks"], made["linger.ms"], made["log.queue"]) == ("1", "5", "true")
-    assert configuration(target(), KafkaSettings())["acks"] == "all"
-    plain = configuration(target(tls=Tls(enabled=False, ca="/ca")), KafkaSettings())
+    assert configured(target(), KafkaSettings())["acks"] == "all"
+    plain = configured(target(tls=Tls(enabled=False, ca="/ca")), KafkaSettings())
     assert plain["security.protocol"] == "PLAINTEXT"
 
 

@@ -49,19 +49,19 @@ def test_imports_without_pika() -> None:
     assert done.stderr == b""
 
 
-def test_wire_hides_nothing_of_pika() -> None:
+def test_adapter_hides_nothing_of_pika() -> None:
     from pika.connection import Connection
 
-    from chronos_cli.protocols.rabbitmq.wire import Wire
+    from chronos_cli.protocols.rabbitmq.adapter import AsyncioAdapter
 
-    own = {name for name in vars(Wire) if not name.startswith(("__", "_adapter", "_abc"))}
+    own = {name for name in vars(AsyncioAdapter) if not name.startswith(("__", "_adapter", "_abc"))}
     assert own
     assert all(name.startswith("chronos_") for name in own)
     assert not any(name.startswith("chronos_") for name in vars(Connection))
 
 
 @pytest.mark.parametrize(
-    ("url", "place", "login"),
+    ("url", "address", "login"),
     [
         ("amqp://h", "h:5672", (None, None, None)),
         ("amqp://h/", "h:5672", (None, None, None)),
@@ -70,9 +70,9 @@ def test_wire_hides_nothing_of_pika() -> None:
         ("amqp://u%3A:@[::1]:1/a%2Fb%20c", "[::1]:1", ("u:", "", "a/b c")),
     ],
 )
-def test_urls(url: str, place: str, login: tuple[str | None, ...]) -> None:
+def test_urls(url: str, address: str, login: tuple[str | None, ...]) -> None:
     parsed = parse_url(url)
-    assert str(parsed.place) == place
+    assert str(parsed.address) == address
     assert (parsed.username, parsed.password, parsed.vhost) == login
     assert not parsed.password or parsed.password not in repr(parsed)
 

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from chronos_cli.protocols.checks import has_space_or_control
+
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)):(\d{1,5})")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
 _FORMS = "host:port, dns:///host:port, ipv4:…, ipv6:… or unix:path"
@@ -19,7 +21,7 @@ class Address:
 
 def parse_address(text: str) -> Address:
     """Read an address; raises ValueError, with a message for the user."""
-    if any(ord(letter) <= 32 or ord(letter) > 126 for letter in text):
+    if has_space_or_control(text) or not text.isascii():
         raise ValueError("the address has a space, a control or a non-ASCII character in it")
     match = _SCHEME.fullmatch(text)
     scheme = match[1].lower() if match else ""

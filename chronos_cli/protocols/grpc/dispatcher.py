@@ -12,8 +12,9 @@ from typing import Any
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
-from chronos_cli.errors import DispatchError, RejectedError, TimedOutError
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.protocols.grpc.cloudevent import event_message
+from chronos_cli.protocols.grpc.connection import Connection
 from chronos_cli.protocols.grpc.errors import (
     failure,
     is_answer,
@@ -22,7 +23,7 @@ from chronos_cli.protocols.grpc.errors import (
     translated,
 )
 from chronos_cli.protocols.grpc.mapping import as_data, decoded, metadata_message, request_message
-from chronos_cli.protocols.grpc.pool import Link, Links
+from chronos_cli.protocols.grpc.pool import GrpcPool
 from chronos_cli.protocols.grpc.probe import permanent_cause
 from chronos_cli.protocols.grpc.schema import Method, from_files, from_reflection
 from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings, decoded_binary
@@ -39,30 +40,28 @@ class GrpcDispatcher:
 
     def __init__(self, settings: GrpcSettings) -> None:
         self._settings = settings
-        self._links = Links()
+        self._pool = GrpcPool()
 
     async def send(self, delivery: Delivery[Grpc]) -> Receipt:
         """Call the method once; see `Dispatcher.send`."""
-        target = delivery.target
-        async with self._links.borrowed(target) as link:
-            call = _Call(link, delivery)
+        async with self._pool.lend(delivery.target, delivery.timeout) as connection:
+            call = _Call(connection, delivery)
             try:
                 return await call.receipt()
             except library_errors() as error:
-                raise await self._told(error, link, call) from error
+                raise await self._failure(error, connection, call) from error
 
     async def preview(self, delivery: Delivery[Grpc]) -> Preview:
         """Return the request as it would leave; see `Dispatcher.preview`."""
-        target = delivery.target
-        async with self._links.borrowed(target) as link:
-            call = _Call(link, delivery)
+        async with self._pool.lend(delivery.target, delivery.timeout) as connection:
+            call = _Call(connection, delivery)
             try:
                 async with asyncio.timeout(delivery.timeout):
                     method, request = await call.prepared()
             except TimeoutError as error:
                 raise call.too_late() from error
             except library_errors() as error:
-                raise await self._told(error, link, call) from error
+                raise await self._failure(error, connection, call) from error
             return Preview(
                 summary=f"{method.path} {method.request.full_name}",
                 headers=[_shown(key, value) for key, value in call.metadata],
@@ -71,20 +70,22 @@ class GrpcDispatcher:
 
     async def close(self) -> None:
         """Close all channels."""
-        await self._links.close()
+        await self._pool.close()
 
-    async def _told(self, error: Exception, link: Link, call: "_Call") -> DispatchError:
+    async def _failure(
+        self, error: Exception, connection: Connection, call: "_Call"
+    ) -> DispatchError:
         """Return what an exception means, with the cause of a connection that never stood."""
         import grpc
 
         if not isinstance(error, grpc.aio.AioRpcError):
             return translated(error, call.target.address)
-        if error.code() is grpc.StatusCode.UNAVAILABLE and not link.is_connected:
-            self._links.retire(link)
+        if error.code() is grpc.StatusCode.UNAVAILABLE and not connection.is_connected:
+            connection.retire()
             if cause := await permanent_cause(call.target, call.time_left()):
                 return cause
         if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            link.methods.clear()  # the server may have changed since it described itself
+            connection.methods.clear()  # the server may have changed since it described itself
         if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and call.time_left() <= 0:
             return call.too_late()
         pool = call.method.pool if call.method else None
@@ -94,11 +95,11 @@ class GrpcDispatcher:
 class _Call:
     """One delivery on its way over one channel."""
 
-    def __init__(self, link: Link, delivery: Delivery[Grpc]) -> None:
+    def __init__(self, connection: Connection, delivery: Delivery[Grpc]) -> None:
         self.target = delivery.target
         self.metadata = _metadata(delivery, self.target)
         self.method: Method | None = None
-        self._link = link
+        self._connection = connection
         self._delivery = delivery
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + delivery.timeout
@@ -146,27 +147,27 @@ class _Call:
     async def _found(self) -> Method:
         target = self.target
         key = (target.method, target.proto, target.protoset)
-        if key not in self._link.methods:
+        if key not in self._connection.methods:
             # Many jobs that start together ask once.
-            async with self._link.learning:
-                if key not in self._link.methods:
-                    self._link.methods[key] = await self._learnt()
-        return self._link.methods[key]
+            async with self._connection.learning:
+                if key not in self._connection.methods:
+                    self._connection.methods[key] = await self._learnt()
+        return self._connection.methods[key]
 
     async def _learnt(self) -> Method:
         if self.target.proto is not None or self.target.protoset is not None:
             return from_files(self.target)
         options = {"metadata": self.metadata, "timeout": self.time_left()}
-        return await from_reflection(self._link.channel, self.target, options)
+        return await from_reflection(self._connection.channel, self.target, options)
 
     async def _unary(self, method: Method, request: bytes) -> dict[str, Any]:
-        call: Any = self._link.channel.unary_unary(method.path)
+        call: Any = self._connection.channel.unary_unary(method.path)
         raw = await call(request, **self._options())
         return _bounded({"reply": self._read(method, raw)})
 
     async def _streamed(self, method: Method, request: bytes) -> dict[str, Any]:
         """Take replies until the server ends the stream: only its status tells success."""
-        call: Any = self._link.channel.unary_stream(method.path)
+        call: Any = self._connection.channel.unary_stream(method.path)
         replies: list[Any] = []
         count = size = 0
         async for raw in call(request, **self._options()):
@@ -179,9 +180,13 @@ class _Call:
             data["reply_truncated"] = True
         return _bounded(data)
 
-    def _read(self, method: Method, raw: bytes) -> Any:
+    def _read(self, method: Method, raw: bytes | None) -> Any:
         from google.protobuf.message import DecodeError
 
+        if raw is None:
+            # So the client hands over an OK without a message, or with one that was cut.
+            message = f"the server answered OK without a whole message ({self.target.address})"
+            raise UnreachableError(message, code="REPLY")
         try:
             return as_data(decoded(method.reply, raw), method.pool)
         except DecodeError as error:

@@ -20,8 +20,14 @@ _KINDS: dict[str, type[DispatchError]] = {
 }
 # Of core, grpc-go and grpc-java: too large today is too large tomorrow.
 _TOO_LARGE = re.compile(r"message (is )?larger than max|exceeds maximum size", re.IGNORECASE)
-# Statuses that the client makes of something else than a gRPC answer.
-_NOT_AN_ANSWER = re.compile(r"http2 header with status|RST_STREAM|Stream removed|Socket closed")
+# The client's words where it makes a status of something else than a gRPC answer: an HTTP status,
+# or a call that was broken off, by a proxy or by a server that dies. No application said so.
+_OF_HTTP = re.compile(r"http2 header with status: (\d+)")
+_NOT_NOW = re.compile(r"408|425|429|5\d\d")
+_BROKEN_OFF = re.compile(
+    r"RST_STREAM|Stream removed|Socket closed|Failed parsing HTTP/2|\ANo status received\Z|"
+    r"\ADecompression failed|\ACompression bit set"
+)
 _LAST_ERROR = re.compile(r"failed to connect to all addresses; last error: [A-Z_]+: ")
 _REFUSED = re.compile(r"connection refused", re.IGNORECASE)
 _PUSHBACK = "grpc-retry-pushback-ms"
@@ -35,6 +41,9 @@ def failure(
     name = error.code().name
     details = error.details() or ""
     kind = _KINDS.get(name, RejectedError)
+    http = _OF_HTTP.search(details)
+    if _BROKEN_OFF.search(details) or (http and _NOT_NOW.fullmatch(http[1])):
+        kind = UnreachableError
     if name == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details):
         kind = RejectedError
     retry_after, final = pushback(error)
@@ -43,18 +52,19 @@ def failure(
     if rich:
         receipt["details"] = rich
         retry_after = _retry_delay(rich) if retry_after is None else retry_after
-    told = _words(name, details)
+    message = _words(name, details)
     if violations := _violations(rich):
-        told += f" [{violations}]"
+        message += f" [{violations}]"
     return kind(
-        f"{told} ({where})", code=name, retry_after=retry_after, final=final, receipt=receipt
+        f"{message} ({where})", code=name, retry_after=retry_after, final=final, receipt=receipt
     )
 
 
 def is_answer(error: "grpc.aio.AioRpcError") -> bool:
     """Whether a status came from the far side, as far as the client lets us know."""
     details = error.details() or ""
-    return not _NOT_AN_ANSWER.search(details) and not _TOO_LARGE.search(details)
+    words = (_OF_HTTP, _BROKEN_OFF, _TOO_LARGE)
+    return not any(pattern.search(details) for pattern in words)
 
 
 def pushback(error: "grpc.aio.AioRpcError") -> tuple[float | None, bool]:
@@ -152,12 +162,12 @@ def _words(name: str, details: str) -> str:
 
 def _violations(rich: list[dict[str, Any]]) -> str:
     """Return the fields that a server complained of, which is what a user has to mend."""
-    told = "; ".join(
+    words = "; ".join(
         f"{one.get('field', '')}: {one.get('description', '')}"
         for detail in rich
         for one in detail.get("field_violations", ())
     )
-    return excerpt(told, 400)
+    return excerpt(words, 400)
 
 
 def _retry_delay(rich: list[dict[str, Any]]) -> float | None:

@@ -21,7 +21,8 @@ from chronos_cli.protocols.tls import make_context
 _LIMIT = 1.0
 # The client's connection preface with empty settings (RFC 9113, 3.4).
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
-_SETTINGS = 4
+# A frame's head, where its type is in it, and the type of settings (RFC 9113, 4.1 and 6.5).
+_FRAME_HEAD, _FRAME_TYPE, _SETTINGS = 9, 3, 4
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -51,7 +52,7 @@ async def _of_secure(target: Grpc) -> DispatchError | None:
             return RejectedError(message, code="TLS")
         failure = from_cause(error, where)
         return failure if isinstance(failure, RejectedError) else None
-    if first and not _is_settings(first):
+    if _tells(first) and not _is_settings(first):
         return RejectedError(f"the server does not speak gRPC ({where})", code="PROTOCOL")
     if not first and await _refuses_certificate(target):
         which = "our certificate" if target.secure and target.secure.cert else "us without 'cert'"
@@ -89,7 +90,7 @@ async def _of_plaintext(target: Grpc) -> DispatchError | None:
                 return _wants_tls(where)
             message = f"the server speaks HTTP/1, not gRPC ({where})"
             return RejectedError(message, code="PROTOCOL")
-        if first and first[:1] not in {b"\x15", b"\x16"}:
+        if _tells(first) and first[:1] not in {b"\x15", b"\x16"}:
             return RejectedError(f"the server does not speak gRPC ({where})", code="PROTOCOL")
     return _wants_tls(where) if await _speaks_tls(target) else None
 
@@ -127,11 +128,19 @@ async def _first_frame(target: Grpc, context: ssl.SSLContext | None) -> bytes:
         await writer.drain()
         # A server refuses a client's certificate after the handshake (TLS 1.3): only reading on
         # brings it to light.
-        return await reader.read(9)
+        try:
+            return await reader.readexactly(_FRAME_HEAD)
+        except asyncio.IncompleteReadError as error:
+            return error.partial
+
+
+def _tells(first: bytes) -> bool:
+    """Whether these are enough of a server's first bytes to know what it speaks."""
+    return len(first) > _FRAME_TYPE
 
 
 def _is_settings(frame: bytes) -> bool:
-    return len(frame) >= 4 and frame[3] == _SETTINGS
+    return _tells(frame) and frame[_FRAME_TYPE] == _SETTINGS
 
 
 @asynccontextmanager

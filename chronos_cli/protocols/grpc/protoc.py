@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import RejectedError, UnreadableFileError
+from chronos_cli.files import check_readable, read_bytes
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _ONE_AT_A_TIME = threading.Lock()
 _WARNING = re.compile(r"warning:", re.IGNORECASE)
 _STDERR = 2
+# Bytes of a file of descriptors.
+_LARGEST_SET = 64 * 1024 * 1024
 
 
 def compile_files(files: Sequence[str], import_paths: Sequence[str]) -> "list[FileDescriptorProto]":
@@ -25,6 +28,7 @@ def compile_files(files: Sequence[str], import_paths: Sequence[str]) -> "list[Fi
     import grpc_tools
     from grpc_tools import _protoc_compiler as compiler
 
+    _check(files)
     folders = [str(Path(folder)) for folder in import_paths]
     for name in files:
         if not any(Path(name).is_relative_to(folder) for folder in folders):
@@ -39,8 +43,8 @@ def compile_files(files: Sequence[str], import_paths: Sequence[str]) -> "list[Fi
         with _ONE_AT_A_TIME, errors.open("wb") as sink:
             code = _with_stderr(sink.fileno(), compiler.run_main, arguments)
         if code != 0:
-            told = errors.read_text(errors="replace")
-            raise RejectedError(_mistakes(told), code="PROTO")
+            output = errors.read_text(errors="replace")
+            raise RejectedError(_mistakes(output), code="PROTO")
         return read_set(str(result))
 
 
@@ -50,13 +54,23 @@ def read_set(path: str) -> "list[FileDescriptorProto]":
     from google.protobuf.message import DecodeError
 
     try:
-        return list(FileDescriptorSet.FromString(Path(path).read_bytes()).file)
-    except OSError as error:
-        message = f"cannot read the protoset {path}: {error.strerror or error}"
+        return list(FileDescriptorSet.FromString(read_bytes(path, _LARGEST_SET)).file)
+    except UnreadableFileError as error:
+        message = f"cannot read the protoset {path}: {error}"
         raise RejectedError(message, code="PROTO") from error
     except DecodeError as error:
         hint = "it must be the output of protoc --descriptor_set_out --include_imports"
         raise RejectedError(f"{path} is not a protoset: {hint}", code="PROTO") from error
+
+
+def _check(files: Sequence[str]) -> None:
+    """Refuse what is there and is no file: the compiler would wait for it, or read for ever."""
+    for name in files:
+        try:
+            check_readable(name)
+        except UnreadableFileError as error:
+            message = f"the proto files do not compile: {name}: {error}"
+            raise RejectedError(message, code="PROTO") from error
 
 
 def _with_stderr(sink: int, main: "_Compiler", arguments: Sequence[str]) -> int:
@@ -70,10 +84,10 @@ def _with_stderr(sink: int, main: "_Compiler", arguments: Sequence[str]) -> int:
         os.close(kept)
 
 
-def _mistakes(told: str) -> str:
-    lines = [line.strip() for line in told.splitlines() if not _WARNING.search(line)]
+def _mistakes(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if not _WARNING.search(line)]
     lines = [line for line in lines if line]
-    shown = "; ".join(lines[:10]) or told.strip() or "the compiler did not say why"
+    shown = "; ".join(lines[:10]) or output.strip() or "the compiler did not say why"
     return f"the proto files do not compile: {shown}"
 
 

@@ -3,7 +3,7 @@
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import UnreachableError
 
 if TYPE_CHECKING:
     import grpc
@@ -109,5 +109,5 @@ class ReflectionClient:
             call.cancel()
         if raw is grpc.aio.EOF:
             message = f"the server's reflection ended without an answer ({self._address})"
-            raise RejectedError(message, code="REFLECTION")
+            raise UnreachableError(message, code="REFLECTION")
         return message_type("Response").FromString(raw)

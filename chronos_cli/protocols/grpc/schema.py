@@ -127,7 +127,7 @@ def full_name(service: str, known: Sequence[str], source: str) -> str:
 
 
 def from_files(target: Grpc) -> Method:
-    """Find the method in the target's own proto files or protoset."""
+    """Find the method in the target's own proto files or protoset; raises RejectedError."""
     if target.proto is not None:
         files = compile_files(target.proto.files, target.proto.import_paths)
         source = ", ".join(Path(name).name for name in target.proto.files)

@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
+from chronos_cli.protocols.checks import has_control, is_own_header
 from chronos_cli.protocols.grpc.address import parse_address
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.units import FilePath, PositiveDuration, Size
@@ -18,7 +19,7 @@ from chronos_cli.units import FilePath, PositiveDuration, Size
 _METHOD = re.compile(r"/?([A-Za-z_][\w.]*)/([A-Za-z_]\w*)", re.ASCII)
 _KEY = re.compile(r"[0-9a-z_.-]+")
 _AUTHORITY = re.compile(r"[\[\]A-Za-z0-9_.:%-]+")
-_OWN_KEYS = frozenset("content-type te user-agent connection traceparent tracestate".split())
+_OWN_KEYS = frozenset("content-type te user-agent connection".split())
 _STATUSES = (
     "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
     "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE "
@@ -179,7 +180,10 @@ class GrpcSettings(Settings, kw_only=True, frozen=True):
 
 
 def decoded_binary(value: str) -> bytes:
-    """Return the bytes of a `-bin` value; padding may be left out, as on the wire."""
+    """Return the bytes of a `-bin` value (gRPC over HTTP/2, "Custom-Metadata").
+
+    Padding may be left out, as on the wire. Raises ValueError when it is not base64.
+    """
     try:
         return base64.b64decode(value + "=" * (-len(value) % 4), validate=True)
     except (binascii.Error, ValueError) as error:
@@ -189,7 +193,8 @@ def decoded_binary(value: str) -> bytes:
 def _metadata_flaws(key: str, value: str | list[str]) -> Iterator[Flaw]:
     path = ("metadata", key)
     shown = key[:40]
-    if key.lower() in _OWN_KEYS or key.lower().startswith(("x-chronos-", "grpc-")):
+    lowered = key.lower()
+    if is_own_header(key) or lowered in _OWN_KEYS or lowered.startswith("grpc-"):
         yield Flaw(path, f"metadata '{shown}' is set by chronos or by gRPC", "remove it")
     elif not _KEY.fullmatch(key):
         hint = f"write '{key.lower()[:40]}'" if _KEY.fullmatch(key.lower()) else None
@@ -202,7 +207,7 @@ def _metadata_flaws(key: str, value: str | list[str]) -> Iterator[Flaw]:
                 decoded_binary(item)
             except ValueError:
                 yield Flaw(path, f"the value of metadata '{shown}' is not base64")
-        elif any(ord(letter) < 32 or ord(letter) == 127 for letter in item):
+        elif has_control(item):
             yield Flaw(path, f"the value of metadata '{shown}' has a line break or control")
         elif not item.isascii():
             hint = f"encode it, or send base64 under '{shown}-bin'"

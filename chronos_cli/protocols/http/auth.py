@@ -1,7 +1,6 @@
 """The `auth:` block of a webhook: who we say we are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -118,10 +117,10 @@ class HttpAuth(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         """Yield what the types cannot say."""
         chosen = self.chosen()
         if len(chosen) != 1:
-            told = f"{len(chosen)} ways: {', '.join(chosen)}" if chosen else "no way is given"
+            message = f"{len(chosen)} ways: {', '.join(chosen)}" if chosen else "no way is given"
             ways = ", ".join(self.__struct_fields__)
             hint = f"exactly one of {ways}; null leaves an inherited one out, as in 'basic: null'"
-            yield Flaw(("auth",), told, hint)
+            yield Flaw(("auth",), message, hint)
         for name in ("basic", "digest"):
             login: HttpLogin | None = getattr(self, name)
             if login is None:
@@ -141,13 +140,12 @@ class HttpAuth(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
                 yield from block.flaws()
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """What goes with a request from the start; `secrets` must not be shown anywhere."""
 
-    headers: list[tuple[str, str]] = field(default_factory=list)
-    query: list[tuple[str, str]] = field(default_factory=list)
-    secrets: list[str] = field(default_factory=list)
+    headers: list[tuple[str, str]] = []
+    query: list[tuple[str, str]] = []
+    secrets: list[str] = []
 
 
 def credentials(auth: HttpAuth | None, url: str) -> Credentials:

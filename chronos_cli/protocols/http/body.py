@@ -1,8 +1,6 @@
 """What a request carries: the job's payload, a form, or a form with files."""
 
-import mimetypes
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlencode
@@ -13,6 +11,7 @@ from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.problems import Path as FlawPath
+from chronos_cli.protocols.checks import has_control
 from chronos_cli.units import FilePath
 
 MAX_FILES = 16 * 1024 * 1024
@@ -34,6 +33,8 @@ class FilePart(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     def kind(self) -> str:
         """Return the content type."""
+        import mimetypes
+
         guessed = mimetypes.guess_type(self.name())[0]
         return self.content_type or guessed or "application/octet-stream"
 
@@ -47,7 +48,7 @@ class FilePart(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
                 reason = getattr(error, "strerror", None) or str(error)
                 yield Flaw((*path, "path"), f"cannot read '{self.path}': {reason}")
         for name, text in (("filename", self.filename), ("content_type", self.content_type)):
-            if text and not isinstance(text, Template) and not _is_line(text):
+            if text and not isinstance(text, Template) and has_control(text):
                 yield Flaw((*path, name), "a line break or a control character is in it")
 
 
@@ -78,8 +79,7 @@ class MultipartForm(Struct, kw_only=True, frozen=True, forbid_unknown_fields=Tru
             yield from part.flaws(path)
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(Struct, frozen=True):
     """Bytes that are sent, and what they are. `shown` is the same before compression."""
 
     content: bytes
@@ -167,7 +167,3 @@ def _boundary(seed: str, parts: list[tuple[bytes, bytes]]) -> bytes:
         if not any(digest in head or digest in content for head, content in parts):
             return digest
         number += 1
-
-
-def _is_line(text: str) -> bool:
-    return not any(ord(letter) < 32 or ord(letter) == 127 for letter in text)

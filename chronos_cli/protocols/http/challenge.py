@@ -1,16 +1,20 @@
 """Logging in where the far side must be asked first: what goes on after a 401."""
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from chronos_cli.errors import RejectedError
-from chronos_cli.protocols.http.auth import HttpLogin, bearer
-from chronos_cli.protocols.http.oauth2 import Tokens
+from chronos_cli.protocols.http.auth import HttpAuth, HttpLogin, bearer
 from chronos_cli.protocols.http.request import Outgoing
 from chronos_cli.protocols.http.response import Answer
 from chronos_cli.protocols.http.target import Webhook
+from chronos_cli.protocols.http.url import place
+
+if TYPE_CHECKING:
+    from chronos_cli.protocols.http.oauth2 import Tokens
 
 
-class Session(Protocol):
+class Login(Protocol):
     """The login of one attempt, at the webhook's own origin."""
 
     async def begin(self, request: Outgoing) -> Outgoing:
@@ -22,31 +26,20 @@ class Session(Protocol):
         ...
 
 
-def session(webhook: Webhook, tokens: Tokens) -> Session:
-    """Return the login that a webhook asks for."""
-    if webhook.auth is not None and webhook.auth.oauth2 is not None:
-        return TokenSession(webhook, tokens)
-    if webhook.auth is not None and webhook.auth.digest is not None:
-        return DigestSession(webhook.auth.digest)
-    return NoSession()
+def login_of(auth: HttpAuth, webhook: Webhook, tokens: Callable[[], "Tokens"]) -> Login | None:
+    """Return the login that a webhook asks for; None when all there is to say is said at once.
+
+    `tokens` is asked only where it needs them.
+    """
+    if auth.oauth2 is not None:
+        return TokenLogin(webhook, tokens())
+    return DigestLogin(auth.digest) if auth.digest is not None else None
 
 
-class NoSession:
-    """All that is to say goes with the first request."""
-
-    async def begin(self, request: Outgoing) -> Outgoing:
-        """Return the request as it is."""
-        return request
-
-    async def again(self, request: Outgoing, answer: Answer) -> Outgoing | None:  # noqa: ARG002
-        """Return None: the answer stands."""
-        return None
-
-
-class TokenSession:
+class TokenLogin:
     """OAuth 2.0: a token that was refused is asked for anew, once."""
 
-    def __init__(self, webhook: Webhook, tokens: Tokens) -> None:
+    def __init__(self, webhook: Webhook, tokens: "Tokens") -> None:
         self._webhook = webhook
         self._tokens = tokens
         self._token = ""
@@ -62,7 +55,7 @@ class TokenSession:
         return await self.begin(request)
 
 
-class DigestSession:
+class DigestLogin:
     """Digest (RFC 7616): the first request is answered with a challenge."""
 
     def __init__(self, login: HttpLogin) -> None:
@@ -75,9 +68,9 @@ class DigestSession:
 
     async def again(self, request: Outgoing, answer: Answer) -> Outgoing | None:
         """Return the request with the answer to the challenge."""
-        import httpx
-
-        first = request.request()
+        httpx = _httpx()
+        target = place(request.url).target  # all that is signed of the URL
+        first = httpx.Request(request.method, f"http://far{target}", headers=request.headers)
         flow = httpx.DigestAuth(self._username, self._password).auth_flow(first)
         next(flow)
         try:
@@ -87,14 +80,32 @@ class DigestSession:
         except StopIteration:
             return None  # it asks for something else than Digest
         except UnicodeError as error:
-            told = "Digest takes a user's name in ASCII only"
-            raise RejectedError(told, code="AUTH") from error
+            message = "Digest takes a user's name in ASCII only"
+            raise RejectedError(message, code="AUTH") from error
         except (httpx.ProtocolError, LookupError, ValueError, NotImplementedError) as error:
-            told = "the challenge of Digest cannot be answered"
-            raise RejectedError(told, code="401") from error
+            message = "the challenge of Digest cannot be answered"
+            raise RejectedError(message, code="401") from error
         answered = request.with_private("Authorization", second.headers["authorization"])
         if "cookie" in second.headers and not any(
             name.lower() == "cookie" for name, _ in request.headers
         ):
             answered = answered.with_private("Cookie", second.headers["cookie"])
         return answered
+
+
+def _httpx() -> Any:
+    """Return httpx, without its command line.
+
+    Where click is installed it imports that, and Rich with it; this makes it believe, while it is
+    imported, that click is not there.
+    """
+    import sys
+
+    if "httpx" in sys.modules:
+        return sys.modules["httpx"]
+    sys.modules["httpx._main"] = cast("Any", None)
+    try:
+        import httpx
+    finally:
+        del sys.modules["httpx._main"]
+    return httpx

@@ -1,47 +1,77 @@
-"""What httpx raises → what it means, in the one tree of errors."""
+"""What h11, h2 and the sockets raise → what it means, in the one tree of errors.
 
-import re
+`ResponseError`, `ProxyError` and `AgainError` are told by the connections; nobody outside of this
+package sees them.
+"""
 
-from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+import ssl
+
+import h11
+
+from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+from chronos_cli.protocols.http.response import is_not_now
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.tls import causes
 
-# httpcore tells a proxy's refusal only in the text of its exception.
-_PROXY_ANSWER = re.compile(r"(\d{3})\b")
+# Alerts by which a far side says that our certificate, or none, will not do.
+_OF_OUR_CERTIFICATE = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED")
+
+
+class ResponseError(Exception):
+    """The response breaks the rules, or breaks off."""
+
+
+class RequestError(Exception):
+    """The request cannot be made."""
+
+
+class ProxyError(Exception):
+    """The proxy did not open the tunnel; `status` is what it answered."""
+
+    def __init__(self, status: int, reason: str) -> None:
+        super().__init__(f"{status} {reason}".strip())
+        self.status = status
+
+
+class AgainError(Exception):
+    """The message was not answered at all, and may be sent again at once; the cause is behind."""
+
+    def __init__(self, cause: Exception) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
+
+
+class Http1Error(AgainError):
+    """The far side wants the message over HTTP/1.1."""
+
+
+# All that goes wrong between a request and its response.
+FAILURES = (OSError, UnicodeError, h11.ProtocolError, ResponseError, RequestError, ProxyError)
 
 
 def translated(error: Exception, where: str) -> DispatchError:
-    """Return what an exception of httpx means; `where` is the target, for the message."""
-    import httpx
-
-    if isinstance(error, httpx.TimeoutException):
-        return TimedOutError(f"no answer in time ({where})")
-    if isinstance(error, httpx.RemoteProtocolError) or _is_of_http2(error):
+    """Return what one of FAILURES means; `where` is the target, for the message."""
+    if isinstance(error, (h11.RemoteProtocolError, ResponseError)):
         return UnreachableError(f"the connection ended without a valid response ({where}): {error}")
-    if isinstance(error, httpx.ProxyError):
-        return _of_proxy(error, where)
-    if isinstance(error, httpx.NetworkError):
-        found = from_cause(error, where, in_handshake=isinstance(error, httpx.ConnectError))
-        if found.code is None and "https://" in where:
-            # TLS 1.3: the far side's alert is lost when it closes the connection behind it.
+    if isinstance(error, ProxyError):
+        message = f"the proxy answered {error} ({where})"
+        kind = UnreachableError if is_not_now(error.status) else RejectedError
+        return kind(message, code=str(error.status))
+    if isinstance(error, OSError):
+        found = from_cause(error, where)
+        if _is_about_our_certificate(error):
             found.message += "; over TLS this may mean that it wants another client certificate"
         return found
-    if isinstance(error, httpx.DecodingError):
-        return UnreachableError(f"the response cannot be decoded ({where}): {error}")
     return RejectedError(f"the request cannot be made ({where}): {error}")
 
 
-def _is_of_http2(error: Exception) -> bool:
-    """Whether the far side broke the rules of HTTP/2: the client says "local" of that as well."""
-    return any(type(cause).__module__.startswith("h2.") for cause in causes(error))
-
-
-def _of_proxy(error: Exception, where: str) -> DispatchError:
-    answer = _PROXY_ANSWER.match(str(error))
-    if answer is None:
-        return from_cause(error, where)
-    status = int(answer[1])
-    message = f"the proxy answered {error} ({where})"
-    if status == 429 or status >= 500:
-        return UnreachableError(message, code=str(status))
-    return RejectedError(message, code=str(status))
+def _is_about_our_certificate(error: Exception) -> bool:
+    reasons = [
+        str(cause.reason)
+        for cause in causes(error)
+        if isinstance(cause, ssl.SSLError) and cause.reason
+    ]
+    return any(
+        "ALERT" in reason and any(word in reason for word in _OF_OUR_CERTIFICATE)
+        for reason in reasons
+    )

@@ -1,7 +1,6 @@
 """The `expect:` block of a webhook: what a response must be for the dispatch to have succeeded."""
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -9,13 +8,10 @@ from msgspec import Meta, Struct
 
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
+from chronos_cli.protocols import patterns
 from chronos_cli.protocols.http.jsonpath import find, is_equal, parse_path
 from chronos_cli.protocols.http.syntax import is_header_name
 from chronos_cli.redact import excerpt
-
-_STATUS = re.compile(r"([1-5])xx|([1-5]\d\d)(?:-([1-5]\d\d))?", re.IGNORECASE)
-# A hostile response may drive an innocent expression into years of backtracking.
-_SEARCH_LIMIT = 0.25
 
 
 class HttpExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -55,23 +51,23 @@ class HttpExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
             if not any(_is_like(value, pattern) for value in values):
                 came = f"is '{excerpt(', '.join(values), 200)}'" if values else "is missing"
                 return f"header {name} {came}, expected '{pattern}'"
-        if self.body is not None and (told := _unmatched(self.body, body)):
-            return told
+        if self.body is not None and (message := _unmatched(self.body, body)):
+            return message
         return _unlike(self.json, body) if self.json else None
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what cannot be read, or could never be met."""
         for pattern in self._statuses():
-            if not isinstance(pattern, Template) and (told := _status_mistake(pattern)):
-                yield Flaw(("expect", "status"), told)
+            if not isinstance(pattern, Template) and (mistake := _status_mistake(pattern)):
+                yield Flaw(("expect", "status"), mistake)
         if not self._statuses():
             yield Flaw(("expect", "status"), "no status is expected, so none could succeed")
         for name in self.header:
             if not is_header_name(name):
                 yield Flaw(("expect", "header", name), f"'{name[:40]}' is not a header name")
         is_text = self.body is not None and not isinstance(self.body, Template)
-        if is_text and (told := _expression_mistake(self.body or "")):
-            yield Flaw(("expect", "body"), told)
+        if is_text and (mistake := patterns.mistake(self.body or "")):
+            yield Flaw(("expect", "body"), mistake)
         for path in self.json:
             try:
                 parse_path(path)
@@ -84,21 +80,31 @@ class HttpExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
 
 def _status_mistake(pattern: str) -> str | None:
-    match = _STATUS.fullmatch(pattern)
-    if match is None:
+    bounds = _bounds(pattern)
+    if bounds is None:
         return f"'{pattern[:40]}' is not a status such as 200, 200-299 or 2xx"
-    if match[3] and match[3] < match[2]:
-        return f"'{pattern}' runs backwards; write {match[3]}-{match[2]}"
+    if bounds[1] < bounds[0]:
+        return f"'{pattern}' runs backwards; write {bounds[1]}-{bounds[0]}"
     return None
 
 
 def _is_status(pattern: str, status: int) -> bool:
-    match = _STATUS.fullmatch(pattern)
-    if match is None:
-        return False
-    if match[1]:
-        return status // 100 == int(match[1])
-    return int(match[2]) <= status <= int(match[3] or match[2])
+    bounds = _bounds(pattern)
+    return bounds is not None and bounds[0] <= status <= bounds[1]
+
+
+def _bounds(pattern: str) -> tuple[int, int] | None:
+    """Return the first and the last status that a pattern means; None when it means none."""
+    if len(pattern) == 3 and pattern[0] in "12345" and pattern[1:].lower() == "xx":
+        return int(pattern[0]) * 100, int(pattern[0]) * 100 + 99
+    first, dash, last = pattern.partition("-")
+    if not _is_number(first) or (dash and not _is_number(last)):
+        return None
+    return int(first), int(last or first)
+
+
+def _is_number(text: str) -> bool:
+    return len(text) == 3 and text[0] in "12345" and text.isascii() and text.isdecimal()
 
 
 def _is_like(text: str, pattern: str) -> bool:
@@ -118,22 +124,9 @@ def _is_like(text: str, pattern: str) -> bool:
     return at <= end
 
 
-def _expression_mistake(expression: str) -> str | None:
-    import regex
-
-    try:
-        regex.compile(expression)
-    except regex.error as error:
-        return f"not a regular expression: {error}"
-    return None
-
-
 def _unmatched(expression: str, body: str) -> str | None:
-    import regex  # unlike `re`, its search can be held to a time
-
     try:
-        # Without Python's lock, so that others go on meanwhile: it runs beside the loop.
-        if regex.search(expression, body, timeout=_SEARCH_LIMIT, concurrent=True):
+        if patterns.is_found(expression, body):
             return None
     except TimeoutError:
         return f"the search for /{expression}/ in the body took too long"

@@ -3,10 +3,9 @@
 `$.items[0].id`, `$['odd name']`, `$.items[*].state`, `$.*`; a negative index counts from the end.
 """
 
-import re
 from typing import Any
 
-_STEP = re.compile(
+_STEP = (
     r"""\.(?P<name>[A-Za-z_\u0080-\U0010ffff][\w-]*)"""
     r"""|\[\s*'(?P<single>[^']*)'\s*\]|\[\s*"(?P<double>[^"]*)"\s*\]"""
     r"""|\[\s*(?P<index>-?[0-9]{1,9})\s*\]|(?P<wild>\.\*|\[\s*\*\s*\])"""
@@ -21,10 +20,13 @@ def parse_path(text: str) -> list[Step]:
     """Return the steps of a path, None for a wildcard; ValueError when it cannot be read."""
     if not text.startswith("$"):
         raise ValueError(f"'{text[:60]}' does not begin with $")
+    import re
+
+    step = re.compile(_STEP)
     steps: list[Step] = []
     at = 1
     while at < len(text):
-        match = _STEP.match(text, at)
+        match = step.match(text, at)
         if match is None:
             raise ValueError(f"cannot read '{text[at : at + 40]}' in the path")
         if match["index"] is not None:

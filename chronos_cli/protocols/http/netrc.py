@@ -23,8 +23,8 @@ def netrc_login(file: str | None, host: str) -> tuple[str, str]:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise RejectedError(f"cannot read '{path}': {reason}", code="AUTH") from error
     except netrc.NetrcParseError as error:
-        told = f"'{path}' line {error.lineno} cannot be read as a netrc file"
-        raise RejectedError(told, code="AUTH") from error
+        message = f"'{path}' line {error.lineno} cannot be read as a netrc file"
+        raise RejectedError(message, code="AUTH") from error
     if entry is None:
         raise RejectedError(f"'{path}' has no entry for {host}", code="AUTH")
     return entry[0], entry[2] or ""

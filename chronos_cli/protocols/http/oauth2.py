@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from urllib.parse import quote_plus
 
 import msgspec
@@ -13,13 +12,13 @@ from chronos_cli.clock import Clock
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.http.auth import OAuth2Client, basic
 from chronos_cli.protocols.http.body import form_body
-from chronos_cli.protocols.http.errors import translated
-from chronos_cli.protocols.http.pool import Connections, route
+from chronos_cli.protocols.http.errors import FAILURES, translated
+from chronos_cli.protocols.http.pool import Connections
 from chronos_cli.protocols.http.request import Outgoing
-from chronos_cli.protocols.http.response import Answer, read
+from chronos_cli.protocols.http.response import Answer, is_not_now
+from chronos_cli.protocols.http.route import route
 from chronos_cli.protocols.http.secrets import secret_text
 from chronos_cli.protocols.http.target import Webhook
-from chronos_cli.protocols.network import from_cause
 from chronos_cli.redact import excerpt
 
 # A token is given up this early, in seconds, so that it does not expire on its way.
@@ -27,18 +26,17 @@ _MARGIN = 30.0
 _LONGEST_REASON = 200
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(msgspec.Struct, frozen=True):
     text: str
     until: float  # on the monotonic clock
 
 
-@dataclass(slots=True)
 class _Asking:
     """A request for a token that is on its way, and how many wait for it."""
 
-    task: asyncio.Task[_Token]
-    waiting: int = 0
+    def __init__(self, task: asyncio.Task[_Token]) -> None:
+        self.task = task
+        self.waiting = 0
 
 
 class Tokens:
@@ -98,22 +96,14 @@ class Tokens:
         self._asking.clear()
 
     async def _ask(self, webhook: Webhook) -> _Token:
-        import httpx
-
         request = _request(_client(webhook))
         for secret in request.secrets:
             self._learn(secret)
         where = f"OAuth 2.0 server {_client(webhook).token_url}"
         try:
-            way = route(webhook, request.url)
-            async with self._connections.response(
-                request.request(way.server_name), way
-            ) as response:
-                answer = await read(response)
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
+            answer = await self._connections.exchange(request, route(webhook, request.url))
+        except FAILURES as error:
             raise translated(error, where) from error
-        except (UnicodeError, OSError) as error:
-            raise from_cause(error, where) from error
         text, life = _granted(answer, where)
         self._learn(text)
         token = _Token(text, self._clock.monotonic() + life - min(_MARGIN, life / 10))
@@ -155,7 +145,7 @@ def _granted(answer: Answer, where: str) -> tuple[str, float]:
     if answer.status != 200:
         reason = excerpt(answer.text, _LONGEST_REASON)
         message = f"the {where} gave no token: {answer.status} {reason}".rstrip()
-        if answer.status == 429 or answer.status >= 500:
+        if is_not_now(answer.status):
             raise UnreachableError(message, code=f"OAUTH2 {answer.status}")
         raise RejectedError(message, code=f"OAUTH2 {answer.status}")
     try:

@@ -16,6 +16,6 @@ plugin = Plugin(
     target=Webhook,
     settings=HttpSettings,
     dispatcher=_dispatcher,
-    client_modules=("httpx",),
+    client_modules=("h11",),
     event_modes=("binary", "structured"),
 )

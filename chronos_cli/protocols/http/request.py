@@ -1,9 +1,10 @@
 """One attempt's request, as data: built of a delivery, and built again for a redirect."""
 
-from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from chronos_cli import __version__
 from chronos_cli.dispatch.delivery import Delivery
@@ -16,15 +17,13 @@ from chronos_cli.protocols.http.body import (
     multipart_body,
     pairs,
 )
-from chronos_cli.protocols.http.errors import translated
 from chronos_cli.protocols.http.syntax import origin, url_mistake, with_query
 from chronos_cli.protocols.http.target import Webhook
-
-if TYPE_CHECKING:
-    import httpx
+from chronos_cli.protocols.http.url import Place
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _BODILESS_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "DELETE"})
+_EXPECTED_TO_HAVE_A_BODY = frozenset({"POST", "PUT", "PATCH"})
 _OF_A_BODY = frozenset({"idempotency-key"})
 # Of a job's own headers those that another origin may see: any other may be a key to the first.
 _HARMLESS = frozenset(
@@ -35,8 +34,7 @@ _HARMLESS = frozenset(
 Headers = list[tuple[str, str]]
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True):
     """A request.
 
     `private` are the headers, in lower case, that only its own origin may see; `hidden` are those
@@ -79,23 +77,16 @@ class Outgoing:
         headers = [pair for pair in headers if pair[0].lower() not in dropped]
         return replace(self, method=method, url=url, headers=headers, body=body)
 
-    def request(self, server_name: str | None = None) -> "httpx.Request":
-        """Return the client's form of it; `server_name` is what TLS is to ask for."""
-        import httpx
-
-        extensions: dict[str, Any] = {"timeout": httpx.Timeout(None).as_dict()}
-        if server_name:
-            extensions["sni_hostname"] = server_name
-        try:
-            return httpx.Request(
-                self.method,
-                self.url,
-                headers=self.headers,
-                content=self.body.content if self.body else None,
-                extensions=extensions,
-            )
-        except (httpx.InvalidURL, UnicodeError, ValueError) as error:
-            raise translated(error, f"{self.method} {urlsplit(self.url).hostname}") from error
+    def head(self, where: Place) -> Headers:
+        """Return the headers as they leave, with those that HTTP itself needs."""
+        headers = list(self.headers)
+        if self.body is not None and self.body.content:
+            headers.append(("Content-Length", str(len(self.body.content))))
+        elif self.method in _EXPECTED_TO_HAVE_A_BODY:
+            headers.insert(0, ("Content-Length", "0"))
+        if not any(name.lower() == "host" for name, _ in headers):
+            headers.insert(0, ("Host", where.authority))
+        return headers
 
 
 def refusal(webhook: Webhook, request: Outgoing, location: str, hops: int) -> str | None:

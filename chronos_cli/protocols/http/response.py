@@ -3,37 +3,34 @@
 import asyncio
 import re
 import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from msgspec import Struct
 
 from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.http.expect import HttpExpect
 from chronos_cli.redact import excerpt
 
-if TYPE_CHECKING:
-    import httpx
-
 # Of a response's body no more is read; the report says that it was cut.
 MAX_BODY = 64 * 1024
 _LONGEST_REASON = 200
 
 # Those that are met with, less the codecs of Python that a hostile far side could make slow.
-_CHARSET = re.compile(
+_CHARSET = (
     r"""charset=["']?(utf-?8|utf-?16|us-ascii|iso-8859-\d{1,2}|windows-125\d|koi8-r|shift_jis|"""
-    r"""euc-jp|euc-kr|gb2312|gbk|gb18030|big5)["']?\s*(?:;|$)""",
-    re.IGNORECASE,
+    r"""euc-jp|euc-kr|gb2312|gbk|gb18030|big5)["']?\s*(?:;|$)"""
 )
 
 _RETRY_AFTER_STATUSES = frozenset({429, 503})
+# "Not now": the same request may well succeed later (RFC 9110, 15.5.9; RFC 8470; RFC 6585).
+_NOT_NOW = frozenset({408, 425, 429})
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """A response with at most MAX_BODY bytes of its body."""
+class Answer(Struct, frozen=True):
+    """A response with at most MAX_BODY bytes of its body; header names in lower case."""
 
     status: int
     reason: str
@@ -44,12 +41,13 @@ class Answer:
 
     def header(self, name: str) -> str | None:
         """Return the first header of a name, given in lower case."""
-        return next((value for other, value in self.headers if other.lower() == name), None)
+        return next((value for other, value in self.headers if other == name), None)
 
     @property
     def text(self) -> str:
         """The body as text, in the charset that its content type names, else in UTF-8."""
-        found = _CHARSET.search(self.header("content-type") or "")
+        kind = self.header("content-type") or ""
+        found = re.search(_CHARSET, kind, re.IGNORECASE) if "charset" in kind.lower() else None
         try:
             text = self.body.decode(found[1] if found else "utf-8", errors="replace")
         except LookupError:  # iso-8859-12 is none
@@ -85,29 +83,52 @@ class _Gunzip:
         return decoded
 
 
-async def read(response: "httpx.Response") -> Answer:
-    """Read a response; UnreachableError when its compression is broken."""
-    is_gzip = response.headers.get("content-encoding", "").lower() in {"gzip", "x-gzip"}
-    decoder = _Gunzip() if is_gzip else None
-    body = b""
-    async for chunk in response.aiter_raw():
-        room = MAX_BODY + 1 - len(body)
+class AnswerReader:
+    """Reads a response, by the pieces in which it comes."""
+
+    def __init__(
+        self, status: int, reason: str, version: str, headers: Iterable[tuple[bytes, bytes]]
+    ) -> None:
+        self._status = status
+        self._reason = reason
+        self._version = version
+        self._headers = [(name.decode("latin-1"), _header_text(value)) for name, value in headers]
+        packing = next((value for name, value in self._headers if name == "content-encoding"), "")
+        self._decoder = _Gunzip() if packing.lower() in {"gzip", "x-gzip"} else None
+        self._body = bytearray()
+
+    def feed(self, chunk: bytes) -> bool:
+        """Take a piece of the body; return whether more is wanted.
+
+        Raises UnreachableError when its compression is broken.
+        """
+        room = MAX_BODY + 1 - len(self._body)
         try:
-            body += decoder.decode(chunk, room) if decoder else chunk[:room]
+            self._body += self._decoder.decode(chunk, room) if self._decoder else chunk[:room]
         except zlib.error as error:
             raise UnreachableError(f"the response's gzip is broken: {error}") from error
-        if len(body) > MAX_BODY:
-            break
-    if decoder is not None and decoder.is_cut and len(body) <= MAX_BODY:
-        raise UnreachableError("the response's gzip is broken: it ends too early")
-    return Answer(
-        status=response.status_code,
-        reason=excerpt(response.reason_phrase, _LONGEST_REASON),
-        version=response.http_version,
-        headers=response.headers.multi_items(),
-        body=body[:MAX_BODY],
-        is_whole=len(body) <= MAX_BODY,
-    )
+        return len(self._body) <= MAX_BODY
+
+    def answer(self) -> Answer:
+        """Return the response; UnreachableError when its compression has no end."""
+        is_whole = len(self._body) <= MAX_BODY
+        if self._decoder is not None and self._decoder.is_cut and is_whole:
+            raise UnreachableError("the response's gzip is broken: it ends too early")
+        return Answer(
+            status=self._status,
+            reason=excerpt(self._reason, _LONGEST_REASON),
+            version=self._version,
+            headers=self._headers,
+            body=bytes(self._body[:MAX_BODY]),
+            is_whole=is_whole,
+        )
+
+
+def _header_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.decode("latin-1")
 
 
 async def unmet_expectation(expect: HttpExpect, answer: Answer) -> str | None:
@@ -151,9 +172,14 @@ def judged(
     raise _unexpected(answer, message + _excerpt(body), receipt)
 
 
+def is_not_now(status: int) -> bool:
+    """Whether a status means that the same request may succeed later."""
+    return status in _NOT_NOW or 500 <= status < 600
+
+
 def _unexpected(answer: Answer, message: str, receipt: dict[str, Any]) -> DispatchError:
     status = answer.status
-    if status == 429 or 500 <= status < 600:
+    if is_not_now(status):
         after = None
         if status in _RETRY_AFTER_STATUSES:
             after = retry_after(answer.header("retry-after"), datetime.now(UTC))
@@ -168,6 +194,8 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     value = value.strip()
     if re.fullmatch(r"[0-9]{1,9}", value):
         return float(value)
+    from email.utils import parsedate_to_datetime
+
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):

@@ -1,6 +1,5 @@
 """Secrets of a `webhook` block: given in it, or in a file that is read for each attempt."""
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,6 @@ from chronos_cli.problems import Flaw
 from chronos_cli.problems import Path as FlawPath
 
 _LARGEST_FILE = 64 * 1024
-_VISIBLE = re.compile(r"[!-~]([ -~]*[!-~])?")
 
 
 def secret_text(given: str | None, file: str | None) -> str:
@@ -35,7 +33,7 @@ def secret_text(given: str | None, file: str | None) -> str:
 
 def header_text(secret: str, what: str) -> str:
     """Return a secret that fits in a header; RejectedError, not quoting it, when it does not."""
-    if not _VISIBLE.fullmatch(secret):
+    if not _fits_in_header(secret):
         raise RejectedError(f"{what} is empty or cannot stand in a header", code="AUTH")
     return secret
 
@@ -43,8 +41,14 @@ def header_text(secret: str, what: str) -> str:
 def header_flaws(path: FlawPath, secret: str | None) -> Iterator[Flaw]:
     """Yield why a secret that is known at load cannot stand in a header; it is not quoted."""
     is_known = secret is not None and not isinstance(secret, Template)
-    if is_known and not _VISIBLE.fullmatch(secret or ""):
+    if is_known and not _fits_in_header(secret or ""):
         yield Flaw(path, f"'{path[-1]}' is empty or cannot stand in a header")
+
+
+def _fits_in_header(secret: str) -> bool:
+    """Whether a text is of visible ASCII, with blanks only within it."""
+    is_visible = secret.isascii() and secret.isprintable()
+    return is_visible and bool(secret) and secret == secret.strip()
 
 
 def secret_flaws(path: FlawPath, name: str, given: str | None, file: str | None) -> Iterator[Flaw]:

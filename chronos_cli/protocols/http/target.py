@@ -10,6 +10,7 @@ from chronos_cli.jobs.cloudevents import Mode, header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
+from chronos_cli.protocols.checks import header_value_flaws, is_own_header
 from chronos_cli.protocols.http.auth import HttpAuth
 from chronos_cli.protocols.http.body import Fields, MultipartForm
 from chronos_cli.protocols.http.expect import HttpExpect
@@ -19,9 +20,7 @@ from chronos_cli.protocols.tls import Tls
 from chronos_cli.redact import mask_urls
 from chronos_cli.units import FilePath
 
-_OWN_HEADERS = frozenset(
-    "content-length transfer-encoding connection traceparent tracestate".split()
-)
+_OWN_HEADERS = frozenset("content-length transfer-encoding connection".split())
 
 
 class HttpRedirects(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -139,8 +138,8 @@ class Webhook(Target, kw_only=True, frozen=True):
         enabled = self.tls.enabled if self.tls else None
         is_known = not isinstance(self.url, Template)
         if is_known and enabled is not None and enabled == self._is_plain():
-            told = "the URL says whether TLS is used, and it says otherwise"
-            yield Flaw(("tls", "enabled"), told, "remove it, or write https://")
+            message = "the URL says whether TLS is used, and it says otherwise"
+            yield Flaw(("tls", "enabled"), message, "remove it, or write https://")
 
     def _is_plain(self) -> bool:
         """Whether the URL is known to ask for no TLS."""
@@ -164,7 +163,7 @@ def _has_userinfo(url: str) -> bool:
 
 def _is_reserved(name: str, signed: set[str]) -> bool:
     lowered = name.lower()
-    return lowered in _OWN_HEADERS or lowered.startswith("x-chronos-") or lowered in signed
+    return is_own_header(name) or lowered in _OWN_HEADERS or lowered in signed
 
 
 def _header_flaws(name: str, value: str | list[str], signed: set[str]) -> Iterator[Flaw]:
@@ -176,7 +175,7 @@ def _header_flaws(name: str, value: str | list[str], signed: set[str]) -> Iterat
     for item in [value] if isinstance(value, str) else value:
         if isinstance(item, Template):
             continue
-        if any(ord(letter) < 32 and letter != "\t" for letter in item) or "\x7f" in item:
-            yield Flaw(path, f"the value of header '{name[:40]}' has a line break or control")
-        elif not item.isascii():
+        flaws = list(header_value_flaws(path, name, item))
+        yield from flaws
+        if not flaws and not item.isascii():
             yield Flaw(path, f"the value of header '{name[:40]}' is not ASCII", "encode it")

@@ -8,24 +8,34 @@ decides when the brokers are out of reach.
 import asyncio
 import re
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
-from chronos_cli.protocols.kafka.errors import is_of_token, translated, translated_exception
+from chronos_cli.errors import (
+    DispatchError,
+    RejectedError,
+    UnreachableError,
+    UnreadableFileError,
+)
+from chronos_cli.files import check_readable
+from chronos_cli.protocols.kafka.broker_errors import BrokerErrors
+from chronos_cli.protocols.kafka.configuration import Configuration
+from chronos_cli.protocols.kafka.errors import translated, translated_exception
+from chronos_cli.protocols.servers import Limit
 
 if TYPE_CHECKING:
     from confluent_kafka import KafkaError, Message, Producer
 
 # librdkafka wakes up at once for what happens: these only bound how long nothing may happen.
 _BUSY_POLL, _IDLE_POLL = 0.1, 1.0
-# A host may have several addresses, of which the first one refuses, and a broker that restarts
-# is back soon: after all are down, ask who is there until the patience is over.
-_ASK_AFTER, _ASK_LIMIT, _PATIENCE = 0.3, 0.2, 1.0
+# A host may have several addresses, of which the first one refuses: when all brokers have been down
+# for `_ASK_AFTER` seconds, ask who is there, for `_ASK_LIMIT` seconds.
+_ASK_AFTER, _ASK_LIMIT = 0.3, 0.2
+# Seconds that closing waits for librdkafka; beyond that its threads end with the program.
+_CLOSE_LIMIT = 1.0
 _TLS_FILE = re.compile(r"ssl\.[a-z.]*location")
 
 
@@ -40,13 +50,12 @@ class Report:
 
 
 class Connection:
-    """Sends messages for one configuration until it is retired, which any failure does.
+    """Sends messages for one configuration until any of them fails.
 
-    Lives in the event loop where it is made; only methods that say so run in its thread.
+    It lives in the event loop where it is made; only methods that say so run in its thread.
     """
 
-    def __init__(self, configuration: Mapping[str, str], where: str) -> None:
-        self._where = where
+    def __init__(self, configuration: Configuration) -> None:
         self._configuration = dict(configuration)
         self._loop = asyncio.get_running_loop()
         self._opened: asyncio.Future[Exception | None] = self._loop.create_future()
@@ -54,69 +63,81 @@ class Connection:
         self._producer: Producer | None = None
         self._waiting: set[asyncio.Future[Report]] = set()
         self._reports: list[tuple[asyncio.Future[Report], Report]] = []
-        self._trouble = _Trouble()
+        self._errors = BrokerErrors()
         self._wake = threading.Event()
-        self._ending = False
-        self.is_usable = True
-        # A daemon, so that nothing that hangs in the C library can delay the end of the program.
-        threading.Thread(target=self._run, name="chronos-kafka", daemon=True).start()
+        self._is_ending = False
+        self._is_retired = False
+        self._failed_by: KafkaError | None = None
 
     @property
-    def is_gone(self) -> bool:
-        """Whether the client is no more."""
-        return self._closed.done()
+    def is_usable(self) -> bool:
+        """Whether a new send may begin here."""
+        return not self._is_retired
 
-    async def opened(self) -> None:
-        """Wait until the client exists; raises when it cannot be made."""
+    async def open(self, _limit: Limit) -> None:
+        """Make the client, in its thread; raises DispatchError when it cannot be made."""
+        self._check_files()
+        # A daemon, so that nothing that hangs in the C library can delay the end of the program.
+        threading.Thread(target=self._run, name="chronos-kafka", daemon=True).start()
         error = await asyncio.shield(self._opened)
         if error is not None:
-            self.is_usable = False
-            raise self._of_setup(error) from error
+            raise self._setup_failure(error) from error
 
-    async def send(self, topic: str, **message: Any) -> Report:
-        """Send one message and return where it is; raises DispatchError when it is not."""
+    async def send(self, topic: str, where: str, **message: Any) -> Report:
+        """Send one message and return where it is; raises DispatchError when it is not.
+
+        `where` is the target, for messages.
+        """
+        if self._failed_by is not None:
+            raise translated(self._failed_by, where)
         assert self._producer is not None
         future: asyncio.Future[Report] = self._loop.create_future()
         self._waiting.add(future)
         try:
-            self._produce(self._producer, topic, partial(self._delivered, future), message)
+            on_delivery = partial(self._on_delivery, future)
+            self._produce(self._producer, topic, where, on_delivery, message)
             report = await future
         except asyncio.CancelledError as cancelled:
             # Nothing but the end of the client takes a message back from librdkafka.
-            self.is_usable = False
-            if cause := self._trouble.cause:
-                cancelled.add_note(f"last error: {translated(cause, self._where).message}")
+            self._is_retired = True
+            if cause := self._errors.cause:
+                cancelled.add_note(f"last error: {translated(cause, where).message}")
             raise
         finally:
             self._waiting.discard(future)
-            self._end_when_idle()
         if report.error is not None:
-            self.is_usable = False
-            self._end_when_idle()
-            raise translated(report.error, self._where)
+            self._is_retired = True
+            raise translated(report.error, where)
         return report
 
-    def end(self) -> None:
-        """Give up every message and let the client go; returns at once."""
-        self.is_usable = False
-        self._ending = True
+    async def close(self) -> None:
+        """Give up every message and wait for the end of the client, but not for long."""
+        self._end()
+        if not self._opened.done():
+            return
+        await asyncio.wait([self._closed], timeout=_CLOSE_LIMIT)
+
+    def _end(self) -> None:
+        """Have the client go; returns at once."""
+        self._is_retired = self._is_ending = True
         self._wake.set()
         if self._waiting or (self._producer is not None and len(self._producer)):
             self._purge()
 
-    async def closed(self) -> None:
-        """Wait until the client is gone."""
-        await asyncio.shield(self._closed)
-
     def _produce(
-        self, producer: "Producer", topic: str, told: Callable[..., None], message: dict[str, Any]
+        self,
+        producer: "Producer",
+        topic: str,
+        where: str,
+        on_delivery: Callable[..., None],
+        message: dict[str, Any],
     ) -> None:
         from confluent_kafka import KafkaException
 
         try:
-            producer.produce(topic, on_delivery=told, **message)
+            producer.produce(topic, on_delivery=on_delivery, **message)
         except (KafkaException, BufferError, ValueError, TypeError, OverflowError) as error:
-            raise translated_exception(error, self._where) from error
+            raise translated_exception(error, where) from error
         self._wake.set()
 
     def _purge(self) -> None:
@@ -128,34 +149,44 @@ class Connection:
             with suppress(KafkaException):
                 producer.purge(in_queue=True, in_flight=True, blocking=False)
 
-    def _end_when_idle(self) -> None:
-        if not self.is_usable and not self._waiting and not self._ending:
-            self.end()
-
     def _settle(self, reports: list[tuple[asyncio.Future[Report], Report]]) -> None:
         for future, report in reports:
             if not future.done():
                 future.set_result(report)
 
     def _fail(self, error: "KafkaError") -> None:
-        self.is_usable = False
+        self._is_retired, self._failed_by = True, error
         self._settle([(future, Report(error)) for future in self._waiting])
-        self._end_when_idle()
+        if not self._waiting:
+            # Else it would go on trying until the next send.
+            self._end()
 
-    def _of_setup(self, error: Exception) -> DispatchError:
+    def _check_files(self) -> None:
+        """Refuse what is named as a file and is none: librdkafka would wait for it."""
+        for name, path in self._configuration.items():
+            if _TLS_FILE.fullmatch(name):
+                try:
+                    check_readable(path)
+                except UnreadableFileError as error:
+                    message = f"the Kafka client cannot be set up: {error}; file {path}"
+                    brokers = self._configuration["bootstrap.servers"]
+                    raise RejectedError(f"{message} ({brokers})", code="TLS") from error
+
+    def _setup_failure(self, error: Exception) -> DispatchError:
         """Return what it means that the client cannot be made."""
         from confluent_kafka import KafkaException
 
-        told = "the Kafka client cannot be set up"
+        words = "the Kafka client cannot be set up"
         if isinstance(error, OSError | MemoryError | RuntimeError):
-            return UnreachableError(f"{told}: {error}")
+            return UnreachableError(f"{words}: {error}")
         text = str(error)
         if isinstance(error, KafkaException):
             text = error.args[0].str()
         code = "CONFIGURATION"
         if file := _TLS_FILE.search(text):
             code, text = "TLS", f"{text}; file {self._configuration.get(file[0])}"
-        return RejectedError(f"{told}: {text} ({self._where})", code=code)
+        brokers = self._configuration["bootstrap.servers"]
+        return RejectedError(f"{words}: {text} ({brokers})", code=code)
 
     # What follows runs in the thread.
 
@@ -163,14 +194,14 @@ class Connection:
         try:
             from confluent_kafka import Producer
 
-            producer = Producer({**self._configuration, "error_cb": self._trouble.note})
+            producer = Producer({**self._configuration, "error_cb": self._errors.note})
         except Exception as error:  # noqa: BLE001 - handed to those who wait
             self._tell(self._opened.set_result, error)
             self._tell(self._closed.set_result, None)
             return
         self._producer = producer
         self._tell(self._opened.set_result, None)
-        while not self._ending:
+        while not self._is_ending:
             self._listen(producer)
         self._purge()
         # The client goes with its last reference, and what it waits for is waited for here.
@@ -188,72 +219,30 @@ class Connection:
         if self._reports:
             reports, self._reports = self._reports, []
             self._tell(self._settle, reports)
-        if self._trouble.is_there and not self._ending:
+        if self._errors.is_any and not self._is_ending:
             self._judge(producer)
 
-    def _delivered(
+    def _on_delivery(
         self, future: asyncio.Future[Report], error: "KafkaError | None", message: "Message"
     ) -> None:
         if error is None:
-            self._trouble.clear()
+            self._errors.clear()
         report = Report(error, message.topic(), message.partition(), message.offset())
         self._reports.append((future, report))
 
     def _judge(self, producer: "Producer") -> None:
         """Fail all that wait when the brokers are out of reach, and the way is not just rough."""
-        error = self._trouble.verdict()
-        if error is None and self._trouble.since_down() >= _ASK_AFTER and _answers(producer):
-            self._trouble.clear()
+        error = self._errors.verdict()
+        if error is None and self._errors.since_down() >= _ASK_AFTER and _answers(producer):
+            self._errors.clear()
         elif error is not None:
-            self._trouble.clear()
+            self._errors.clear()
             self._tell(self._fail, error)
 
     def _tell(self, function: Callable[..., Any], *arguments: Any) -> None:
         # The loop may have ended while librdkafka was taking its time.
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(function, *arguments)
-
-
-class _Trouble:
-    """The errors that librdkafka tells of while it goes on trying."""
-
-    def __init__(self) -> None:
-        self.cause: KafkaError | None = None
-        self._down: KafkaError | None = None
-        self._down_at = 0.0
-
-    @property
-    def is_there(self) -> bool:
-        return self.cause is not None or self._down is not None
-
-    def note(self, error: "KafkaError") -> None:
-        """Take note of an error; librdkafka calls this."""
-        if error.name() == "_ALL_BROKERS_DOWN":
-            if self._down is None:
-                self._down, self._down_at = error, time.monotonic()
-        elif self.cause is None or not _is_final(self.cause):
-            self.cause = error
-
-    def clear(self) -> None:
-        self.cause = self._down = None
-
-    def since_down(self) -> float:
-        """Return the seconds since the last broker was lost; 0 when one is left."""
-        return time.monotonic() - self._down_at if self._down else 0.0
-
-    def verdict(self) -> "KafkaError | None":
-        """Return the error that leaves no hope, if there is one."""
-        if self.cause is not None and is_of_token(self.cause):
-            return self.cause
-        if self._down is None:
-            return None
-        if self.cause is not None and _is_final(self.cause):
-            return self.cause
-        return (self.cause or self._down) if self.since_down() >= _PATIENCE else None
-
-
-def _is_final(error: "KafkaError") -> bool:
-    return isinstance(translated(error, ""), RejectedError)
 
 
 def _answers(producer: "Producer") -> bool:

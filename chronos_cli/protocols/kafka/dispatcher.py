@@ -4,38 +4,16 @@ A dispatch succeeds when the broker has acknowledged the message, by default for
 replicas. With `acks: 0` there is no acknowledgement, and the report says so.
 """
 
-import asyncio
 from typing import Any
-
-from msgspec import UNSET
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import RejectedError
 from chronos_cli.protocols.event_headers import kafka_event_headers
-from chronos_cli.protocols.kafka.connection import Connection, Report
-from chronos_cli.protocols.kafka.target import KafkaSasl, KafkaSettings, KafkaTarget
-from chronos_cli.protocols.tls import Tls
-
-# How long closing waits for librdkafka; beyond that its threads end with the program.
-_CLOSE_LIMIT = 1.0
-_LONGEST = "300000"
-_DEFAULTS = {
-    "client.id": "chronos",
-    "log_level": "0",
-    "linger.ms": "0",
-    "reconnect.backoff.ms": "50",
-    # A cold idempotent producer costs half a second, and its promise ends with the process.
-    "enable.idempotence": "false",
-    # A topic that is created by being asked for is there soon after; a missing one is not.
-    "topic.metadata.propagation.max.ms": "1000",
-    # The attempt's own limit is the one that counts: librdkafka's would turn "no answer" into
-    # a broken connection.
-    "api.version.request.timeout.ms": _LONGEST,
-    "socket.connection.setup.timeout.ms": _LONGEST,
-    "socket.timeout.ms": _LONGEST,
-    "message.timeout.ms": "0",
-}
+from chronos_cli.protocols.kafka.configuration import acks
+from chronos_cli.protocols.kafka.connection import Report
+from chronos_cli.protocols.kafka.pool import KafkaPool
+from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
 
 
 class KafkaDispatcher:
@@ -43,8 +21,7 @@ class KafkaDispatcher:
 
     def __init__(self, settings: KafkaSettings) -> None:
         self._settings = settings
-        self._current: dict[tuple[tuple[str, str], ...], Connection] = {}
-        self._connections: set[Connection] = set()
+        self._pool = KafkaPool(settings)
 
     async def send(self, delivery: Delivery[KafkaTarget]) -> Receipt:
         """Send one message and wait for its acknowledgement; see `Dispatcher.send`."""
@@ -52,9 +29,9 @@ class KafkaDispatcher:
         message = _message(delivery)
         if target.partition is not None:
             message["partition"] = target.partition
-        connection = await self._connection(target)
-        report = await connection.send(target.topic, **message)
-        return _receipt(report, is_confirmed=_acks(target, self._settings) != "0")
+        async with self._pool.lend(target, delivery.timeout) as connection:
+            report = await connection.send(target.topic, target.describe(), **message)
+        return _receipt(report, is_confirmed=acks(target, self._settings) != "0")
 
     async def preview(self, delivery: Delivery[KafkaTarget]) -> Preview:
         """Return the message as it would leave; see `Dispatcher.preview`."""
@@ -71,88 +48,7 @@ class KafkaDispatcher:
 
     async def close(self) -> None:
         """Let every client go."""
-        for connection in self._connections:
-            connection.end()
-        ends = [asyncio.create_task(each.closed()) for each in self._connections]
-        if ends:
-            _, late = await asyncio.wait(ends, timeout=_CLOSE_LIMIT)
-            for end in late:
-                end.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-        self._connections.clear()
-        self._current.clear()
-
-    async def _connection(self, target: KafkaTarget) -> Connection:
-        """Return the connection of a target's configuration: a new one if the last has failed."""
-        wanted = configuration(target, self._settings)
-        identity = tuple(sorted(wanted.items()))
-        while True:
-            connection = self._current.get(identity)
-            if connection is None or not connection.is_usable:
-                connection = Connection(wanted, target.describe())
-                self._current[identity] = connection
-                self._connections = {each for each in self._connections if not each.is_gone}
-                self._connections.add(connection)
-            await connection.opened()
-            if connection.is_usable:
-                return connection
-
-
-def configuration(target: KafkaTarget, settings: KafkaSettings) -> dict[str, str]:
-    """Return librdkafka's configuration for a target."""
-    properties = {
-        name: str(value).lower() if isinstance(value, bool) else str(value)
-        for name, value in target.properties.items()
-    }
-    return {
-        **_DEFAULTS,
-        "retries": str(settings.retry_max),
-        **properties,
-        "bootstrap.servers": ",".join(target.broker_list()),
-        "acks": _acks(target, settings),
-        "compression.type": target.compression,
-        **_security(target.tls, target.sasl),
-    }
-
-
-def _security(tls: Tls | None, sasl: KafkaSasl | None) -> dict[str, str]:
-    is_tls = tls is not None and tls.enabled is not False
-    protocol = "SSL" if is_tls else "PLAINTEXT"
-    settings = {"security.protocol": f"SASL_{protocol}" if sasl else protocol}
-    if tls is not None and is_tls:
-        files = {"ca": tls.ca, "certificate": tls.cert, "key": tls.key or tls.cert}
-        settings |= {f"ssl.{name}.location": path for name, path in files.items() if path}
-        if tls.key_password is not None:
-            settings["ssl.key.password"] = tls.key_password
-        if tls.insecure_skip_verify:
-            settings["enable.ssl.certificate.verification"] = "false"
-            settings["ssl.endpoint.identification.algorithm"] = "none"
-    if sasl is not None:
-        settings["sasl.mechanism"] = sasl.mechanism
-        settings |= _login(sasl)
-    return settings
-
-
-def _login(sasl: KafkaSasl) -> dict[str, str]:
-    if sasl.mechanism != "OAUTHBEARER":
-        return {"sasl.username": sasl.username or "", "sasl.password": sasl.password or ""}
-    extensions = ",".join(f"{name}={value}" for name, value in sasl.extensions.items())
-    values = {
-        "method": "oidc",
-        "token.endpoint.url": sasl.token_endpoint,
-        "client.id": sasl.client_id,
-        "client.secret": sasl.client_secret,
-        "scope": sasl.scope,
-        "extensions": extensions,
-    }
-    return {f"sasl.oauthbearer.{name}": value for name, value in values.items() if value}
-
-
-def _acks(target: KafkaTarget, settings: KafkaSettings) -> str:
-    """Return who must have the message; the job's word comes before the operator's."""
-    named = (target.acks, target.required_acks, settings.acks, settings.required_acks)
-    chosen = str(next((acks for acks in named if acks is not UNSET), "all"))
-    return "all" if chosen == "-1" else chosen
+        await self._pool.close()
 
 
 def _message(delivery: Delivery[KafkaTarget]) -> dict[str, Any]:

@@ -85,8 +85,10 @@ _WORDS = {
 _ADDRESS = re.compile(r"^(?:[a-z_]+://)?([^/\s]+:\d+)/[^:\s]+: ")
 _STATE = re.compile(r" \(after \d+ms in state .*\)$")
 _LIBRARY = re.compile(r"error:[0-9A-F]{8}:[\w /]*:[\w ]*:")
-# A connection that breaks in the midst of TLS is told of as an error of the transport.
+# librdkafka reports a connection that breaks during TLS as an error of the transport.
 _TLS = re.compile(r"SSL handshake failed|SSL routines::(?!unexpected eof)|SSL alert")
+# An end in the handshake, by FIN or RST: a broker that restarts, or a port without TLS.
+_ENDED = re.compile(r"SSL handshake failed: Disconnected")
 _TOKEN = re.compile(r"Failed to acquire SASL OAUTHBEARER token")
 _NO_TOKEN_SERVER = re.compile(r"Failed to connect|not connect|not resolve|timed out|Timeout|HTTP 5")
 
@@ -97,9 +99,10 @@ def translated(error: "KafkaError", where: str) -> DispatchError:
     if address := _ADDRESS.match(text):
         text, where = text[address.end() :], address[1]
     text = _LIBRARY.sub("", _STATE.sub("", text))
-    if name == "_SSL" or (name == "_TRANSPORT" and _TLS.search(error.str())):
-        told = text.partition(", verify that ssl.ca.location")[0]
-        return RejectedError(f"TLS: {told} ({where})", code="TLS")
+    has_ended = _ENDED.search(text)
+    if name == "_SSL" or (name == "_TRANSPORT" and _TLS.search(error.str()) and not has_ended):
+        message = text.partition(", verify that ssl.ca.location")[0]
+        return RejectedError(f"TLS: {message} ({where})", code="TLS")
     if name == "_AUTHENTICATION":
         is_away = _TOKEN.search(text) and _NO_TOKEN_SERVER.search(text)
         kind = UnreachableError if is_away else RejectedError

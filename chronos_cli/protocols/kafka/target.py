@@ -10,6 +10,12 @@ from chronos_cli.jobs.cloudevents import Mode, header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw, Path
+from chronos_cli.protocols.checks import (
+    SHOWN,
+    has_control,
+    header_value_flaws,
+    own_header_flaws,
+)
 from chronos_cli.protocols.tls import Tls
 
 Acks = Literal["all", "-1", "0", "1", -1, 0, 1]
@@ -233,14 +239,14 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
             for index, header in enumerate(self.headers):
                 at = ("headers", index)
                 yield from _name_flaws(header.name, (*at, "name"))
-                yield from _value_flaws(header.name, header.value, (*at, "value"))
+                yield from header_value_flaws((*at, "value"), header.name, header.value or "")
             return
         for name, value in self.headers.items():
             yield from _name_flaws(name, ("headers", name))
             for index, item in enumerate(value if isinstance(value, list) else [value]):
                 path: Path = ("headers", name)
                 path = (*path, index) if isinstance(value, list) else path
-                yield from _value_flaws(name, item, path)
+                yield from header_value_flaws(path, name, item or "")
 
 
 class KafkaSettings(Settings, kw_only=True, frozen=True):
@@ -264,22 +270,9 @@ def _without_login(text: str) -> str:
 def _name_flaws(name: str, path: Path) -> Iterator[Flaw]:
     if isinstance(name, Template):
         return
-    shown = name[:40]
-    if not name or _has_control(name):
-        yield Flaw(path, f"{shown!r} is not a header name")
-    if name.lower() in {"traceparent", "tracestate"} or name.lower().startswith("x-chronos-"):
-        yield Flaw(path, f"header '{shown}' is set by chronos", "remove it")
-
-
-def _value_flaws(name: str, value: HeaderValue, path: Path) -> Iterator[Flaw]:
-    if value is None or isinstance(value, Template):
-        return
-    if _has_control(value.replace("\t", "")):
-        yield Flaw(path, f"the value of header '{name[:40]}' has a line break or control")
-
-
-def _has_control(text: str) -> bool:
-    return any(ord(letter) < 32 or ord(letter) == 127 for letter in text)
+    if not name or has_control(name):
+        yield Flaw(path, f"{name[:SHOWN]!r} is not a header name")
+    yield from own_header_flaws(path, name)
 
 
 def _property_flaws(properties: dict[str, str | int | float | bool]) -> Iterator[Flaw]:

@@ -1,14 +1,14 @@
 """The NATS client, made fit for messages that must not be lost in silence.
 
-Imported only when a first message is due, since it imports the library. What is changed, each
-by one overridden method of the library:
+This module imports the library, so it is imported when the first message is due. It changes
+the library in these ways, each by one overridden method:
 
-- the end of the read loop is told to us, whatever ended it: the library leaves everyone who
-  waits for a reply or a flush waiting;
-- one connection attempt per server, whose real cause is raised;
-- TLS that was asked for is never dropped: the library would go on in plain text, login
-  included, when the server does not ask for it;
-- a close is at once, also with a server that reads nothing and answers no TLS goodbye.
+- It reports the end of the read loop, whatever ended it. The library lets everyone wait who waits
+  for a reply or a flush.
+- It tries a server once, and raises the real cause of a failure.
+- It never drops TLS that was asked for. The library would go on in plain text, login included,
+  when the server does not ask for TLS.
+- It closes at once, also when the server reads nothing and answers no TLS goodbye.
 """
 
 import asyncio
@@ -18,12 +18,12 @@ from typing import Any
 
 from nats.aio import client as library
 from nats.aio.transport import TcpTransport
-from nats.errors import SecureConnRequiredError, SecureConnWantedError
+from nats.errors import Error, SecureConnRequiredError, SecureConnWantedError
 
 # A limit for every wait inside the library: the attempt's own limit is the one that counts.
 FOREVER = 366 * 86400
 
-# The library logs tracebacks of what we are told in other ways.
+# The library logs tracebacks of errors that we learn of in other ways.
 logging.getLogger("nats").addHandler(logging.NullHandler())
 
 
@@ -81,7 +81,7 @@ class Client(library.Client):
         await asyncio.sleep(0)
 
     async def _close(self, status: int, do_cbs: bool = True) -> None:
-        # Who waits for these has been told otherwise; writing them could block or fail.
+        # Those who wait for these messages know of the end; writing them could block or fail.
         self._pending.clear()
         self._pending_data_size = 0
         await super()._close(status, do_cbs)
@@ -91,6 +91,7 @@ class Client(library.Client):
         await self._connect_to_server(self._current_server)
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
+        _check(info)
         if initial_connection:
             required = bool(info.get("tls_required"))
             if self._wants_tls and not required:
@@ -108,3 +109,11 @@ class Client(library.Client):
             self._err = self._err or error
         finally:
             self._on_lost()
+
+
+def _check(info: dict[str, Any]) -> None:
+    """Raise the library's Error when what a server says of itself cannot be used."""
+    limit, urls = info.get("max_payload", 0), info.get("connect_urls") or []
+    has_urls = isinstance(urls, list) and all(isinstance(url, str) for url in urls)
+    if not isinstance(limit, int) or not has_urls:
+        raise Error("nats: the server's INFO cannot be read")

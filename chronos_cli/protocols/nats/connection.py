@@ -1,118 +1,109 @@
 """One connection to NATS, shared by many sends, each of which learns what became of it."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+from chronos_cli.protocols.lending import end_tasks, look_at
 from chronos_cli.protocols.nats.errors import translated
-from chronos_cli.protocols.nats.login import Access
+from chronos_cli.protocols.nats.login import ConnectionOptions
+from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.nats.target import Server
+from chronos_cli.protocols.resolver import resolve
+from chronos_cli.protocols.servers import Limit, first_reachable
 from chronos_cli.protocols.tls import make_context
+from chronos_cli.redact import excerpt
 
 if TYPE_CHECKING:
     import ssl
 
     from chronos_cli.protocols.nats.client import Client
 
-# With several servers, one that does not answer must leave time for the next.
-_NEXT_SERVER_AFTER = 2.0
-_CANCEL_AGAIN_AFTER = 0.1
-
 T = TypeVar("T")
 Operation = Callable[["Client"], Coroutine[Any, Any, T]]
 
 
-@dataclass(eq=False, slots=True)
-class Send:
-    """One message on its way: what it may be refused for, and whether it was."""
+class Connection:
+    """One connection; it knows the messages that are on their way.
 
-    subject: str
-    reply: str | None = None
-    needs_inbox: bool = False
-    refused: RejectedError | None = None
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    One that failed anybody is not used again.
+    """
 
-    @property
-    def identity(self) -> tuple[str, str | None, bool]:
-        """What the server could name when it refuses it."""
-        return self.subject, self.reply, self.needs_inbox
-
-    def is_meant(self, said: str) -> bool:
-        """Whether a permissions violation, as the library tells it, is about this message.
-
-        The library has put it into lower case, so subjects that differ in nothing else are
-        refused together; the server quotes subjects as JSON would.
-        """
-        if "subscription to" in said:
-            return self.needs_inbox
-        named = [f"publish to {_quoted(self.subject)}"]
-        if self.reply is not None:
-            named.append(f"reply of {_quoted(self.reply)}")
-        return any(name in said for name in named)
-
-
-class Link:
-    """One connection, opened by the first send; it knows the sends that are on their way."""
-
-    def __init__(self, access: Access) -> None:
-        self._access = access
-        self._context = self._make_context()
-        self._sends: set[Send] = set()
+    def __init__(self, options: ConnectionOptions) -> None:
+        self._options = options
+        self._context: ssl.SSLContext | None = None
+        self._is_retired = False
+        self._pending: set[PendingMessage] = set()
         # Those that were cancelled or refused, for what the server still has to say of them: one
         # violation refuses all of a subject, and the server tells of each.
-        self._over: dict[tuple[str, str | None, bool], Send] = {}
+        self._former: dict[tuple[str, str | None, bool], PendingMessage] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._next_ping: asyncio.Task[None] | None = None
         self._client: Client | None = None
         self._no_inbox: str | None = None
-        self._where = ", ".join(server.url for server in access.servers)
-        self._opening = asyncio.create_task(self._open())
-        self._opening.add_done_callback(_looked_at)
-        self.users = 0
-        self.is_retired = False
+        self._where = ", ".join(server.url for server in options.servers)
 
     @property
-    def is_lost(self) -> bool:
-        """Whether it cannot be used, now or any more."""
-        if not self._opening.done():
-            return False
-        return self._client is None or not self._client.is_reading
+    def is_usable(self) -> bool:
+        """Whether a new send may begin here."""
+        client = self._client
+        return client is not None and client.is_reading and not self._is_retired
 
-    async def opened(self) -> "Client":
-        """Wait for the connection; raises what keeps it from being made."""
+    async def open(self, limit: Limit) -> None:
+        """Try the servers in turn; a rejection is the answer, whoever gave it.
+
+        Raises DispatchError when none takes us, and RejectedError when a file of TLS is unusable.
+        """
+        self._context = self._make_context()
+        passing = (UnreachableError, TimedOutError)
         try:
-            return await asyncio.shield(self._opening)
-        except DispatchError as error:
-            # Several sends wait for the same connection: to each its own exception.
-            raise _copied(error) from error
+            await first_reachable(self._options.servers, self._connect, limit, passing)
+        except ExceptionGroup as group:
+            raise _none_reached(self._options.servers, group.exceptions) from group
 
-    async def carry(self, send: Send, operation: Operation[T]) -> T:
-        """Run what sends a message, until it is done, refused, or the connection ends."""
-        client = await self.opened()
-        if send.needs_inbox and self._no_inbox:
+    async def close(self) -> None:
+        """Close the connection and leave nothing behind."""
+        if self._client is not None:
+            await self._client.abandon()
+        await end_tasks(self._tasks)
+
+    async def carry(self, message: PendingMessage, operation: Operation[T]) -> T:
+        """Run what sends a message, until it is done, refused, or the connection ends.
+
+        Raises RejectedError when the server refuses it, and UnreachableError when the connection
+        ends before that is known.
+        """
+        try:
+            return await self._carried(message, operation)
+        except (asyncio.CancelledError, UnreachableError, TimedOutError):
+            self._is_retired = True
+            raise
+
+    async def _carried(self, message: PendingMessage, operation: Operation[T]) -> T:
+        client = self._client
+        assert client is not None
+        if message.needs_inbox and self._no_inbox:
             raise self._refusal(self._no_inbox)
         task = asyncio.create_task(operation(client))
         self._kept(task)
-        ended = asyncio.create_task(send.over.wait())
-        self._sends.add(send)
+        ended = asyncio.create_task(message.done.wait())
+        self._pending.add(message)
         try:
             if not client.is_reading:
-                send.over.set()
+                message.done.set()
             await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if send.refused is not None:
-                self._over[send.identity] = send
-                raise send.refused
+            if message.refused is not None:
+                self._former[message.identity] = message
+                raise message.refused
             if not task.done():
                 raise self._loss(client)
             return await self._result(task)
         except asyncio.CancelledError:
-            self._over[send.identity] = send
+            self._former[message.identity] = message
             raise
         finally:
-            self._sends.discard(send)
+            self._pending.discard(message)
             task.cancel()
             ended.cancel()
 
@@ -125,13 +116,6 @@ class Link:
         """
         for _ in range(2):
             await self._round_trip(client)
-
-    async def close(self) -> None:
-        """Close the connection and leave nothing behind."""
-        self._opening.cancel()
-        if self._client is not None:
-            await self._client.abandon()
-        await _end({self._opening, *self._tasks})
 
     def _round_trip(self, client: "Client") -> Awaitable[None]:
         """Wait for a ping that has yet to be sent, with all who ask for one before it is.
@@ -151,7 +135,7 @@ class Link:
     def _kept(self, task: "asyncio.Task[T]") -> "asyncio.Task[T]":
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(_looked_at)
+        task.add_done_callback(look_at)
         return task
 
     async def _result(self, task: "asyncio.Task[T]") -> T:
@@ -162,54 +146,48 @@ class Link:
         except (Error, OSError) as error:
             raise translated(error, self._where) from error
 
-    async def _open(self) -> "Client":
-        failures: list[DispatchError] = []
-        *others, last = self._access.servers
-        for server in others:
-            try:
-                async with asyncio.timeout(_NEXT_SERVER_AFTER):
-                    return await self._connect(server)
-            except TimeoutError:
-                failures.append(TimedOutError(f"no answer in time ({server.url})"))
-            except (UnreachableError, TimedOutError) as error:
-                failures.append(error)
+    async def _connect(self, server: Server, share: Limit) -> None:
+        """Connect to the first address of a server that accepts a connection, and log in."""
+
+        async def connect(address: str, _share: Limit) -> None:
+            await self._log_in(server, address)
+
         try:
-            return await self._connect(last)
-        except (UnreachableError, TimedOutError) as error:
-            if not failures:
-                raise
-            told = "; ".join(failure.message for failure in [*failures, error])
-            raise UnreachableError(f"no server can be reached: {told}", code=error.code) from error
+            addresses = await resolve(server.host, server.port)
+        except OSError as error:
+            raise translated(error, server.url) from error
+        passing = (UnreachableError, TimedOutError)
+        try:
+            await first_reachable(addresses, connect, share, passing)
+        except ExceptionGroup as group:
+            raise group.exceptions[-1] from group
 
-    async def _connect(self, server: Server) -> "Client":
-        from nats.errors import Error
-
+    async def _log_in(self, server: Server, address: str) -> None:
         from chronos_cli.protocols.nats.client import Client
 
-        options = self._access.options(server)
-        client = Client(wants_tls=self._access.wants_tls(server), on_lost=self._on_lost)
+        login = self._options.login(server)
+        client = Client(wants_tls=self._options.wants_tls(server), on_lost=self._on_lost)
         try:
             await client.connect(
-                servers=server.url, error_cb=self._on_error, **self._options(), **options
+                servers=server.at(address),
+                error_cb=self._on_error,
+                **self._client_options(server),
+                **login,
             )
             # On a connection that was closed instead of answered, `connect` returns as if it had.
             if not client.is_connected:
                 raise self._turned_away(client, server)
-        except (Error, OSError, UnicodeError) as error:
+        except BaseException as error:
             await client.abandon()
-            if self._lacks_certificate(client) and isinstance(error, ConnectionError):
-                raise self._turned_away(client, server) from error
-            raise translated(error, server.url) from error
-        except BaseException:
-            await client.abandon()
-            raise
+            if isinstance(error, DispatchError) or not isinstance(error, Exception):
+                raise
+            raise self._login_failure(error, client, server) from error
         self._client, self._where = client, server.url
-        return client
 
-    def _options(self) -> dict[str, Any]:
+    def _client_options(self, server: Server) -> dict[str, Any]:
         from chronos_cli.protocols.nats.client import FOREVER
 
-        tls = self._access.tls
+        tls = self._options.tls
         return {
             "name": "chronos",
             # A message that waits for a reconnection would be reported as sent.
@@ -222,12 +200,23 @@ class Link:
             "flusher_queue_size": 0,
             "connect_timeout": FOREVER,
             "tls": self._context,
-            "tls_hostname": tls.server_name if tls else None,
+            "tls_hostname": (tls.server_name if tls else None) or server.host,
         }
 
     def _make_context(self) -> "ssl.SSLContext | None":
-        needed = any(map(self._access.wants_tls, self._access.servers))
-        return make_context(self._access.tls) if needed else None
+        needed = any(map(self._options.wants_tls, self._options.servers))
+        return make_context(self._options.tls) if needed else None
+
+    def _login_failure(self, error: Exception, client: "Client", server: Server) -> DispatchError:
+        from nats.errors import Error
+
+        if isinstance(error, ConnectionError) and self._lacks_certificate(client):
+            return self._turned_away(client, server)
+        if isinstance(error, Error | OSError | UnicodeError):
+            return translated(error, server.url)
+        # The library lets out whatever a stranger's bytes do to it.
+        what = excerpt(f"{type(error).__name__}: {error}", 160)
+        return UnreachableError(f"the server does not speak NATS ({server.url}): {what}")
 
     def _turned_away(self, client: "Client", server: Server) -> DispatchError:
         if self._lacks_certificate(client):
@@ -236,7 +225,7 @@ class Link:
         return UnreachableError(f"the server closed the connection at login ({server.url})")
 
     def _lacks_certificate(self, client: "Client") -> bool:
-        tls = self._access.tls
+        tls = self._options.tls
         return client.asked_for_certificate and (tls is None or tls.cert is None)
 
     def _loss(self, client: "Client") -> UnreachableError:
@@ -253,47 +242,34 @@ class Link:
         return RejectedError(f"refused by the server: {words} ({self._where})", code="PERMISSIONS")
 
     def _on_lost(self) -> None:
-        for send in self._sends:
-            send.over.set()
+        for message in self._pending:
+            message.done.set()
 
     async def _on_error(self, error: Exception) -> None:
-        """Take what the server says without being asked; the end of a connection comes apart."""
+        """Take an error that the server sends unasked; `_on_lost` tells of the end."""
         said = str(error)
         if "permissions violation" not in said:
             return
         if "subscription to" in said:
             self._no_inbox = said
-        meant = {send for send in self._sends if send.is_meant(said)}
-        if not meant and not any(send.is_meant(said) for send in self._over.values()):
+        meant = {message for message in self._pending if message.is_meant(said)}
+        if not meant and not any(message.is_meant(said) for message in self._former.values()):
             # No message can be found for it: better refuse them all than a false success.
-            meant = self._sends
-        for send in meant:
-            send.refused = self._refusal(said)
-            send.over.set()
+            meant = self._pending
+        for message in meant:
+            message.refused = self._refusal(said)
+            message.done.set()
 
 
-async def _end(tasks: "set[asyncio.Task[Any]]") -> None:
-    """Cancel tasks until they have ended.
-
-    Once is not always enough: `asyncio.wait_for` of Python 3.11, which the library uses, loses a
-    cancellation that comes in the moment in which what it waits for is there.
-    """
-    pending = tasks
-    while pending:
-        for task in pending:
-            task.cancel()
-        _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_AFTER)
-
-
-def _quoted(subject: str) -> str:
-    return json.dumps(subject.lower(), ensure_ascii=False)
-
-
-def _copied(error: DispatchError) -> DispatchError:
-    return type(error)(error.message, code=error.code)
-
-
-def _looked_at(task: "asyncio.Task[Any]") -> None:
-    """Take note of a task's exception, so that none is reported as never retrieved."""
-    if not task.cancelled():
-        task.exception()
+def _none_reached(servers: Sequence[Server], failures: Sequence[Exception]) -> DispatchError:
+    """Return what it means that no server could be reached; one failure stands for each."""
+    failed: list[DispatchError] = [
+        failure
+        if isinstance(failure, DispatchError)
+        else TimedOutError(f"no answer in time ({server.url})")
+        for server, failure in zip(servers, failures, strict=True)
+    ]
+    if len(failed) == 1:
+        return failed[0]
+    message = "; ".join(failure.message for failure in failed)
+    return UnreachableError(f"no server can be reached: {message}", code=failed[-1].code)

@@ -5,6 +5,7 @@ responder has replied, and as expected; a JetStream publish when a stream has st
 the server refuses is rejected, and so are a subject that nobody listens on in the last two.
 """
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
@@ -14,9 +15,9 @@ from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.event_headers import http_event_headers
-from chronos_cli.protocols.nats.connection import Link, Send
-from chronos_cli.protocols.nats.login import Access
-from chronos_cli.protocols.nats.pool import Links
+from chronos_cli.protocols.nats.connection import Connection
+from chronos_cli.protocols.nats.pending import PendingMessage
+from chronos_cli.protocols.nats.pool import NatsPool
 from chronos_cli.protocols.nats.target import MESSAGE_ID, Nats, NatsSettings
 from chronos_cli.redact import excerpt
 
@@ -52,18 +53,18 @@ class NatsDispatcher:
 
     def __init__(self, settings: NatsSettings) -> None:
         self._settings = settings
-        self._links = Links()
+        self._pool = NatsPool()
 
     async def send(self, delivery: Delivery[Nats]) -> Receipt:
         """Send one message; see `Dispatcher.send`."""
         target = delivery.target
-        async with self._links.use(Access.of(target)) as link:
+        async with self._pool.lend(target, delivery.timeout) as connection:
             if target.mode == "publish":
-                return await _publish(link, delivery, target)
-            reply = await _request(link, delivery, target)
+                return await _publish(connection, delivery, target)
+            reply = await _request(connection, delivery, target)
         if target.mode == "jetstream":
             return _acknowledged(reply, target)
-        return _replied(reply, target)
+        return await _replied(reply, target)
 
     async def preview(self, delivery: Delivery[Nats]) -> Preview:
         """Return the message as it would leave; see `Dispatcher.preview`."""
@@ -79,23 +80,23 @@ class NatsDispatcher:
 
     async def close(self) -> None:
         """Close all connections."""
-        await self._links.close()
+        await self._pool.close()
 
 
-async def _publish(link: Link, delivery: Delivery[Nats], target: Nats) -> Receipt:
+async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nats) -> Receipt:
     headers = _headers(delivery, target)
 
     async def operation(client: "Client") -> str:
         _check_size(client, headers, delivery.body)
         await client.publish(target.subject, delivery.body, target.reply or "", headers)
-        await link.confirmed(client)
+        await connection.confirmed(client)
         return client.server_name
 
-    name = await link.carry(Send(target.subject, target.reply), operation)
+    name = await connection.carry(PendingMessage(target.subject, target.reply), operation)
     return Receipt(data={"server": name} if name else {})
 
 
-async def _request(link: Link, delivery: Delivery[Nats], target: Nats) -> "Msg":
+async def _request(connection: Connection, delivery: Delivery[Nats], target: Nats) -> "Msg":
     """Publish with an inbox of ours to reply to, and return the reply."""
     headers = _headers(delivery, target)
 
@@ -110,7 +111,7 @@ async def _request(link: Link, delivery: Delivery[Nats], target: Nats) -> "Msg":
         except NoRespondersError as error:
             raise _nobody(target) from error
 
-    return await link.carry(Send(target.subject, needs_inbox=True), operation)
+    return await connection.carry(PendingMessage(target.subject, needs_inbox=True), operation)
 
 
 def _nobody(target: Nats) -> RejectedError:
@@ -148,7 +149,7 @@ def _refused(error: _ApiError, target: Nats) -> DispatchError:
     return RejectedError(message, code=code, receipt=receipt)
 
 
-def _replied(reply: "Msg", target: Nats) -> Receipt:
+async def _replied(reply: "Msg", target: Nats) -> Receipt:
     """Return the receipt of an expected reply; raise what any other one means."""
     text = reply.data.decode(errors="replace")
     receipt: dict[str, Any] = {"reply": text[:MAX_REPLY]}
@@ -161,8 +162,9 @@ def _replied(reply: "Msg", target: Nats) -> Receipt:
         message = f"the service answered with error {code[:20]}: {said}"
         kind = UnreachableError if code == "429" or code.startswith("5") else RejectedError
         raise kind(message, code=code[:20], receipt=receipt, kind="expectation")
-    if target.expect is not None and (miss := target.expect.miss(text)):
-        raise RejectedError(f"{miss}: {excerpt(text, 160)}", receipt=receipt, kind="expectation")
+    # A search that takes its time must hold nobody else up.
+    if target.expect is not None and (unmet := await asyncio.to_thread(target.expect.unmet, text)):
+        raise RejectedError(f"{unmet}: {excerpt(text, 160)}", receipt=receipt, kind="expectation")
     return Receipt(data=receipt)
 
 

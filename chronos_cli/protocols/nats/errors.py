@@ -97,7 +97,7 @@ def class_names(kind: type[BaseException]) -> list[str]:
 
 
 def is_mapped(kind: type[BaseException]) -> bool:
-    """Whether a class is told apart here, rather than judged by its text."""
+    """Whether a class has an entry of its own here, and is not judged by its text."""
     known = {*_REJECTED, *_UNREACHABLE, "TimeoutError"}
     return not known.isdisjoint(class_names(kind))
 

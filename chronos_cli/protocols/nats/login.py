@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import RejectedError, UnreadableFileError
+from chronos_cli.files import read_text
 from chronos_cli.protocols.nats.target import Nats, Server
 from chronos_cli.protocols.tls import Tls
 
+# Bytes of a file with a seed or with credentials.
+_LARGEST_FILE = 64 * 1024
 _SEED = re.compile(r"S[A-Z][A-Z2-7]{56}")
 _CREDENTIALS = re.compile(
     r"-+BEGIN NATS USER JWT-+\s+(?P<jwt>\S+)\s+-+END NATS USER JWT-+"
@@ -22,7 +25,7 @@ _CANONICAL = (
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class ConnectionOptions:
     """The servers of one cluster, and how we get in."""
 
     servers: tuple[Server, ...]
@@ -34,8 +37,8 @@ class Access:
     tls: Tls | None
 
     @classmethod
-    def of(cls, target: Nats) -> "Access":
-        """Return the access of a checked target."""
+    def of(cls, target: Nats) -> "ConnectionOptions":
+        """Return the options of a target without flaws."""
         return cls(
             servers=tuple(map(Server.parse, target.urls)),
             user=target.user,
@@ -52,7 +55,7 @@ class Access:
             return self.tls.enabled
         return True if server.is_tls or self.tls is not None else None
 
-    def options(self, server: Server) -> dict[str, Any]:
+    def login(self, server: Server) -> dict[str, Any]:
         """Return the client's options for the login; RejectedError if a file cannot be used."""
         from nats.aio.client import RawCredentials
 
@@ -97,11 +100,9 @@ def _check_seed(seed: str, key: str, path: str) -> None:
 
 def _content(path: str, key: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise _unusable(key, path, error.strerror or "it cannot be read") from error
-    except UnicodeError as error:
-        raise _unusable(key, path, "it is not text") from error
+        return read_text(path, _LARGEST_FILE)
+    except UnreadableFileError as error:
+        raise _unusable(key, path, str(error)) from error
 
 
 def _unusable(key: str, path: str, why: str) -> RejectedError:

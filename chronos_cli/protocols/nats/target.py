@@ -12,6 +12,13 @@ from chronos_cli.jobs.cloudevents import Mode, header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
+from chronos_cli.protocols import patterns
+from chronos_cli.protocols.checks import (
+    has_control,
+    has_space_or_control,
+    header_value_flaws,
+    own_header_flaws,
+)
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.redact import MASK
 from chronos_cli.units import FilePath
@@ -39,16 +46,21 @@ class NatsExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield an expression that cannot be read."""
-        if self.reply is not None and not isinstance(self.reply, Template):
-            try:
-                re.compile(self.reply)
-            except re.error as error:
-                yield Flaw(("expect", "reply"), f"not a regular expression: {error}")
+        is_text = self.reply is not None and not isinstance(self.reply, Template)
+        if is_text and (message := patterns.mistake(self.reply or "")):
+            yield Flaw(("expect", "reply"), message)
 
-    def miss(self, reply: str) -> str | None:
-        """Return what the reply lacks, or None when it is as expected."""
-        if self.reply is not None and not re.search(self.reply, reply):
-            return f"the reply does not match {self.reply[:80]!r}"
+    def unmet(self, reply: str) -> str | None:
+        """Return the first expectation that a reply does not meet, in words, or None.
+
+        It searches foreign text: call it in a thread.
+        """
+        if self.reply is not None:
+            try:
+                if not patterns.is_found(self.reply, reply):
+                    return f"the reply does not match {self.reply[:80]!r}"
+            except TimeoutError:
+                return f"the search for {self.reply[:80]!r} in the reply took too long"
         if self.contains is not None and self.contains not in reply:
             return f"the reply does not contain {self.contains[:80]!r}"
         return None
@@ -67,7 +79,7 @@ class Server:
     @classmethod
     def parse(cls, url: str) -> "Server":
         """Read a URL; ValueError says what is wrong with it, without quoting its login."""
-        if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+        if has_space_or_control(url):
             raise ValueError("the URL has a space or a control character in it")
         scheme, separator, _ = url.partition("://")
         if not separator or scheme.lower() not in {"nats", "tls"}:
@@ -89,8 +101,12 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The address without the login, for the client and for messages."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        """The address without the login, for messages."""
+        return self.at(self.host)
+
+    def at(self, host: str) -> str:
+        """Return the same URL with one IP address of the host, for the client."""
+        host = f"[{host}]" if ":" in host else host
         return f"{'tls' if self.is_tls else 'nats'}://{host}:{self.port}"
 
 
@@ -118,7 +134,7 @@ class Nats(Target, kw_only=True, frozen=True):
     credentials: Annotated[
         FilePath | None, Meta(description="A .creds file with a user's JWT and seed")
     ] = None
-    # A path, so that a file is looked for beside the job file; see nats_login for a seed itself.
+    # A path, so that a file is looked for beside the job file; see login.py for a seed itself.
     nkey_seed: Annotated[
         FilePath | None, Meta(description="An nkey seed, or a file that holds one")
     ] = None
@@ -225,7 +241,7 @@ def _subject_flaws(key: str, subject: str) -> Iterator[Flaw]:
     if isinstance(subject, Template):
         return
     tokens = subject.split(".")
-    if any(letter.isspace() or ord(letter) < 32 or letter == "\x7f" for letter in subject):
+    if has_control(subject) or any(letter.isspace() for letter in subject):
         yield Flaw((key,), f"'{key}' has a space or a control character in it")
     elif "" in tokens:
         yield Flaw((key,), f"'{key}' is empty or has an empty part between its dots")
@@ -237,16 +253,16 @@ def _header_flaws(name: str, value: str) -> Iterator[Flaw]:
     path = ("headers", name)
     if not _TOKEN.fullmatch(name):
         yield Flaw(path, f"'{name[:40]}' is not a header name")
-    if name.lower().startswith("x-chronos-"):
-        yield Flaw(path, f"header '{name[:40]}' is set by chronos", "remove it")
-    elif why := _OWN_HEADERS.get(name.lower()):
+    if why := _OWN_HEADERS.get(name.lower()):
         yield Flaw(path, f"header '{name[:40]}' cannot stand here: {why}", "remove it")
+    else:
+        yield from own_header_flaws(path, name)
     if isinstance(value, Template):
         return
     # The client would turn line breaks into spaces and cut off spaces at the ends.
-    if any(ord(letter) < 32 and letter != "\t" for letter in value) or "\x7f" in value:
-        yield Flaw(path, f"the value of header '{name[:40]}' has a line break or control")
-    elif value != value.strip():
+    flaws = list(header_value_flaws(path, name, value))
+    yield from flaws
+    if not flaws and value != value.strip():
         yield Flaw(path, f"the value of header '{name[:40]}' begins or ends with a space")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from chronos_cli.protocols.checks import has_space_or_control
 from chronos_cli.protocols.tls import Tls
 
 _PORTS = {False: 5672, True: 5671}
@@ -21,7 +22,7 @@ class Login:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Address:
     """One broker's address."""
 
     host: str
@@ -36,7 +37,7 @@ class Place:
 class AmqpUrl:
     """What stands in an `amqp://` or `amqps://` URL; None for what does not."""
 
-    place: Place
+    address: Address
     is_tls: bool
     username: str | None
     password: str | None = field(repr=False)
@@ -45,7 +46,7 @@ class AmqpUrl:
 
 def parse_url(url: str) -> AmqpUrl:
     """Read a URL; raises ValueError, with a message that quotes nothing of it."""
-    if any(ord(letter) <= 32 or ord(letter) == 127 for letter in url):
+    if has_space_or_control(url):
         raise ValueError("the URL has a space or a control character in it")
     try:
         parts = urlsplit(url)
@@ -66,7 +67,7 @@ def parse_url(url: str) -> AmqpUrl:
     if parts.query or parts.fragment:
         raise ValueError("a '?' or '#' part has no meaning here; options are keys of their own")
     return AmqpUrl(
-        place=Place(parts.hostname, port or _PORTS[scheme == "amqps"]),
+        address=Address(parts.hostname, port or _PORTS[scheme == "amqps"]),
         is_tls=scheme == "amqps",
         username=None if parts.username is None else unquote(parts.username),
         password=None if parts.password is None else unquote(parts.password),
@@ -84,12 +85,12 @@ def _vhost(path: str) -> str | None:
     return unquote(name)
 
 
-def parse_hosts(hosts: Sequence[str], *, is_tls: bool) -> tuple[Place, ...]:
+def parse_hosts(hosts: Sequence[str], *, is_tls: bool) -> tuple[Address, ...]:
     """Read a list of `host` and `host:port`; raises ValueError."""
     return tuple(parse_host(host, is_tls=is_tls) for host in hosts)
 
 
-def parse_host(text: str, *, is_tls: bool) -> Place:
+def parse_host(text: str, *, is_tls: bool) -> Address:
     """Read `host`, `host:port` or `[::1]:port`; raises ValueError."""
     try:
         parts = urlsplit(f"//{text}")
@@ -97,7 +98,6 @@ def parse_host(text: str, *, is_tls: bool) -> Place:
     except ValueError as error:
         raise ValueError("not host or host:port") from error
     is_bare = not (parts.path or parts.query or parts.fragment or "@" in parts.netloc)
-    has_space = any(ord(letter) <= 32 or ord(letter) == 127 for letter in text)
-    if not parts.hostname or not is_bare or has_space or port == 0:
+    if not parts.hostname or not is_bare or has_space_or_control(text) or port == 0:
         raise ValueError("not host or host:port; name and password have keys of their own")
-    return Place(parts.hostname, port or _PORTS[is_tls])
+    return Address(parts.hostname, port or _PORTS[is_tls])

@@ -1,8 +1,8 @@
 """One channel, on which the fate of every message is known.
 
 The broker numbers what it receives from 1 and answers by number, one by one or all up to one.
-What cannot be routed it first returns, and then acknowledges like any other. What it will not
-have at all closes the channel, without a word on which of the messages in flight is meant.
+It returns a message that it cannot route, and then acknowledges it like any other. It closes the
+channel for a message that it refuses, and does not say which of those in flight it means.
 """
 
 import asyncio
@@ -15,14 +15,17 @@ from pika import exceptions, spec
 from pika.connection import Connection
 
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
-from chronos_cli.protocols.rabbitmq.errors import ENCODING, by_reply, translated
+from chronos_cli.protocols.rabbitmq.errors import ENCODING, by_reply, readable, translated
 from chronos_cli.protocols.rabbitmq.message import Message
 
 _IDENTITY = ("X-Chronos-Execution-ID", "X-Chronos-Attempt")
 
 
-class Disturbed(Exception):  # noqa: N818 - it says what happened, and is never shown
-    """The channel was closed while several messages were in flight: this one's fate is open."""
+class UndecidedError(Exception):
+    """The channel was closed while several messages were in flight: this one's fate is open.
+
+    It is never shown: the message is sent again, alone on a channel.
+    """
 
 
 class _Pending:
@@ -45,19 +48,19 @@ class _Pending:
 class ConfirmChannel:
     """A channel with publisher confirms, or without: then a round trip takes their place.
 
-    `place` is the broker's address, for messages; `failure_of` tells what the end of the
+    `address` is the broker's address, for messages; `failure_of` tells what the end of the
     whole connection means.
     """
 
     def __init__(
         self,
         connection: Connection,
-        place: str,
+        address: str,
         failure_of: Callable[[BaseException], DispatchError],
         *,
         confirmed: bool,
     ) -> None:
-        self._place = place
+        self._address = address
         self._failure_of = failure_of
         self._confirmed = confirmed
         self._ended: BaseException | None = None
@@ -91,7 +94,11 @@ class ConfirmChannel:
             self._channel.close()
 
     async def publish(self, message: Message) -> None:
-        """Publish, and wait for the broker's answer; `Disturbed` if there will be none."""
+        """Publish, and wait for the broker's answer.
+
+        Raises RejectedError when the broker has returned or refused the message, UnreachableError
+        for a nack or a lost connection, and UndecidedError when there will be no answer to it.
+        """
         answer: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._emit(message)
         self._last_tag += 1
@@ -114,10 +121,10 @@ class ConfirmChannel:
                 mandatory=message.mandatory,
             )
         except exceptions.AMQPError as error:
-            raise translated(error, self._place) from error
+            raise translated(error, self._address) from error
         except ENCODING as error:
-            told = f"the message cannot be written as AMQP: {error} ({self._place})"
-            raise RejectedError(told) from error
+            words = f"the message cannot be written as AMQP: {error} ({self._address})"
+            raise RejectedError(words) from error
 
     def _ask_whether_read(self, tag: int) -> None:
         """Ask for something harmless: the broker answers in order, so it has read the message."""
@@ -142,7 +149,7 @@ class ConfirmChannel:
             upto = method.delivery_tag or self._last_tag
             tags = list(takewhile(lambda tag: tag <= upto, self._pending))
         for tag in tags:
-            message = f"the broker did not take the message (nack; {self._place})"
+            message = f"the broker did not take the message (nack; {self._address})"
             self._settle(tag, UnreachableError(message, code="NACK") if refused else None)
 
     def _settle(self, tag: int, failure: Exception | None) -> None:
@@ -156,15 +163,15 @@ class ConfirmChannel:
         for pending in self._pending.values():
             is_it = len(self._pending) == 1 or pending.identity == identity
             if is_it and pending.returned is None:
-                text = f"{method.reply_text} - {pending.message.unroutable}"
-                pending.returned = by_reply(method.reply_code, text, self._place)
+                text = f"{readable(method.reply_text)} - {pending.message.unroutable}"
+                pending.returned = by_reply(method.reply_code, text, self._address)
                 return
         # Whose it is cannot be told, so nobody's message may pass for delivered.
-        self._disturb()
+        self._close_undecided()
 
-    def _disturb(self) -> None:
+    def _close_undecided(self) -> None:
         for tag in list(self._pending):
-            self._settle(tag, Disturbed())
+            self._settle(tag, UndecidedError())
         self.close()
 
     def _on_close(self, _channel: Any, reason: BaseException) -> None:
@@ -177,7 +184,7 @@ class ConfirmChannel:
     def _failure(self, reason: BaseException, *, is_alone: bool) -> Exception:
         """Return what the end of the channel means for one message that was in flight."""
         if isinstance(reason, exceptions.ChannelClosedByBroker):
-            return translated(reason, self._place) if is_alone else Disturbed()
+            return translated(reason, self._address) if is_alone else UndecidedError()
         failure = self._failure_of(reason)
         if isinstance(failure, RejectedError) and not is_alone:
             # Only one of them was rejected: each is tried again, on another connection.

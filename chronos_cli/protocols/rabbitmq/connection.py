@@ -2,120 +2,110 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
 
 from pika import exceptions
 
-from chronos_cli.errors import DispatchError
+from chronos_cli.errors import DispatchError, TimedOutError, UnreachableError
 from chronos_cli.protocols.network import from_cause
-from chronos_cli.protocols.rabbitmq.address import Login, Place
-from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel, Disturbed
+from chronos_cli.protocols.rabbitmq.adapter import AsyncioAdapter
+from chronos_cli.protocols.rabbitmq.address import Address, Login
+from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel, UndecidedError
 from chronos_cli.protocols.rabbitmq.errors import translated
 from chronos_cli.protocols.rabbitmq.message import Message
-from chronos_cli.protocols.rabbitmq.wire import Stream, Wire
 from chronos_cli.protocols.resolver import resolve
+from chronos_cli.protocols.servers import Limit, first_reachable
+from chronos_cli.protocols.tls import make_context
 
 if TYPE_CHECKING:
     import ssl
 
 _MOST_SHARED_CHANNELS = 32
-_MOST_LONE_CHANNELS = 16
+_MOST_SINGLE_CHANNELS = 16
+# Seconds that the broker has to answer our goodbye.
 _GOODBYE = 1.0
 
 
-class Link:
-    """A connection and its channels.
+class Connection:
+    """A connection to the first of several servers that takes us, and its channels.
 
-    One of which a send was cut off is not used again, because it may be dead without telling;
-    it closes after its last send.
+    It is not used again after a send on it was cut off: it may be dead, and nobody would know.
     """
 
-    def __init__(self, login: Login, place: Place) -> None:
+    def __init__(self, login: Login, addresses: Sequence[Address]) -> None:
         self._login = login
-        self._place = place
-        self._decided = asyncio.Event()
-        self._flowing = asyncio.Event()
-        self._flowing.set()
-        self._ended = False
-        self._retired = False
-        self._active = 0
+        self._addresses = addresses
+        self._opened: AsyncioAdapter | None = None
+        self._is_retired = False
         self._shared: dict[tuple[str, bool], ConfirmChannel] = {}
-        self._lone = asyncio.Semaphore(_MOST_LONE_CHANNELS)
-        self._wire = Wire(login, place, self._decided.set, self._on_end)
-        self._blocked_by = ""
-        self._wire.add_on_connection_blocked_callback(self._on_blocked)
-        self._wire.add_on_connection_unblocked_callback(lambda *_: self._flowing.set())
-
-    async def open(self, address: str, context: "ssl.SSLContext | None") -> None:
-        """Connect to one address and log in; raises OSError when there is no connection."""
-        server_name = self._login.tls.server_name if self._login.tls else None
-        try:
-            await asyncio.get_running_loop().create_connection(
-                lambda: Stream(self._wire),
-                address,
-                self._place.port,
-                ssl=context,
-                server_hostname=(server_name or self._place.host) if context else None,
-            )
-            await self._decided.wait()
-            self._check()
-        except BaseException:
-            self.abort()
-            raise
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there still is a connection."""
-        return not self._ended
+        self._single = asyncio.Semaphore(_MOST_SINGLE_CHANNELS)
 
     @property
     def is_usable(self) -> bool:
         """Whether a new send may begin here."""
-        return self._wire.is_open and not self._retired and not self._ended
+        adapter = self._opened
+        return adapter is not None and bool(adapter.is_open) and not self._is_retired
+
+    async def open(self, limit: Limit) -> None:
+        """Try the servers in turn; a rejection is the answer, whoever gave it.
+
+        Raises DispatchError when none takes us, and RejectedError when a file of TLS is unusable.
+        """
+        context = make_context(self._login.tls) if self._login.tls is not None else None
+        login = self._login
+
+        async def connect(address: Address, share: Limit) -> AsyncioAdapter:
+            return await _connected(login, address, context, share)
+
+        passing = (UnreachableError, TimedOutError)
+        try:
+            self._opened = await first_reachable(self._addresses, connect, limit, passing)
+        except ExceptionGroup as group:
+            raise self._none_reached(group.exceptions) from group
+
+    async def close(self) -> None:
+        """Close politely if the broker answers soon, else at once."""
+        adapter = self._opened
+        if adapter is None:
+            return
+        if self.is_usable and adapter.chronos_flowing.is_set():
+            await adapter.chronos_close(_GOODBYE)
+        adapter.chronos_abort()
 
     async def publish(self, message: Message) -> None:
-        """Publish, and return when the broker has taken the message; raise if it has not."""
-        async with self._use():
+        """Publish, and return when the broker has taken the message.
+
+        Raises RejectedError, UnreachableError or TimedOutError when it has not.
+        """
+        async with self._retired_when_cut_off():
             channel = await self._shared_channel(message)
             if channel is not None:
                 try:
                     return await channel.publish(message)
-                except Disturbed:
+                except UndecidedError:
                     # Another message may be what the broker closed the channel for. Alone on a
                     # channel, this one gets an answer of its own.
                     pass
-            async with self._lone:
+            async with self._single:
                 return await self._publish_alone(message)
 
-    async def goodbye(self) -> None:
-        """Close politely if the broker answers soon, else at once."""
-        if self.is_usable and not self._active and self._flowing.is_set():
-            self._decided.clear()
-            self._wire.close()
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._decided.wait(), _GOODBYE)
-        self.abort()
-
-    def abort(self) -> None:
-        """Drop the connection at once."""
-        self._retired = True
-        self._wire.chronos_abort()
+    @property
+    def _adapter(self) -> AsyncioAdapter:
+        assert self._opened is not None
+        return self._opened
 
     @contextlib.asynccontextmanager
-    async def _use(self) -> AsyncIterator[None]:
-        self._active += 1
+    async def _retired_when_cut_off(self) -> AsyncIterator[None]:
         try:
             yield
         except asyncio.CancelledError as error:
-            self._retired = True
-            if not self._flowing.is_set():
-                error.add_note(f"the broker blocks publishers: {self._blocked_by} ({self._place})")
+            self._is_retired = True
+            adapter = self._adapter
+            if not adapter.chronos_flowing.is_set():
+                reason, where = adapter.chronos_blocked_by, adapter.chronos_address
+                error.add_note(f"the broker blocks publishers: {reason} ({where})")
             raise
-        finally:
-            self._active -= 1
-            if self._retired and not self._active:
-                self.abort()
 
     async def _shared_channel(self, message: Message) -> ConfirmChannel | None:
         """Return the channel of an exchange: what is wrong with one disturbs no other.
@@ -142,22 +132,23 @@ class Link:
             channel.close()
 
     def _new_channel(self, message: Message) -> ConfirmChannel:
-        self._check()
+        adapter = self._adapter
+        adapter.chronos_check()
         try:
             return ConfirmChannel(
-                self._wire,
-                str(self._place),
-                self._wire.chronos_failure,
+                adapter,
+                adapter.chronos_address,
+                adapter.chronos_failure,
                 confirmed=message.confirmed,
             )
         except exceptions.AMQPError as error:
-            raise translated(error, str(self._place)) from error
+            raise translated(error, adapter.chronos_address) from error
 
     async def _ready(self, channel: ConfirmChannel) -> None:
         """Wait until the channel is open, and as long as the broker blocks publishers."""
         await channel.ready()
-        await self._flowing.wait()
-        self._check()
+        await self._adapter.chronos_flowing.wait()
+        self._adapter.chronos_check()
 
     def _has_room(self) -> bool:
         """Whether there may be another shared channel; gives back those that nobody uses."""
@@ -168,38 +159,39 @@ class Link:
                     del self._shared[key]
         return len(self._shared) < _MOST_SHARED_CHANNELS
 
-    def _check(self) -> None:
-        """Raise why the connection has ended, if it has; each time a new exception."""
-        if self._ended:
-            raise self._failure()
-
-    def _failure(self) -> DispatchError:
-        reason = self._wire.chronos_reason
-        return self._wire.chronos_failure(reason or exceptions.StreamLostError())
-
-    def _on_blocked(self, _connection: Any, frame: Any) -> None:
-        self._blocked_by = str(frame.method.reason)
-        self._flowing.clear()
-
-    def _on_end(self) -> None:
-        self._ended = True
-        self._decided.set()
-        self._flowing.set()
+    def _none_reached(self, failures: Sequence[Exception]) -> DispatchError:
+        """Return what it means that no server could be reached; one failure stands for each."""
+        failed: list[DispatchError] = [
+            failure
+            if isinstance(failure, DispatchError)
+            else TimedOutError(f"no answer to the login ({address})")
+            for address, failure in zip(self._addresses, failures, strict=True)
+        ]
+        if len(failed) == 1:
+            return failed[0]
+        codes = {failure.code for failure in failed}
+        all_silent = all(isinstance(failure, TimedOutError) for failure in failed)
+        kind = TimedOutError if all_silent else UnreachableError
+        message = "; ".join(failure.message for failure in failed)
+        return kind(message, code=codes.pop() if len(codes) == 1 else None)
 
 
-async def connect(login: Login, place: Place, context: "ssl.SSLContext | None") -> Link:
-    """Return a connection to the first address of a server that accepts one, logged in."""
+async def _connected(
+    login: Login, address: Address, context: "ssl.SSLContext | None", limit: Limit
+) -> AsyncioAdapter:
+    """Return a connection to the first IP address of a server that accepts one, logged in."""
+
+    async def connect(ip: str, _share: Limit) -> AsyncioAdapter:
+        adapter = AsyncioAdapter(login, address)
+        await adapter.chronos_open(ip, context)
+        return adapter
+
     try:
-        *others, last = await resolve(place.host, place.port)
-        for address in others:
-            with contextlib.suppress(OSError):
-                return await _link(login, place, address, context)
-        return await _link(login, place, last, context)
+        return await first_reachable(
+            await resolve(address.host, address.port), connect, limit, (OSError,)
+        )
+    except ExceptionGroup as group:
+        last = group.exceptions[-1]
+        raise from_cause(last, str(address)) from last
     except OSError as error:
-        raise from_cause(error, str(place)) from error
-
-
-async def _link(login: Login, place: Place, address: str, context: "ssl.SSLContext | None") -> Link:
-    link = Link(login, place)
-    await link.open(address, context)
-    return link
+        raise from_cause(error, str(address)) from error

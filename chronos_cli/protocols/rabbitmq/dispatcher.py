@@ -6,16 +6,11 @@ unroutable. What it returns, and what it closes the channel for, is rejected; a 
 exchange and queue, and promises nothing more.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.protocols.event_headers import amqp_event_headers
-from chronos_cli.protocols.rabbitmq.address import (
-    Login,
-    Place,
-)
 from chronos_cli.protocols.rabbitmq.message import (
     Message,
     encoded,
@@ -24,7 +19,7 @@ from chronos_cli.protocols.rabbitmq.message import (
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 
 if TYPE_CHECKING:
-    from chronos_cli.protocols.rabbitmq.pool import Session
+    from chronos_cli.protocols.rabbitmq.pool import RabbitmqPool
 
 _DELIVERY_MODES = {True: 2, False: 1}
 # Of a message's properties, those that go out as the job file gives them.
@@ -36,13 +31,14 @@ class RabbitmqDispatcher:
 
     def __init__(self, settings: RabbitmqSettings) -> None:
         self._settings = settings
-        self._sessions: dict[tuple[Login, Sequence[Place]], Session] = {}
+        self._opened_pool: RabbitmqPool | None = None
 
     async def send(self, delivery: Delivery[Rabbitmq]) -> Receipt:
         """Publish one message; see `Dispatcher.send`."""
         target = delivery.target
         message = _message(delivery, target)
-        await self._session(target).publish(message, delivery.execution.job.spec.timeout)
+        async with self._pool.lend(target, delivery.timeout) as connection:
+            await connection.publish(message)
         if message.confirmed:
             return Receipt(data={"confirmed": True})
         return Receipt(message="unconfirmed (confirm_mode: false)", data={"confirmed": False})
@@ -62,17 +58,16 @@ class RabbitmqDispatcher:
 
     async def close(self) -> None:
         """Close all connections."""
-        for session in self._sessions.values():
-            await session.close()
-        self._sessions.clear()
+        if self._opened_pool is not None:
+            await self._opened_pool.close()
 
-    def _session(self, target: Rabbitmq) -> "Session":
-        from chronos_cli.protocols.rabbitmq.pool import Session  # imports pika
+    @property
+    def _pool(self) -> "RabbitmqPool":
+        if self._opened_pool is None:
+            from chronos_cli.protocols.rabbitmq.pool import RabbitmqPool  # imports pika
 
-        key = target.login()
-        if key not in self._sessions:
-            self._sessions[key] = Session(*key)
-        return self._sessions[key]
+            self._opened_pool = RabbitmqPool()
+        return self._opened_pool
 
 
 def _message(delivery: Delivery[Rabbitmq], target: Rabbitmq) -> Message:

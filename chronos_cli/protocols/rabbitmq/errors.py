@@ -1,7 +1,7 @@
 """What pika's exceptions and the broker's reply codes mean.
 
 pika loses the reply code of a connection that is closed while it opens (`Probable…Error` with
-a text); the connection keeps it, see `rabbitmq_link`.
+a text); the adapter keeps it.
 """
 
 import struct
@@ -10,12 +10,16 @@ from pika import exceptions
 
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 
-# The exact classes, each one decided upon; a test fails when pika has one that is not here.
-REJECTED: tuple[type[Exception], ...] = (
-    exceptions.AuthenticationError,
+# pika's guesses about a connection that ended during the login. A broker that refuses says so
+# by a reply code; without one, it went away.
+CUT_IN_LOGIN: tuple[type[Exception], ...] = (
     exceptions.ProbableAuthenticationError,
     exceptions.ProbableAccessDeniedError,
     exceptions.IncompatibleProtocolError,
+)
+# The exact classes, each one decided upon; a test fails when pika has one that is not here.
+REJECTED: tuple[type[Exception], ...] = (
+    exceptions.AuthenticationError,
     exceptions.ProtocolVersionMismatch,
     exceptions.MethodNotImplemented,
     exceptions.ShortStringTooLong,
@@ -23,6 +27,7 @@ REJECTED: tuple[type[Exception], ...] = (
     exceptions.UnroutableError,
 )
 UNREACHABLE: tuple[type[Exception], ...] = (
+    *CUT_IN_LOGIN,
     exceptions.AMQPError,
     exceptions.AMQPConnectionError,
     exceptions.ConnectionOpenAborted,
@@ -65,20 +70,28 @@ def translated(error: BaseException, where: str) -> DispatchError:
     """Return what an exception of pika means; `where` is the address, for the message."""
     if isinstance(error, exceptions.ConnectionClosed | exceptions.ChannelClosed):
         return by_reply(error.reply_code, error.reply_text, where)
-    told = " ".join(str(error).split()) or type(error).__name__
+    message = " ".join(str(error).split()) or type(error).__name__
     if type(error) in REJECTED:
-        return RejectedError(f"{told} ({where})")
+        return RejectedError(f"{message} ({where})")
+    if isinstance(error, CUT_IN_LOGIN):
+        message = "the connection ended during the login"
     if isinstance(error, exceptions.AMQPHeartbeatTimeout):
-        told = "the broker no longer answers heartbeats"
-    return UnreachableError(f"{told} ({where})")
+        message = "the broker no longer answers heartbeats"
+    return UnreachableError(f"{message} ({where})")
 
 
-def by_reply(code: int, text: str, where: str) -> DispatchError:
+def by_reply(code: int, reply: str | bytes, where: str) -> DispatchError:
     """Return the failure that the broker's own code and text stand for."""
-    name, _, told = text.partition(" - ")
-    message = f"{told or text} ({where})"
-    full = f"{code} {name}" if told else str(code)
+    text = readable(reply)
+    name, _, detail = text.partition(" - ")
+    message = f"{detail or text} ({where})"
+    full = f"{code} {name}" if detail else str(code)
     # A limit on connections or channels has the code of a forbidden thing, but passes.
-    if code in _NOT_NOW or (code == 530 and "limit" in told):
+    if code in _NOT_NOW or (code == 530 and "limit" in detail):
         return UnreachableError(message, code=full)
     return RejectedError(message, code=full)
+
+
+def readable(text: str | bytes) -> str:
+    """Return a text of the broker's; pika leaves one that is not UTF-8 as bytes."""
+    return text.decode(errors="backslashreplace") if isinstance(text, bytes) else text

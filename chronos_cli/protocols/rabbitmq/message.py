@@ -1,7 +1,7 @@
 """What an AMQP message may carry: headers with types, properties, and their bounds.
 
-Everything here is checked before pika sees it, because pika raises on a float, on a number of
-more than 64 bits and on a name of more than 255 bytes only while it is writing.
+Everything is checked here before pika sees it: pika raises only while it writes, on a float, on a
+number of more than 64 bits and on a name of more than 255 bytes (AMQP 0-9-1, 4.2.5).
 """
 
 import time
@@ -12,11 +12,11 @@ from typing import Any
 
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw, Path
+from chronos_cli.protocols.checks import has_control, own_header_flaws
 
 SHORT_LIMIT = 255
 _LARGEST_INTEGER = 2**63 - 1
 _LARGEST_DECIMAL = 2**31 - 1
-_OWN_HEADERS = frozenset({"traceparent", "tracestate"})
 _DEEPEST = 20
 
 
@@ -68,7 +68,7 @@ def short_flaw(path: Path, text: str | None) -> Iterator[Flaw]:
         return
     if len(text.encode()) > SHORT_LIMIT:
         yield Flaw(path, f"longer than AMQP's {SHORT_LIMIT} bytes")
-    if _has_control(text):
+    if has_control(text):
         yield Flaw(path, "has a line break or control character in it")
 
 
@@ -76,8 +76,7 @@ def header_flaws(headers: dict[str, Any]) -> Iterator[Flaw]:
     """Yield what is wrong with the headers of a job, each with its path."""
     for name, value in headers.items():
         path = ("headers", name)
-        if name.lower() in _OWN_HEADERS or name.lower().startswith("x-chronos-"):
-            yield Flaw(path, f"header '{name[:40]}' is set by chronos", "remove it")
+        yield from own_header_flaws(path, name)
         yield from _name_flaws(path, name)
         yield from _value_flaws(path, value, 1)
 
@@ -106,7 +105,7 @@ def _value_flaws(path: Path, value: Any, depth: int) -> Iterator[Flaw]:
 
 
 def _scalar_mistake(value: Any) -> tuple[str, str | None] | None:
-    if isinstance(value, str) and _has_control(value, allowed="\t"):
+    if isinstance(value, str) and has_control(value, allowed="\t"):
         return "the header's value has a line break or control character in it", None
     if isinstance(value, int) and not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
         return "the number needs more than AMQP's 64 bits", "quote it, to send it as text"
@@ -127,7 +126,3 @@ def _decimal(value: float) -> Decimal:
     if abs(int(number.scaleb(-exponent) if exponent < 0 else number)) > _LARGEST_DECIMAL:
         raise ValueError("the number has more digits than an AMQP decimal holds (31 bits)")
     return number
-
-
-def _has_control(text: str, allowed: str = "") -> bool:
-    return any((ord(letter) < 32 and letter not in allowed) or letter == "\x7f" for letter in text)

@@ -11,9 +11,9 @@ from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols.rabbitmq.address import (
+    Address,
     AmqpUrl,
     Login,
-    Place,
     parse_host,
     parse_hosts,
     parse_url,
@@ -135,11 +135,11 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         """Return the routing key that the message gets."""
         return str(self.queue if self.queue is not None else self.routing_key or "")
 
-    def login(self) -> tuple[Login, tuple[Place, ...]]:
+    def login(self) -> tuple[Login, tuple[Address, ...]]:
         """Return who we are and where; for a target without flaws."""
         if self.url is not None:
             url = parse_url(self.url)
-            return self._login(url, is_tls=url.is_tls), (url.place,)
+            return self._login(url, is_tls=url.is_tls), (url.address,)
         is_tls = self._is_tls
         return self._login(None, is_tls=is_tls), parse_hosts(self.hosts or [], is_tls=is_tls)
 
@@ -164,9 +164,9 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         if self.hosts is not None and not self.hosts:
             yield Flaw(("hosts",), "no host is listed")
         if (self.url is None) == (self.hosts is None):
-            told = "neither 'url' nor 'hosts'" if self.url is None else "both 'url' and 'hosts'"
+            message = "neither 'url' nor 'hosts'" if self.url is None else "both 'url' and 'hosts'"
             hint = "for example url: amqp://guest:guest@localhost:5672/"
-            yield Flaw(("hosts",) if self.hosts is not None else (), told, hint)
+            yield Flaw(("hosts",) if self.hosts is not None else (), message, hint)
         if self.url is not None and not isinstance(self.url, Template):
             yield from self._url_flaws(self.url)
         for index, host in enumerate(self.hosts or []):

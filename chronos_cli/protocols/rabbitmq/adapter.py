@@ -6,9 +6,9 @@ that pika's own adapters implement.
 """
 
 import asyncio
-import copy
+import contextlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pika
 from pika import exceptions, spec
@@ -17,44 +17,85 @@ from pika.connection import Connection
 from chronos_cli import __version__
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.network import from_cause
-from chronos_cli.protocols.rabbitmq.address import Login, Place
-from chronos_cli.protocols.rabbitmq.errors import by_reply, translated
+from chronos_cli.protocols.rabbitmq.address import Address, Login
+from chronos_cli.protocols.rabbitmq.errors import REJECTED, by_reply, readable, translated
+
+if TYPE_CHECKING:
+    import ssl
 
 _TLS_RECORDS = frozenset({0x15, 0x16})
 _METHOD_FRAME = 0x01
 
 
-class Wire(Connection):
-    """One AMQP connection; `on_open` and `on_end` are each called at most once.
+class AsyncioAdapter(Connection):
+    """One AMQP connection, over one TCP connection.
 
     Its own attributes begin with `chronos_`, because pika's class has very many.
     """
 
-    def __init__(
-        self, login: Login, place: Place, on_open: Callable[[], None], on_end: Callable[[], None]
-    ) -> None:
+    def __init__(self, login: Login, address: Address) -> None:
         self.chronos_loop = asyncio.get_running_loop()
-        self.chronos_place = str(place)
+        self.chronos_address = str(address)
+        self.chronos_server_name = (login.tls.server_name if login.tls else None) or address.host
+        self.chronos_port = address.port
+        # It has been opened, or has ended.
+        self.chronos_decided = asyncio.Event()
+        # Cleared while the broker blocks publishers, for the reason that it gave.
+        self.chronos_flowing = asyncio.Event()
+        self.chronos_flowing.set()
+        self.chronos_blocked_by = ""
         self.chronos_socket: asyncio.Transport | None = None
         self.chronos_greeted = False
         # What is known of its end: the exception below, the broker's words, pika's reason.
         self.chronos_lost_by: Exception | None = None
-        self.chronos_reply: tuple[int, str] | None = None
+        self.chronos_reply: tuple[int, str | bytes] | None = None
         self.chronos_reason: BaseException | None = None
-        self.chronos_on_end = on_end
         super().__init__(
-            _parameters(login, place),
-            on_open_callback=lambda _connection: on_open(),
-            on_open_error_callback=self.chronos_ended,
-            on_close_callback=self.chronos_ended,
+            _parameters(login, address),
+            on_open_callback=lambda _connection: self.chronos_decided.set(),
+            on_open_error_callback=self.chronos_note_end,
+            on_close_callback=self.chronos_note_end,
             internal_connection_workflow=False,
         )
         self.callbacks.add(0, spec.Connection.Close, self.chronos_note_reply)
+        self.add_on_connection_blocked_callback(self.chronos_note_blocked)
+        self.add_on_connection_unblocked_callback(lambda *_: self.chronos_flowing.set())
+
+    async def chronos_open(self, ip: str, context: "ssl.SSLContext | None") -> None:
+        """Connect to one IP address, over TLS with a context, and log in.
+
+        Raises OSError when there is no connection, and DispatchError for what comes after it.
+        """
+        try:
+            await self.chronos_loop.create_connection(
+                lambda: AdapterProtocol(self),
+                ip,
+                self.chronos_port,
+                ssl=context,
+                server_hostname=self.chronos_server_name if context else None,
+            )
+            await self.chronos_decided.wait()
+            self.chronos_check()
+        except BaseException:
+            self.chronos_abort()
+            raise
+
+    async def chronos_close(self, seconds: float) -> None:
+        """Say goodbye, and wait for the broker's answer for so long at most."""
+        self.chronos_decided.clear()
+        self.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.chronos_decided.wait(), seconds)
 
     def chronos_abort(self) -> None:
         """Drop the connection at once."""
         if self.chronos_socket is not None and not self.chronos_socket.is_closing():
             self._terminate_stream(exceptions.ConnectionOpenAborted("closed by chronos"))
+
+    def chronos_check(self) -> None:
+        """Raise why the connection has ended, if it has; each time a new exception."""
+        if self.chronos_reason is not None:
+            raise self.chronos_failure(self.chronos_reason)
 
     def chronos_failure(self, reason: BaseException) -> DispatchError:
         """Return what the end of this connection means, by the best of what is known.
@@ -62,26 +103,32 @@ class Wire(Connection):
         It is a new exception each time; `reason` is the worst of it, pika's own.
         """
         if self.chronos_reply is not None:
-            return by_reply(*self.chronos_reply, self.chronos_place)
+            return by_reply(*self.chronos_reply, self.chronos_address)
         lost_by = self.chronos_lost_by
         if isinstance(lost_by, DispatchError):
-            return copy.copy(lost_by)
+            return lost_by.with_message(lost_by.message)
         if lost_by is not None:
-            return from_cause(lost_by, self.chronos_place)
+            return from_cause(lost_by, self.chronos_address)
         if not self.chronos_greeted:
-            return UnreachableError(f"closed before the broker's greeting ({self.chronos_place})")
-        return translated(reason, self.chronos_place)
+            return UnreachableError(f"closed before the broker's greeting ({self.chronos_address})")
+        return translated(reason, self.chronos_address)
 
     def chronos_note_reply(self, frame: Any) -> None:
         """Keep the broker's code and text, which pika loses while it opens."""
         self.chronos_reply = (frame.method.reply_code, frame.method.reply_text)
 
-    def chronos_ended(self, _connection: Any, reason: BaseException) -> None:
+    def chronos_note_end(self, _connection: Any, reason: BaseException) -> None:
         """Keep why the connection has ended, and tell."""
         self.chronos_reason = reason
-        self.chronos_on_end()
+        self.chronos_decided.set()
+        self.chronos_flowing.set()
 
-    # What asyncio tells, through `Stream`.
+    def chronos_note_blocked(self, _connection: Any, frame: Any) -> None:
+        """Keep why the broker blocks publishers."""
+        self.chronos_blocked_by = readable(frame.method.reason)
+        self.chronos_flowing.clear()
+
+    # What asyncio tells, through `AdapterProtocol`.
 
     def chronos_connected(self, transport: asyncio.Transport) -> None:
         """Begin to speak AMQP."""
@@ -95,17 +142,17 @@ class Wire(Connection):
                 self.chronos_check_greeting(data)
             self._on_data_available(data)
         except Exception as error:  # noqa: BLE001 - whatever a stranger's bytes do to the parser
-            self.chronos_lost_by = self.chronos_lost_by or _not_amqp(error, self.chronos_place)
+            self.chronos_lost_by = self.chronos_lost_by or _of_parser(error, self.chronos_address)
             self._terminate_stream(exceptions.StreamLostError(str(error)))
 
     def chronos_check_greeting(self, data: bytes) -> None:
         """Tell apart a server that does not speak AMQP; pika would wait for more of it."""
         if data[0] in _TLS_RECORDS:
             self.chronos_lost_by = RejectedError(
-                f"TLS: the port wants TLS ({self.chronos_place})", code="TLS"
+                f"TLS: the port wants TLS ({self.chronos_address})", code="TLS"
             )
         elif data[0] != _METHOD_FRAME:
-            message = f"the server does not speak AMQP 0-9-1 ({self.chronos_place})"
+            message = f"the server does not speak AMQP 0-9-1 ({self.chronos_address})"
             self.chronos_lost_by = RejectedError(message)
         else:
             self.chronos_greeted = True
@@ -143,30 +190,30 @@ class Wire(Connection):
             self.chronos_socket.write(data)
 
 
-class Stream(asyncio.Protocol):
+class AdapterProtocol(asyncio.Protocol):
     """Hands on what asyncio tells of a connection."""
 
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
+    def __init__(self, adapter: AsyncioAdapter) -> None:
+        self._adapter = adapter
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin to speak AMQP."""
         assert isinstance(transport, asyncio.Transport)
-        self._wire.chronos_connected(transport)
+        self._adapter.chronos_connected(transport)
 
     def data_received(self, data: bytes) -> None:
         """Take in what the broker sent."""
-        self._wire.chronos_received(data)
+        self._adapter.chronos_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell pika that the connection is gone."""
-        self._wire.chronos_lost(exc)
+        self._adapter.chronos_lost(exc)
 
 
-def _parameters(login: Login, place: Place) -> pika.ConnectionParameters:
+def _parameters(login: Login, address: Address) -> pika.ConnectionParameters:
     return pika.ConnectionParameters(
-        host=place.host,
-        port=place.port,
+        host=address.host,
+        port=address.port,
         virtual_host=login.vhost,
         credentials=pika.PlainCredentials(login.username, login.password),
         heartbeat=login.heartbeat,
@@ -174,5 +221,8 @@ def _parameters(login: Login, place: Place) -> pika.ConnectionParameters:
     )
 
 
-def _not_amqp(error: Exception, where: str) -> UnreachableError:
+def _of_parser(error: Exception, where: str) -> DispatchError:
+    """Return what an exception means that pika raised over the bytes of a broker."""
+    if isinstance(error, REJECTED):
+        return translated(error, where)
     return UnreachableError(f"the broker sent what is not AMQP: {error} ({where})")

@@ -1,0 +1,24 @@
+"""The clients of librdkafka of one process: one for each configuration."""
+
+from contextlib import AbstractAsyncContextManager
+
+from chronos_cli.protocols.kafka.configuration import Configuration, configuration
+from chronos_cli.protocols.kafka.connection import Connection
+from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
+from chronos_cli.protocols.lending import Lender
+
+
+class KafkaPool:
+    """Lends the clients; see `Lender`."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._lender: Lender[Configuration, Connection] = Lender(Connection)
+
+    def lend(self, target: KafkaTarget, seconds: float) -> AbstractAsyncContextManager[Connection]:
+        """Lend the client of a target without flaws; `seconds` is the attempt's limit."""
+        return self._lender.lend(configuration(target, self._settings), seconds)
+
+    async def close(self) -> None:
+        """Let every client go."""
+        await self._lender.close()
