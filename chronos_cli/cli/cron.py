@@ -6,11 +6,9 @@ from typing import Annotated
 
 import typer
 
-from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, StatePath, Verbose
-from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path
-from chronos_cli.errors import StateError, UsageError
+from chronos_cli.errors import UsageError
 from chronos_cli.units import parse_duration
 
 
@@ -76,9 +74,4 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         watch=watch,
     )
     console = LoopConsole(options, as_json=log_format is LogFormat.JSON, live=live)
-    try:
-        code = asyncio.run(console.exit_code())
-    except StateError as error:
-        Output().note(f"chronos: {error}")
-        code = ExitCode.INVALID_INPUT
-    raise typer.Exit(code)
+    raise typer.Exit(asyncio.run(console.exit_code()))

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 from datetime import UTC, datetime
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -23,6 +24,8 @@ from chronos_cli.redact import mask_urls
 
 def command(verbose: Verbose = False) -> None:
     """Send the sample jobs to far sides on this machine, and show what came of it."""
+    # Servers of its own run beside it: they are ended when the event loop is interrupted.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     raise typer.Exit(asyncio.run(_demo()))
 
 
@@ -45,8 +48,8 @@ async def _start(sides: DemoSides) -> None:
     for key in demo_keys():
         if key not in registry.target_keys():
             continue
-        if told := registry.missing_client(key):
-            sides.missing[key] = told
+        if message := registry.missing_client(key):
+            sides.missing[key] = message
             address = None
         else:
             address = await sides.start(key)

@@ -1,6 +1,5 @@
 """`chronos history`: what ran, attempt by attempt."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
@@ -10,6 +9,7 @@ import typer
 from chronos_cli.cli.options import StatePath, Verbose, parse_past
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path, stored
+from chronos_cli.cli.streams import streams
 from chronos_cli.errors import UsageError
 from chronos_cli.report.history import execution_lines, history_document, history_lines
 from chronos_cli.report.text import count
@@ -17,7 +17,7 @@ from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus
 from chronos_cli.units import parse_duration
 
 
-class Format(StrEnum):
+class HistoryFormat(StrEnum):
     """How a history is written."""
 
     TABLE = "table"
@@ -52,8 +52,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         int | None, typer.Option(min=0, metavar="N", help="With --prune: all but the newest N.")
     ] = None,
     output: Annotated[
-        Format, typer.Option("--output", "-o", help="How the history is written.")
-    ] = Format.TABLE,
+        HistoryFormat, typer.Option("--output", "-o", help="How the history is written.")
+    ] = HistoryFormat.TABLE,
     state: StatePath = None,
     verbose: Verbose = False,
 ) -> None:
@@ -78,14 +78,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     _report(entries, output, one=execution_id is not None)
 
 
-def _report(entries: list[HistoryEntry], output: Format, *, one: bool) -> None:
-    if output is Format.JSON:
+def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) -> None:
+    if output is HistoryFormat.JSON:
         Output().json(history_document(entries))
     elif not entries:
         Output().note("nothing recorded that fits")
     elif one:
         Output().result(execution_lines(entries))
-    elif sys.stdout.isatty():
+    elif streams.stdout.isatty():
         from chronos_cli.report.history_table import history_table  # imports Rich
 
         Output().table(lambda width: history_table(entries, width))

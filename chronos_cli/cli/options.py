@@ -1,20 +1,24 @@
 """Options that several commands have in common."""
 
-from dataclasses import dataclass
+import os
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from chronos_cli.cli.output import redactor
 from chronos_cli.errors import UsageError
 from chronos_cli.redact import bears_secret
 from chronos_cli.units import parse_duration
 
+# What zones know reliably, and a distance to the calendar's ends.
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
-@dataclass(slots=True)
-class State:
+
+class State(Struct):
     """What the guard around all commands must know of the command line."""
 
     verbose: bool = False
@@ -86,15 +90,37 @@ def pairs(option: str, values: list[str]) -> dict[str, str]:
 
 def variables(values: list[str] | None) -> dict[str, str]:
     """Read `--var`; what is named like a secret is masked from then on."""
-    found = pairs("--var", values or [])
+    found = pairs("--var", [_text("--var", value) for value in values or []])
     for name, value in found.items():
         if bears_secret(name, from_outside=True):
             redactor.add(value)
     return found
 
 
+def _text(option: str, value: str) -> str:
+    """Return an argument that is to be sent, in whatever encoding the locale has read it."""
+    try:
+        return os.fsencode(value).decode()
+    except UnicodeError as error:
+        raise UsageError(f"{option}: '{value}' is not UTF-8 text") from error
+
+
+def require_writable(option: str, path: str) -> None:
+    """Make sure, before anything is sent, that a report can be written; UsageError if not."""
+    file, folder = Path(path), Path(path).parent
+    reason = None
+    if file.is_dir():
+        reason = "it is a directory"
+    elif not folder.is_dir():
+        reason = f"there is no directory {folder}"
+    elif not os.access(file if file.exists() else folder, os.W_OK):
+        reason = "permission denied"
+    if reason is not None:
+        raise UsageError(f"{option}: cannot write {path}: {reason}")
+
+
 def parse_moment(option: str, text: str) -> datetime:
-    """Read RFC 3339 with an offset; UsageError when it is anything else."""
+    """Read RFC 3339 with an offset; UsageError when it is anything else, or out of all reason."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -104,6 +130,8 @@ def parse_moment(option: str, text: str) -> datetime:
             f"{option} takes RFC 3339 with an offset, such as 2026-11-23T09:00:00+01:00, "
             f"not '{text}'"
         )
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UsageError(f"{option} takes a time between {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment
 
 

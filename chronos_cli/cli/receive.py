@@ -3,11 +3,11 @@
 import asyncio
 import signal
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated
 
 import typer
+from msgspec import Struct
 
 from chronos_cli.cli.options import Verbose
 from chronos_cli.cli.output import Output
@@ -24,15 +24,14 @@ from chronos_cli.report.received import (
 from chronos_cli.units import parse_duration
 
 
-class Format(StrEnum):
+class RequestFormat(StrEnum):
     """How requests are written."""
 
     TEXT = "text"
     JSONL = "jsonl"
 
 
-@dataclass(slots=True)
-class _Printer:
+class _Printer(Struct):
     """Prints each request and call, and answers the requests."""
 
     reply: Reply
@@ -70,8 +69,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         str, typer.Option(metavar="TIME", help="Wait before the answer, such as 500ms.")
     ] = "0s",
     output: Annotated[
-        Format, typer.Option("--output", "-o", help="How requests are written.")
-    ] = Format.TEXT,
+        RequestFormat, typer.Option("--output", "-o", help="How requests are written.")
+    ] = RequestFormat.TEXT,
     verbose: Verbose = False,
 ) -> None:
     """Listen for jobs over HTTP and gRPC, print what arrives, accept it. Ends at Ctrl-C.
@@ -84,13 +83,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         seconds = parse_duration(delay)
     except ValueError as error:
         raise UsageError(f"--delay: {error}") from error
-    printer = _Printer(Reply(status=status, delay=seconds), output is Format.JSONL)
+    printer = _Printer(Reply(status=status, delay=seconds), output is RequestFormat.JSONL)
     asyncio.run(_receive(http, calls, printer))
 
 
 def _address(option: str, text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not port.isdigit() or int(port) > 65535:
+    if not (port.isascii() and port.isdecimal()) or int(port) > 65535:
         raise UsageError(f"{option} takes HOST:PORT, such as 127.0.0.1:8080, not '{text}'")
     return host.strip("[]") or "127.0.0.1", int(port)
 
@@ -116,8 +115,8 @@ async def _receive(http: tuple[str, int], calls: tuple[str, int] | None, printer
 async def _listen_for_calls(
     address: tuple[str, int], printer: _Printer, stack: AsyncExitStack
 ) -> int:
-    if told := Registry().missing_client("grpc"):
-        raise UsageError(f"--grpc: {told}")
+    if message := Registry().missing_client("grpc"):
+        raise UsageError(f"--grpc: {message}")
     receiver = GrpcReceiver(printer.on_call)
     try:
         port = await receiver.start(*address)

@@ -63,7 +63,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         OutputFormat, typer.Option("--output", "-o", help="How the report is written.")
     ] = OutputFormat.TABLE,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No report; on failure one reason on stderr.")
+        bool,
+        typer.Option("--quiet", "-q", help="No report; a line on stderr for each failed job."),
     ] = False,
     state: StatePath = None,
     config: ConfigPath = None,

@@ -20,6 +20,7 @@ from chronos_cli.cli.options import (
     Verbose,
     pairs,
     parse_moment,
+    require_writable,
     variables,
 )
 from chronos_cli.cli.recording import recording
@@ -59,7 +60,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         OutputFormat, typer.Option("--output", "-o", help="How the report is written.")
     ] = OutputFormat.TABLE,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No report; on failure one reason on stderr.")
+        bool,
+        typer.Option("--quiet", "-q", help="No report; a line on stderr for each failed job."),
     ] = False,
     report_junit: Annotated[
         str | None, typer.Option(metavar="PATH", help="Write a JUnit XML report, too.")
@@ -78,6 +80,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     Exit codes: 0 all succeeded or skipped, 2 usage, 3 invalid files (nothing was sent),
     4 rejected, 5 unreachable, 6 timed out, 7 some succeeded and some failed, 130/143 stopped.
     """
+    if report_junit is not None:
+        require_writable("--report-junit", report_junit)
     moment = (
         parse_moment("--scheduled-time", scheduled_time) if scheduled_time is not None else None
     )

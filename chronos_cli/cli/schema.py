@@ -11,7 +11,7 @@ from chronos_cli.jobs.reference import reference
 from chronos_cli.jobs.schema import config_schema, job_schema
 
 
-class Format(StrEnum):
+class SchemaFormat(StrEnum):
     """How the keys are described."""
 
     JSON = "json"
@@ -23,12 +23,12 @@ def command(
         bool, typer.Option("--chronos-yaml", help="The schema of chronos.yaml, not of job files.")
     ] = False,
     output: Annotated[
-        Format, typer.Option("--output", "-o", help="JSON Schema, or tables of all keys.")
-    ] = Format.JSON,
+        SchemaFormat, typer.Option("--output", "-o", help="JSON Schema, or tables of all keys.")
+    ] = SchemaFormat.JSON,
 ) -> None:
     """Print the JSON Schema (2020-12) of job files, with all installed protocols."""
     registry = Registry()
-    if output is Format.MARKDOWN:
+    if output is SchemaFormat.MARKDOWN:
         Output().result(reference(registry))
         return
     Output().json(config_schema(registry) if config else job_schema(registry))

@@ -1,9 +1,13 @@
-"""SIGINT and SIGTERM, for the commands that send something."""
+"""SIGINT and SIGTERM, and the end of the process, for the commands that send something."""
 
 import asyncio
 import os
 import signal
 from collections.abc import Callable
+
+from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.streams import streams
+from chronos_cli.dispatch.limit import is_held_up
 
 
 class StopSignals:
@@ -32,3 +36,11 @@ class StopSignals:
             os._exit(128 + number)
         self.number = number
         self._stop()
+
+
+def leave_if_held_up(code: ExitCode) -> ExitCode:
+    """Return a code; but where asyncio would wait for what cannot be stopped, exit with it."""
+    if is_held_up():
+        streams.report_losses()
+        os._exit(code)
+    return code

@@ -20,7 +20,7 @@ from chronos_cli.report.annotations import (
 from chronos_cli.report.problems import problem_summary, problems_document
 
 
-class Format(StrEnum):
+class ProblemFormat(StrEnum):
     """How problems are written."""
 
     TEXT = "text"
@@ -30,9 +30,9 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
-_DOCUMENTS: dict[Format, Callable[[Sequence[Problem]], Any]] = {
-    Format.GITLAB: gitlab_document,
-    Format.SARIF: sarif_document,
+_DOCUMENTS: dict[ProblemFormat, Callable[[Sequence[Problem]], Any]] = {
+    ProblemFormat.GITLAB: gitlab_document,
+    ProblemFormat.SARIF: sarif_document,
 }
 
 
@@ -42,8 +42,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         typer.Argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
     ],
     output: Annotated[
-        Format, typer.Option("--output", "-o", help="How problems are written.")
-    ] = Format.TEXT,
+        ProblemFormat, typer.Option("--output", "-o", help="How problems are written.")
+    ] = ProblemFormat.TEXT,
     no_env: Annotated[
         bool,
         typer.Option("--no-env", help="Read no variables: check all that depends on none."),
@@ -62,17 +62,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     raise typer.Exit(code)
 
 
-def _report(checked: Checked, output: Format, code: ExitCode, *, quiet: bool) -> None:
+def _report(checked: Checked, output: ProblemFormat, code: ExitCode, *, quiet: bool) -> None:
     out = Output()
     problems, count = checked.problems, len(checked.workspace.jobs)
-    if output is Format.TEXT:
+    if output is ProblemFormat.TEXT:
         if problems:
             out.problems(problems)
         if problems or not quiet:
             out.note(problem_summary(problems, count))
-    elif output is Format.JSON:
+    elif output is ProblemFormat.JSON:
         out.json(problems_document(problems, count, code))
-    elif output is Format.GITHUB:
+    elif output is ProblemFormat.GITHUB:
         out.result(github_annotations(problems))
     else:
         out.json(_DOCUMENTS[output](problems))
