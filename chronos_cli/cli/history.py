@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from chronos_cli.cli.options import StatePath, Verbose, parse_past
+from chronos_cli.cli.options import StatePath, Verbose, job_ids, parse_past, text_of
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path, stored
 from chronos_cli.cli.streams import streams
@@ -58,6 +58,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     verbose: Verbose = False,
 ) -> None:
     """List what `run`, `cron` and `replay` sent and what came of it, newest first."""
+    if execution_id is not None:
+        execution_id = text_of("ID", execution_id)
     if prune:
         _prune(state, older_than, keep)
         return
@@ -65,7 +67,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         raise UsageError("--older-than and --keep go with --prune")
     wanted = HistoryFilter(
         execution_id=execution_id,
-        jobs=frozenset(job or []),
+        jobs=frozenset(job_ids(job)),
         statuses=frozenset(status or []),
         since=parse_past("--since", since),
         until=parse_past("--until", until),

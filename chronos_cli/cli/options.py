@@ -77,10 +77,15 @@ EnvFile = Annotated[
 ]
 
 
+def job_ids(values: list[str] | None) -> list[str]:
+    """Read `--job`."""
+    return [text_of("--job", value) for value in values or []]
+
+
 def pairs(option: str, values: list[str]) -> dict[str, str]:
     """Read `key=value` options; UsageError when there is no `=`."""
     found: dict[str, str] = {}
-    for value in values:
+    for value in (text_of(option, value) for value in values):
         key, sign, text = value.partition("=")
         if not sign or not key:
             raise UsageError(f"{option} takes key=value, not '{value}'")
@@ -88,21 +93,24 @@ def pairs(option: str, values: list[str]) -> dict[str, str]:
     return found
 
 
-def variables(values: list[str] | None) -> dict[str, str]:
-    """Read `--var`; what is named like a secret is masked from then on."""
-    found = pairs("--var", [_text("--var", value) for value in values or []])
-    for name, value in found.items():
-        if bears_secret(name, from_outside=True):
-            redactor.add(value)
-    return found
+def text_of(option: str, value: str) -> str:
+    """Return an argument that is text, in whatever encoding the locale has read it.
 
-
-def _text(option: str, value: str) -> str:
-    """Return an argument that is to be sent, in whatever encoding the locale has read it."""
+    Raises UsageError for bytes that are not UTF-8: nothing can be called so.
+    """
     try:
         return os.fsencode(value).decode()
     except UnicodeError as error:
         raise UsageError(f"{option}: '{value}' is not UTF-8 text") from error
+
+
+def variables(values: list[str] | None) -> dict[str, str]:
+    """Read `--var`; what is named like a secret is masked from then on."""
+    found = pairs("--var", values or [])
+    for name, value in found.items():
+        if bears_secret(name, from_outside=True):
+            redactor.add(value)
+    return found
 
 
 def require_writable(option: str, path: str) -> None:

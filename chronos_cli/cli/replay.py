@@ -17,7 +17,9 @@ from chronos_cli.cli.options import (
     StatePath,
     Var,
     Verbose,
+    job_ids,
     parse_past,
+    text_of,
     variables,
 )
 from chronos_cli.cli.output import Output
@@ -76,12 +78,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     The job is read from its file as it is today. Exit codes are those of `run`.
     """
     wanted = HistoryFilter(
-        jobs=frozenset(job or []),
+        jobs=frozenset(job_ids(job)),
         since=parse_past("--since", since),
         until=parse_past("--until", until),
     )
     given = variables(var)
-    choice = Choice(ids or [], failed, wanted, force)
+    choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force)
     with stored(state) as store:
         chosen = chosen_entries(choice, store, state_path(state))
     if not chosen:

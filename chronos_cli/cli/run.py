@@ -18,6 +18,7 @@ from chronos_cli.cli.options import (
     StatePath,
     Var,
     Verbose,
+    job_ids,
     pairs,
     parse_moment,
     require_writable,
@@ -88,7 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     firing = Firing(moment, _checked_id(execution_id), variables(var))
     journal = recording(state, no_state=no_state, origin="run", config=config)
     workspace = load_workspace(jobs, config, env_file)
-    selected = select(workspace.jobs, job or [], pairs("--tag", tag or []))
+    selected = select(workspace.jobs, job_ids(job), pairs("--tag", tag or []))
     workspace.require_clients(selected)
     executions = executions_of(selected, firing, os.environ)
     if dry_run:
