@@ -1,5 +1,6 @@
 """Carrying executions out under the eyes of a user: signals, progress, the report."""
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,6 +35,16 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     concurrency: int
     fail_fast: bool
     junit: str | None = None
+
+
+def carry_out(
+    workspace: Workspace,
+    executions: Sequence[Execution],
+    options: RunOptions,
+    journal: Journal,
+) -> ExitCode:
+    """Carry all executions out once, in an event loop of their own; return the exit code."""
+    return asyncio.run(execute(workspace, executions, options, journal))
 
 
 async def execute(

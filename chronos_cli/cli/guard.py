@@ -1,5 +1,8 @@
 """Turns whatever ends a command into an exit code and a message: the one place that does."""
 
+import os
+import sys
+
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.streams import streams
@@ -10,9 +13,7 @@ def guarded() -> int:
     """Run the command named in argv; return its exit code."""
     output = Output()
     try:
-        from chronos_cli.cli.commands import run_command
-
-        return run_command()
+        return _run_command(sys.argv[1:])
     except UsageError as error:
         output.note(f"chronos: {error}")
         return ExitCode.USAGE
@@ -31,10 +32,24 @@ def guarded() -> int:
         streams.report_losses()
 
 
-def _report_bug(error: Exception, output: Output) -> None:
-    from chronos_cli.cli.options import state
+def _run_command(words: list[str]) -> int:
+    from chronos_cli.cli.arguments import values_of
+    from chronos_cli.cli.commands import COMPLETION_VARIABLE, NAMES, call, command_of
 
-    if state.verbose:
+    if words and words[0] in NAMES and COMPLETION_VARIABLE not in os.environ:
+        command = command_of(words[0])
+        values = values_of(command, words[1:])
+        if values is not None:
+            return call(command, values)
+    from chronos_cli.cli.usage import run_by_typer  # only for help, completion and mistakes
+
+    return run_by_typer()
+
+
+def _report_bug(error: Exception, output: Output) -> None:
+    from chronos_cli.cli.commands import Invocation
+
+    if Invocation.is_verbose:
         import traceback
 
         output.note("".join(traceback.format_exception(error)).rstrip())

@@ -4,8 +4,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-
+from chronos_cli.cli.arguments import argument, option
+from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import StatePath, Verbose, job_ids, parse_past, text_of
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path, stored
@@ -27,42 +27,42 @@ class HistoryFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     execution_id: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="One execution: its runs with all attempts."),
+        argument(metavar="[ID]", help="One execution: its runs with all attempts."),
     ] = None,
     job: Annotated[
-        list[str] | None, typer.Option("--job", metavar="ID", help="Only this job. Repeatable.")
+        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
     ] = None,
     status: Annotated[
-        list[HistoryStatus] | None, typer.Option("--status", help="Only this status. Repeatable.")
+        list[HistoryStatus] | None, option("--status", help="Only this status. Repeatable.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="T", help="Started at or after: RFC 3339, or 1d ago.")
+        str | None, option(metavar="T", help="Started at or after: RFC 3339, or 1d ago.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="T", help="Started before: RFC 3339, or 1h ago.")
+        str | None, option(metavar="T", help="Started before: RFC 3339, or 1h ago.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest N only.")] = 50,
+    limit: Annotated[int, option(min=1, metavar="N", help="The newest N only.")] = 50,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Forget, by --older-than and --keep; list nothing.")
+        bool, option("--prune", help="Forget, by --older-than and --keep; list nothing.")
     ] = False,
     older_than: Annotated[
-        str | None, typer.Option(metavar="TIME", help="With --prune: of longer ago, such as 30d.")
+        str | None, option(metavar="TIME", help="With --prune: of longer ago, such as 30d.")
     ] = None,
     keep: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="With --prune: all but the newest N.")
+        int | None, option(min=0, metavar="N", help="With --prune: all but the newest N.")
     ] = None,
     output: Annotated[
-        HistoryFormat, typer.Option("--output", "-o", help="How the history is written.")
+        HistoryFormat, option("--output", "-o", help="How the history is written.")
     ] = HistoryFormat.TABLE,
     state: StatePath = None,
     verbose: Verbose = False,
-) -> None:
+) -> ExitCode:
     """List what `run`, `cron` and `replay` sent and what came of it, newest first."""
     if execution_id is not None:
         execution_id = text_of("ID", execution_id)
     if prune:
         _prune(state, older_than, keep)
-        return
+        return ExitCode.SUCCESS
     if older_than is not None or keep is not None:
         raise UsageError("--older-than and --keep go with --prune")
     wanted = HistoryFilter(
@@ -78,6 +78,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     if execution_id is not None and not entries:
         raise UsageError(f"no execution '{execution_id}' in {state_path(state)}")
     _report(entries, output, one=execution_id is not None)
+    return ExitCode.SUCCESS
 
 
 def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) -> None:

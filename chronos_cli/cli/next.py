@@ -6,8 +6,8 @@ from enum import StrEnum
 from itertools import islice
 from typing import Annotated
 
-import typer
-
+from chronos_cli.cli.arguments import option
+from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import load_workspace
 from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, Verbose, parse_moment
 from chronos_cli.cli.output import Output
@@ -30,19 +30,19 @@ class TimetableFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
     count: Annotated[
-        int, typer.Option(min=1, max=10_000, metavar="N", help="Fire times of each job.")
+        int, option(min=1, max=10_000, metavar="N", help="Fire times of each job.")
     ] = 5,
     after: Annotated[
         str | None,
-        typer.Option(metavar="T", help="Those later than this, RFC 3339. Default: now."),
+        option(metavar="T", help="Those later than this, RFC 3339. Default: now."),
     ] = None,
     output: Annotated[
-        TimetableFormat, typer.Option("--output", "-o", help="How fire times are written.")
+        TimetableFormat, option("--output", "-o", help="How fire times are written.")
     ] = TimetableFormat.TABLE,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
-) -> None:
+) -> ExitCode:
     """Show when jobs fire next, on their own clocks and in UTC; send nothing."""
     start = _start(after)
     found = load_workspace(jobs, config, env_file).jobs
@@ -55,6 +55,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         out.json(timetable_document(listings))
         _note(out, "disabled", [job for job in scheduled if not job.spec.enabled])
     _note(out, "without a schedule", [job for job in found if job.spec.schedule is None])
+    return ExitCode.SUCCESS
 
 
 def _start(text: str | None) -> datetime:

@@ -6,9 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-from msgspec import Struct
-
+from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.output import redactor
 from chronos_cli.errors import UsageError
 from chronos_cli.redact import bears_secret
@@ -16,20 +14,6 @@ from chronos_cli.units import parse_duration
 
 # What zones know reliably, and a distance to the calendar's ends.
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000
-
-
-class State(Struct):
-    """What the guard around all commands must know of the command line."""
-
-    verbose: bool = False
-
-
-state = State()
-
-
-def _set_verbose(value: bool) -> bool:
-    state.verbose = state.verbose or value
-    return value
 
 
 class OutputFormat(StrEnum):
@@ -41,19 +25,19 @@ class OutputFormat(StrEnum):
 
 
 Jobs = Annotated[
-    list[str], typer.Argument(metavar="JOBS...", help="Job files, directories, or - for stdin.")
+    list[str], argument(metavar="JOBS...", help="Job files, directories, or - for stdin.")
 ]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", callback=_set_verbose, help="Show a traceback for internal errors."),
+    option("--verbose", help="Show a traceback for internal errors."),
 ]
 ConfigPath = Annotated[
     str | None,
-    typer.Option("--config", metavar="PATH", help="The chronos.yaml to use.", show_default=False),
+    option("--config", metavar="PATH", help="The chronos.yaml to use.", show_default=False),
 ]
 StatePath = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--state",
         metavar="PATH",
         help="The state file. Default: chronos/state.sqlite in $XDG_STATE_HOME or ~/.local/state.",
@@ -62,13 +46,13 @@ StatePath = Annotated[
 ]
 Var = Annotated[
     list[str] | None,
-    typer.Option("--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."),
+    option("--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."),
 ]
 
 
 EnvFile = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--env-file",
         metavar="PATH",
         help="Variables for ${…}, below those of the environment. Repeatable.",

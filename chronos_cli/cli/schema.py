@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-
+from chronos_cli.cli.arguments import option
+from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.reference import reference
@@ -20,15 +20,16 @@ class SchemaFormat(StrEnum):
 
 def command(
     config: Annotated[
-        bool, typer.Option("--chronos-yaml", help="The schema of chronos.yaml, not of job files.")
+        bool, option("--chronos-yaml", help="The schema of chronos.yaml, not of job files.")
     ] = False,
     output: Annotated[
-        SchemaFormat, typer.Option("--output", "-o", help="JSON Schema, or tables of all keys.")
+        SchemaFormat, option("--output", "-o", help="JSON Schema, or tables of all keys.")
     ] = SchemaFormat.JSON,
-) -> None:
+) -> ExitCode:
     """Print the JSON Schema (2020-12) of job files, with all installed protocols."""
     registry = Registry()
     if output is SchemaFormat.MARKDOWN:
         Output().result(reference(registry))
-        return
+        return ExitCode.SUCCESS
     Output().json(config_schema(registry) if config else job_schema(registry))
+    return ExitCode.SUCCESS

@@ -35,6 +35,10 @@ class LoopConsole:
         self._service = Service(options, reader(), redactor, os.environ, self._write)
         self._signals = StopSignals(self._service.stop, self._leave_terminal)
 
+    def run(self) -> ExitCode:
+        """Run in an event loop of its own; as `exit_code`."""
+        return asyncio.run(self.exit_code())
+
     async def exit_code(self) -> ExitCode:
         """Run until a signal; raises StateError, InvalidInputError or UsageError at the start."""
         # Until the loop listens, a SIGHUP would be the end of the program.

@@ -4,9 +4,8 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
-import typer
-
 from chronos_cli.app.workspace import Checked
+from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import check_files
 from chronos_cli.cli.options import ConfigPath, EnvFile, Verbose
@@ -39,27 +38,25 @@ _DOCUMENTS: dict[ProblemFormat, Callable[[Sequence[Problem]], Any]] = {
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
+        argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
     ],
     output: Annotated[
-        ProblemFormat, typer.Option("--output", "-o", help="How problems are written.")
+        ProblemFormat, option("--output", "-o", help="How problems are written.")
     ] = ProblemFormat.TEXT,
     no_env: Annotated[
         bool,
-        typer.Option("--no-env", help="Read no variables: check all that depends on none."),
+        option("--no-env", help="Read no variables: check all that depends on none."),
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing when all is well.")
-    ] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Say nothing when all is well.")] = False,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
-) -> None:
+) -> ExitCode:
     """Check job files and chronos.yaml; send nothing. Exit 0, or 3 with problems."""
     checked = check_files(paths, config, env_file, with_variables=not no_env)
     code = ExitCode.INVALID_INPUT if checked.problems else ExitCode.SUCCESS
     _report(checked, output, code, quiet=quiet)
-    raise typer.Exit(code)
+    return code
 
 
 def _report(checked: Checked, output: ProblemFormat, code: ExitCode, *, quiet: bool) -> None:

@@ -6,9 +6,8 @@ built-in protocols are registered in the same way as a stranger's.
 
 from collections.abc import Mapping
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec
 
+from chronos_cli.dispatch.entry_points import EntryPoint, entry_points_of
 from chronos_cli.dispatch.plugin import Plugin
 from chronos_cli.jobs.model import Settings, Target
 
@@ -23,7 +22,7 @@ class Registry:
 
     @cached_property
     def _entries(self) -> dict[str, EntryPoint]:
-        return {entry.name: entry for entry in entry_points(group=GROUP)}
+        return entry_points_of(GROUP)
 
     def target_keys(self) -> list[str]:
         """Return the keys of all installed protocols, sorted."""
@@ -31,7 +30,7 @@ class Registry:
 
     def distribution(self, key: str) -> str:
         """Return the name and version of the package that brings a protocol."""
-        distribution = self._entries[key].dist
+        distribution = self._entries[key].distribution(GROUP)
         return f"{distribution.name} {distribution.version}" if distribution else "unknown"
 
     def missing_client(self, key: str, further: Mapping[str, str] | None = None) -> str | None:
@@ -39,12 +38,14 @@ class Registry:
 
         `further` are modules that a target needs besides, and the extras that bring them.
         """
+        from importlib.util import find_spec  # for those who send
+
         plugin = self.kind(key)
         needed = dict.fromkeys(plugin.client_modules, plugin.extra) | dict(further or {})
         absent = [name for name in needed if find_spec(name) is None]
         if not absent:
             return None
-        distribution = self._entries[key].dist
+        distribution = self._entries[key].distribution(GROUP)
         package = distribution.name if distribution else key
         extra = needed[absent[0]]
         wanted = f"{package}[{extra}]" if extra else package
