@@ -1,8 +1,8 @@
 """`chronos validate`: every problem in every file, at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 from chronos_cli.app.workspace import Checked
 from chronos_cli.cli.arguments import argument, option
@@ -11,11 +11,6 @@ from chronos_cli.cli.loading import check_files
 from chronos_cli.cli.options import ConfigPath, EnvFile, Verbose
 from chronos_cli.cli.output import Output
 from chronos_cli.problems import Problem
-from chronos_cli.report.annotations import (
-    github_annotations,
-    gitlab_document,
-    sarif_document,
-)
 from chronos_cli.report.problems import problem_summary, problems_document
 
 
@@ -27,12 +22,6 @@ class ProblemFormat(StrEnum):
     GITHUB = "github"
     GITLAB = "gitlab"
     SARIF = "sarif"
-
-
-_DOCUMENTS: dict[ProblemFormat, Callable[[Sequence[Problem]], Any]] = {
-    ProblemFormat.GITLAB: gitlab_document,
-    ProblemFormat.SARIF: sarif_document,
-}
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -69,7 +58,17 @@ def _report(checked: Checked, output: ProblemFormat, code: ExitCode, *, quiet: b
             out.note(problem_summary(problems, count))
     elif output is ProblemFormat.JSON:
         out.json(problems_document(problems, count, code))
-    elif output is ProblemFormat.GITHUB:
-        out.result(github_annotations(problems))
     else:
-        out.json(_DOCUMENTS[output](problems))
+        _annotate(problems, output)
+
+
+def _annotate(problems: Sequence[Problem], output: ProblemFormat) -> None:
+    """Print problems for a code host."""
+    from chronos_cli.report import annotations
+
+    if output is ProblemFormat.GITHUB:
+        Output().result(annotations.github_annotations(problems))
+    elif output is ProblemFormat.GITLAB:
+        Output().json(annotations.gitlab_document(problems))
+    else:
+        Output().json(annotations.sarif_document(problems))
