@@ -56,6 +56,7 @@ class LiveTable(Display):
 
     def __enter__(self) -> Self:
         """Show it."""
+        streams.undo = self._console.show_cursor
         self._live.start()
         self.is_shown = True
         return self
@@ -65,10 +66,7 @@ class LiveTable(Display):
         self.is_shown = False
         self._draw(self._lines, None)
         self._live.stop()
-
-    def leave(self) -> None:
-        """Give the terminal back at once, from whatever is going on."""
-        self._console.show_cursor()
+        streams.undo = None
 
     def tell(self, event: Event, line: str) -> None:
         """Take in an event; its line, which is masked already, comes above the table soon."""

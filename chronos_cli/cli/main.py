@@ -2,7 +2,6 @@
 
 # Nothing else here: `--version` would pay for it. The module beneath `signal` is there already.
 import _signal  # type: ignore[import-not-found]
-import os
 import sys
 
 from chronos_cli.cli.streams import streams
@@ -32,4 +31,4 @@ def main() -> None:
 
 
 def _leave(*_: object) -> None:
-    os._exit(130)
+    streams.leave(130)

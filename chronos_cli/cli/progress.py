@@ -52,6 +52,7 @@ class Progress:
         """Take it away."""
         if self._bar is not None:
             self._bar.stop()
+            streams.undo = None
 
     def _show(self) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # only on a terminal
@@ -60,4 +61,5 @@ class Progress:
         columns = [TextColumn(self._words), BarColumn(), MofNCompleteColumn()]
         self._bar = RichProgress(*columns, console=streams.stderr.console(), transient=True)
         self._task = self._bar.add_task(self._words, total=self._total)
+        streams.undo = self._bar.console.show_cursor
         self._bar.start()

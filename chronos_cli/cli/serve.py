@@ -33,7 +33,7 @@ class LoopConsole:
         self._wants_live = live and self._on_terminal
         self._live: LiveTable | None = None
         self._service = Service(options, reader(), redactor, os.environ, self._write)
-        self._signals = StopSignals(self._service.stop, self._leave_terminal)
+        self._signals = StopSignals(self._service.stop)
 
     def run(self) -> ExitCode:
         """Run in an event loop of its own; as `exit_code`."""
@@ -64,10 +64,6 @@ class LoopConsole:
             self._signals.receive(signal.SIGTERM)  # nobody asks for a reload: the terminal is gone
         else:
             self._service.reload()
-
-    def _leave_terminal(self) -> None:
-        if self._live is not None:
-            self._live.leave()
 
     def _write(self, event: Event) -> None:
         masked = structs.replace(event, fields=redactor.data(event.fields))

@@ -12,6 +12,9 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
     from rich.console import Console
 
 
@@ -100,18 +103,26 @@ class InputStream(io.BytesIO):
 
 
 class StandardStreams:
-    """The three of them."""
+    """The three of them. `undo` gives a terminal back that something is drawn on."""
 
     def __init__(self) -> None:
         closed = _hold_closed()
         self.stdin = InputStream(is_closed=0 in closed)
         self.stdout = OutputStream("stdout", None if 1 in closed else 1, _encoding(sys.stdout))
         self.stderr = OutputStream("stderr", None if 2 in closed else 2, _encoding(sys.stderr))
+        self.undo: Callable[[], object] | None = None
 
     def install(self) -> None:
         """Let libraries, too, print on these."""
         sys.stdout = self.stdout
         sys.stderr = self.stderr
+
+    def leave(self, code: int) -> "NoReturn":
+        """End the process at once, from whatever is going on."""
+        if self.undo is not None:
+            self.undo()
+        self.report_losses()
+        os._exit(code)
 
     def report_losses(self) -> None:
         """Say on the other stream, once, what could not be written; but not amid data."""

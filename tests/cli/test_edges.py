@@ -2,11 +2,13 @@
 
 import fcntl
 import os
+import pty
 import signal
 import subprocess
 import termios
 import time
 from array import array
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,27 @@ def test_sigint_amid_the_reading_of_stdin() -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
     assert process.communicate()[1] == b""
+
+
+def test_sigint_gives_the_terminal_back(tmp_path: Path) -> None:
+    job = "- {{name: job-{}, webhook: {{url: 'http://127.0.0.1:1/{}'}}}}\n"
+    many = "jobs:\n" + "".join(job.format(n, n) for n in range(20_000))
+    path = write(tmp_path, many)
+    main, secondary = pty.openpty()
+    process = subprocess.Popen(
+        command("validate", path), stderr=secondary, env=environment({"TERM": "xterm-256color"})
+    )
+    os.close(secondary)
+    seen = b""
+    while b"checking" not in seen:
+        seen += os.read(main, 65536)
+    process.send_signal(signal.SIGINT)
+    with suppress(OSError):  # Linux says so when the other end is closed
+        while chunk := os.read(main, 65536):
+            seen += chunk
+    os.close(main)
+    assert process.wait(timeout=30) == 130
+    assert seen.rindex(b"\x1b[?25h") > seen.rindex(b"\x1b[?25l")
 
 
 _BYTES = os.fsdecode(b"\xff\xfe")
