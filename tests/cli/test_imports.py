@@ -53,11 +53,8 @@ COMMANDS = {
     "schema": (set[str](), 220),
     "init -": (set[str](), 220),
     "completion bash": ({"typer", "subprocess"}, 200),
-    "run http.yaml": (SENDING | {"httpx", "hashlib", "email.message", "http.client"}, 500),
-    "run http.yaml --dry-run": (
-        SENDING | {"httpx", "hashlib", "email.message", "http.client"},
-        400,
-    ),
+    "run http.yaml": (SENDING, 345),
+    "run http.yaml --dry-run": (SENDING, 345),
     "run grpc.yaml": (SENDING | {"grpc"}, 400),
     "run kafka.yaml": (SENDING | {"confluent_kafka"}, 325),
     "run nats.yaml": (

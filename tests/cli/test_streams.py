@@ -151,3 +151,13 @@ def test_a_loss_of_the_log_is_said_while_cron_runs(server: HttpServer, tmp_path:
     stop_when(process, lambda: True)
     assert line == b"chronos: cannot write to stderr: No space left on device\n"
     assert process.communicate(timeout=30)[0] == b""
+
+
+def test_the_log_stays_json_in_any_encoding(server: HttpServer, tmp_path: Path) -> None:
+    job = f"name: größe\nid: a\nschedule: '* * * * * *'\nwebhook: {{url: '{server.url}/x?é=😀'}}\n"
+    state = str(tmp_path / "state.sqlite")
+    arguments = ["cron", write(tmp_path, job, "größe.yaml"), "--state", state]
+    process = shell([*arguments, "--log-format", "json"], "", ASCII)
+    stop_when(process, lambda: bool(server.requests()))
+    lines = process.communicate(timeout=30)[1].decode("ascii").splitlines()
+    assert {"started", "stopped"} <= {json.loads(line)["event"] for line in lines}
