@@ -6,13 +6,13 @@ from typing import Annotated
 from msgspec import Meta
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_DURATION_PART = re.compile(r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d|w)")
-_PLAIN_NUMBER = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,9})?")
+_DURATION_PART = r"([0-9]{1,12}(?:\.[0-9]{1,9})?)(ms|s|m|h|d|w)"
+_PLAIN_NUMBER = r"[0-9]{1,12}(?:\.[0-9]{1,9})?"
 _LONGEST = 366 * 86400.0
 
 _BYTES = {"": 1, "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9}
 _BYTES |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "K": 2**10, "M": 2**20, "G": 2**30}
-_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]{0,3})")
+_SIZE = r"([0-9]{1,15}(?:\.[0-9]{1,9})?)\s*([A-Za-z]{0,3})"
 
 
 def parse_duration(text: str) -> float:
@@ -21,10 +21,10 @@ def parse_duration(text: str) -> float:
     Raises ValueError, with a message for the user, on anything else and beyond 366 days.
     """
     text = text.strip()
-    if _PLAIN_NUMBER.fullmatch(text):
+    if re.fullmatch(_PLAIN_NUMBER, text):
         seconds = float(text)
     else:
-        parts = _DURATION_PART.findall(text)
+        parts = re.findall(_DURATION_PART, text)
         if not parts or "".join(number + unit for number, unit in parts) != text:
             raise ValueError(f"'{text[:40]}' is not a duration such as 500ms, 30s or 1h30m")
         seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
@@ -50,7 +50,7 @@ def format_duration(seconds: float) -> str:
 
 def parse_size(text: str) -> int:
     """Bytes from `512`, `64KiB`, `4MB`; raises ValueError, with a message for the user."""
-    match = _SIZE.fullmatch(text.strip())
+    match = re.fullmatch(_SIZE, text.strip())
     unit = match[2].upper() if match else None
     if match is None or unit not in _BYTES:
         raise ValueError(f"'{text[:40]}' is not a size such as 512, 64KiB or 4MB")

@@ -7,9 +7,10 @@ others.
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from chronos_cli.dispatch.templates import Context, render
 from chronos_cli.errors import RejectedError
@@ -23,14 +24,13 @@ if TYPE_CHECKING:
 STRUCTURED_TYPE = "application/cloudevents+json; charset=utf-8"
 FIRED, ENDED = "dev.chronos.job.fired.v1", "dev.chronos.job.ended.v1"
 
-_JSON_TYPE = re.compile(r"(application|text)/json|[^;]+\+json")
-_TEXT_TYPE = re.compile(rf"text/.*|application/xml|{_JSON_TYPE.pattern}")
-_CHARSET = re.compile(r';\s*charset="?([^";\s]*)')
+_JSON_TYPE = r"(application|text)/json|[^;]+\+json"
+_TEXT_TYPE = rf"text/.*|application/xml|{_JSON_TYPE}"
+_CHARSET = r';\s*charset="?([^";\s]*)'
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One attempt's message as a CloudEvent.
 
     `attributes` have the names of the specification, in its order. `data` is the payload as it
@@ -68,8 +68,8 @@ class Event:
     def text(self) -> str | None:
         """Return the data when its content type says that it is text, in UTF-8."""
         content_type = self.attributes["datacontenttype"].lower()
-        is_text = _TEXT_TYPE.fullmatch(_media_type(content_type))
-        charset = _CHARSET.search(content_type)
+        is_text = re.fullmatch(_TEXT_TYPE, _media_type(content_type))
+        charset = re.search(_CHARSET, content_type)
         if not is_text or (charset and charset[1] not in _UTF_8):
             return None
         try:
@@ -79,7 +79,7 @@ class Event:
 
     def _data_text(self) -> str | None:
         """Return the data as JSON writes it, where it is JSON or a text; None for mere bytes."""
-        if _JSON_TYPE.fullmatch(_media_type(self.attributes["datacontenttype"])):
+        if re.fullmatch(_JSON_TYPE, _media_type(self.attributes["datacontenttype"])):
             return _as_json(self.data)
         text = self.text()
         return None if text is None else json.dumps(text, ensure_ascii=False)

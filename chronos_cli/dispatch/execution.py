@@ -1,21 +1,20 @@
 """One firing of a job, and the identity that it keeps through retries, hosts and replays."""
 
 import re
-import uuid
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from chronos_cli.dispatch.trace import Trace
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.zones import load_zone
 
-_NAMESPACE = uuid.UUID("6f0f4c5e-6b0a-5b8e-9d5c-0c2f6d1e7a43")
-_VALID_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+_NAMESPACE = "6f0f4c5e-6b0a-5b8e-9d5c-0c2f6d1e7a43"
+_VALID_ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 
 
-@dataclass(frozen=True, slots=True)
-class Execution:
+class Execution(Struct, frozen=True):
     """A job that is due. `scheduled_time` is aware, in the job's own zone."""
 
     id: str
@@ -29,17 +28,21 @@ class Execution:
 
 def is_execution_id(text: str) -> bool:
     """Whether a text can serve as an execution ID on every protocol."""
-    return _VALID_ID.fullmatch(text) is not None
+    return re.fullmatch(_VALID_ID, text) is not None
 
 
 def new_id() -> str:
     """Return the ID of an execution that no schedule asked for."""
+    import uuid  # it asks for the platform: only for those who send
+
     return str(uuid.uuid4())
 
 
 def scheduled_id(job_id: str, scheduled_time: datetime) -> str:
     """Return the ID of a job's execution at a time: the same on every host, at every restart."""
-    return str(uuid.uuid5(_NAMESPACE, f"{job_id}\n{scheduled_time.timestamp():.6f}"))
+    import uuid
+
+    return str(uuid.uuid5(uuid.UUID(_NAMESPACE), f"{job_id}\n{scheduled_time.timestamp():.6f}"))
 
 
 def in_zone(job: Job, moment: datetime) -> datetime:

@@ -1,6 +1,5 @@
 """What the templates of a job see, and rendering them for one attempt."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,8 +10,7 @@ from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.template import Template, TemplateFailure, render_text
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What a template can see."""
 
     execution: Execution

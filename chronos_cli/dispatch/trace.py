@@ -1,22 +1,23 @@
 """Trace context (W3C Trace Context, level 1): one trace an execution, one parent ID an attempt."""
 
+import os
 import re
-import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 TRACE_HEADERS = ("traceparent", "tracestate")
 
-_TRACEPARENT = re.compile(r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+# Compiled when first used, as all patterns: every start would pay for it.
+_TRACEPARENT = r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 # Sampled, and random (level 2); the other flags have no meaning that could be passed on.
 _KNOWN_FLAGS = 0x03
 _VENDOR = r"[a-z0-9][a-z0-9_*/@-]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]"
-_TRACESTATE = re.compile(rf"[ \t]*{_VENDOR}[ \t]*(,[ \t]*({_VENDOR}[ \t]*)?){{0,31}}")
+_TRACESTATE = rf"[ \t]*{_VENDOR}[ \t]*(,[ \t]*({_VENDOR}[ \t]*)?){{0,31}}"
 _LONGEST_STATE = 512
 
 
-@dataclass(frozen=True, slots=True)
-class Trace:
+class Trace(Struct, frozen=True):
     """The part of a trace context that all attempts of an execution share."""
 
     trace_id: str
@@ -26,25 +27,29 @@ class Trace:
     @classmethod
     def start(cls) -> "Trace":
         """Begin a trace of our own."""
-        return cls(secrets.token_hex(16))
+        return cls(_random_hex(16))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Trace":
         """Continue the trace in TRACEPARENT and TRACESTATE when it is valid, else begin one."""
-        match = _TRACEPARENT.fullmatch(environment.get("TRACEPARENT", ""))
+        match = re.fullmatch(_TRACEPARENT, environment.get("TRACEPARENT", ""))
         if match is None or not _is_valid(match):
             return cls.start()
         state = environment.get("TRACESTATE", "")
-        is_valid = len(state) <= _LONGEST_STATE and _TRACESTATE.fullmatch(state)
+        is_valid = len(state) <= _LONGEST_STATE and re.fullmatch(_TRACESTATE, state)
         flags = f"{int(match[4], 16) & _KNOWN_FLAGS:02x}"
         return cls(match[2], flags, state if is_valid else None)
 
     def headers(self) -> dict[str, str]:
         """Return the headers of one attempt, with a parent ID of its own."""
-        headers = {"traceparent": f"00-{self.trace_id}-{secrets.token_hex(8)}-{self.flags}"}
+        headers = {"traceparent": f"00-{self.trace_id}-{_random_hex(8)}-{self.flags}"}
         if self.state is not None:
             headers["tracestate"] = self.state
         return headers
+
+
+def _random_hex(count: int) -> str:
+    return os.urandom(count).hex()
 
 
 def _is_valid(match: re.Match[str]) -> bool:

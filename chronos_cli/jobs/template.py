@@ -5,8 +5,6 @@ attributes beyond those listed here, and only filters whose result is bounded. J
 when the first template is met, so files without any do not pay for it.
 """
 
-import base64
-import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -139,10 +137,14 @@ def _json(value: Any) -> str:
 
 
 def _sha256(value: str) -> str:
+    import hashlib  # OpenSSL: not for every start
+
     return hashlib.sha256(value.encode()).hexdigest()
 
 
 def _b64encode(value: str) -> str:
+    import base64
+
     return base64.b64encode(value.encode()).decode()
 
 

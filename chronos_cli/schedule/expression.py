@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import NoReturn
+
+from msgspec import Struct, structs
 
 from chronos_cli.units import parse_duration
 
@@ -26,8 +27,7 @@ _LONGEST = 256
 _DAYS_IN_MONTH = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """`first-last/step` in a field, both ends included; `*` is the field's whole range."""
 
     first: int
@@ -41,8 +41,7 @@ class Part:
         return range(self.first, self.last + 1, self.step)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(Struct, frozen=True):
     """A field's plain parts, as written and as sorted values. Sunday is 0 among the values.
 
     `starred`: its text begins with `*` (or is `?`), which for cron is no restriction.
@@ -53,8 +52,7 @@ class Field:
     starred: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Cron:
+class Cron(Struct, frozen=True):
     """A cron expression, read. Without a field for seconds, `has_seconds` is false.
 
     `last_day` is `L` among the days. `nth_weekdays` are `5#2` and `L5`, as (weekday, number),
@@ -101,15 +99,13 @@ class Cron:
         return (by_day or by_weekday) if self.either_day else (by_day and by_weekday)
 
 
-@dataclass(frozen=True, slots=True)
-class Every:
+class Every(Struct, frozen=True):
     """`@every`: a fixed interval, of at least a second."""
 
     interval: timedelta
 
 
-@dataclass(frozen=True, slots=True)
-class _Kind:
+class _Kind(Struct, frozen=True):
     """What may stand in a field. `last` ends `*` and `n/step`, `high` is the highest number."""
 
     name: str
@@ -127,9 +123,9 @@ _MONTH = _Kind("month", 1, 12, 12, {name: n for n, name in enumerate(_MONTHS, 1)
 _WEEKDAY = _Kind("day of week", 0, 7, 6, {name: n for n, name in enumerate(_DAYS)})
 _KINDS = (_SECOND, _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
-_ITEM = re.compile(r"(?P<first>\*|\?|[0-9a-z]+)(?:-(?P<last>[0-9a-z]+))?(?:/(?P<step>[0-9]{1,4}))?")
-_NTH_WEEKDAY = re.compile(r"([0-9a-z]+)#([1-5])")
-_LAST_WEEKDAY = re.compile(r"l([0-7])")
+_ITEM = r"(?P<first>\*|\?|[0-9a-z]+)(?:-(?P<last>[0-9a-z]+))?(?:/(?P<step>[0-9]{1,4}))?"
+_NTH_WEEKDAY = r"([0-9a-z]+)#([1-5])"
+_LAST_WEEKDAY = r"l([0-7])"
 
 
 def check_schedule(text: str) -> str | None:
@@ -194,15 +190,15 @@ def _weekdays(word: str) -> tuple[Field, tuple[tuple[int, int], ...]]:
     plain: list[str] = []
     special: set[tuple[int, int]] = set()
     for item in word.split(","):
-        if match := _NTH_WEEKDAY.fullmatch(item):
+        if match := re.fullmatch(_NTH_WEEKDAY, item):
             special.add((_number(match[1], _WEEKDAY) % 7, int(match[2])))
-        elif match := _LAST_WEEKDAY.fullmatch(item):
+        elif match := re.fullmatch(_LAST_WEEKDAY, item):
             special.add((int(match[1]) % 7, LAST))
         else:
             plain.append(item)
     field = _field(word, plain, _WEEKDAY)
     sunday_is_zero = tuple(sorted({value % 7 for value in field.values}))
-    return replace(field, values=sunday_is_zero), tuple(sorted(special))
+    return structs.replace(field, values=sunday_is_zero), tuple(sorted(special))
 
 
 def _field(word: str, items: Iterable[str], kind: _Kind) -> Field:
@@ -212,7 +208,7 @@ def _field(word: str, items: Iterable[str], kind: _Kind) -> Field:
 
 
 def _part(item: str, kind: _Kind) -> Part:
-    match = _ITEM.fullmatch(item)
+    match = re.fullmatch(_ITEM, item)
     if match is None:
         _unreadable(item, kind)
     step = int(match["step"] or 1)

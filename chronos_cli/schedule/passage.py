@@ -3,14 +3,14 @@
 Instants are aware datetimes in UTC, readings naive ones on the wall clock; all in whole seconds.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
+
+from msgspec import Struct
 
 _SECOND = timedelta(seconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """The clock is put: at `instant` it would have read `before`, and reads `after`."""
 
     instant: datetime
