@@ -55,6 +55,7 @@ def test_an_answer_that_is_cut_anywhere_is_not_now(
             for cut in range(len(ANSWER)):
                 found = await outcome(dispatcher, sent)
                 assert isinstance(found, UnreachableError), (cut, found)
+                assert found.code == ("ECONNRESET" if by_reset else None)
 
     run(test())
 
