@@ -67,3 +67,11 @@ def test_a_silent_name_server_ends_at_the_limit(by_oauth: bool, tmp_path: Path) 
     assert (result.code, result.only["status"]) == (6, "timed_out"), result.out
     assert result.only["duration_ms"] < 3000
     assert result.seconds < 10
+
+
+def test_a_name_that_no_certificate_can_bear(tmp_path: Path) -> None:
+    path = tmp_path / "s"
+    with serving(unix=path):
+        for host in (".example", f"{'a' * 64}.example", "a..example"):
+            result = run(f"https://{host}/", unix_socket=str(path))
+            assert (result.code, "TLS" in result.only["message"]) == (4, True), result.out

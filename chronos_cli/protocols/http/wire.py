@@ -11,6 +11,8 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
+from chronos_cli.protocols.http.errors import RequestError
+
 _CHUNK = 256 * 1024
 # Of what was said before a connection broke, so many chunks are read.
 _LAST_CHUNKS = 16
@@ -54,9 +56,13 @@ class Wire(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, name: str) -> str | None:
         """Speak TLS from now on, within the layers that are there.
 
-        Returns the protocol that was agreed on (ALPN). Raises OSError, ssl.SSLError among them.
+        Returns the protocol that was agreed on (ALPN). Raises OSError, ssl.SSLError among them,
+        and RequestError for a name that cannot be one.
         """
-        layer = _Layer(context, name)
+        try:
+            layer = _Layer(context, name)
+        except ValueError as error:
+            raise RequestError(f"TLS cannot ask for '{name[:60]}': {error}") from error
         self._layers.append(layer)
         self._handshake = asyncio.get_running_loop().create_future()
         try:
