@@ -1,6 +1,5 @@
 """Time as a thing that is handed in, so that tests need not wait for it."""
 
-import asyncio
 import time
 from datetime import UTC, datetime
 from typing import Protocol
@@ -35,4 +34,6 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait `seconds`; can be cancelled."""
+        import asyncio  # not for those who only ask the time
+
         await asyncio.sleep(seconds)

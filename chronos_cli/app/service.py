@@ -87,7 +87,9 @@ class Service:
         jobset = self._load()
         store = Store.open(self._options.state, self._redactor, self.clock)
         try:
-            store.acquire_loop(" ".join(self._options.paths))
+            # A file may be called by bytes that are no text; this is for people.
+            name = " ".join(self._options.paths)
+            store.acquire_loop(name.encode(errors="backslashreplace").decode())
             return await self._run(store, jobset, on_loop)
         finally:
             store.close()

@@ -5,12 +5,11 @@ from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from msgspec import Struct
 
 from chronos_cli.dispatch import foreign
-from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import Config, find_config, read_config
@@ -22,6 +21,9 @@ from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.references import files_of
 from chronos_cli.problems import Problem
 from chronos_cli.redact import Redactor
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.dispatchers import Dispatchers
 
 
 class Workspace(Struct, frozen=True):
@@ -39,8 +41,10 @@ class Workspace(Struct, frozen=True):
         """Return every file that the jobs refer to, beside those that they stand in."""
         return self.secret_files.union(name for job in self.jobs for name in files_of(job))
 
-    def dispatchers(self) -> Dispatchers:
+    def dispatchers(self) -> "Dispatchers":
         """Return the dispatchers for these jobs, none of them opened yet."""
+        from chronos_cli.dispatch.dispatchers import Dispatchers  # for those who send
+
         settings = {name: one.settings for name, one in self.config.dispatchers.items()}
         return Dispatchers(self.registry, settings)
 

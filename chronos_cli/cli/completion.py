@@ -3,9 +3,8 @@
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-from typer._completion_shared import get_completion_script
-
+from chronos_cli.cli.arguments import argument
+from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.output import Output
 
 
@@ -18,10 +17,13 @@ class Shell(StrEnum):
 
 
 def command(
-    shell: Annotated[Shell, typer.Argument(help="The shell to write the script for.")],
-) -> None:
+    shell: Annotated[Shell, argument(help="The shell to write the script for.")],
+) -> ExitCode:
     """Print the completion script of a shell, for its completion folder."""
+    from typer._completion_shared import get_completion_script
+
     script = get_completion_script(
         prog_name="chronos", complete_var="_CHRONOS_COMPLETE", shell=shell.value
     )
     Output().result(script + "\n")
+    return ExitCode.SUCCESS

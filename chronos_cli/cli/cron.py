@@ -1,16 +1,13 @@
 """`chronos cron`: the schedule, in the foreground."""
 
-import asyncio
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-
+from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, StatePath, Verbose
-from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path
-from chronos_cli.errors import StateError, UsageError
+from chronos_cli.errors import UsageError
 from chronos_cli.units import parse_duration
 
 
@@ -25,7 +22,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
     max_concurrent: Annotated[
         int | None,
-        typer.Option(
+        option(
             min=1,
             max=100_000,
             metavar="N",
@@ -35,17 +32,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = None,
     grace: Annotated[
         str,
-        typer.Option(metavar="TIME", help="What running jobs may take when stopped by a signal."),
+        option(metavar="TIME", help="What running jobs may take when stopped by a signal."),
     ] = "30s",
     watch: Annotated[
-        bool, typer.Option("--watch", help="Reload when a file changes; SIGHUP always does.")
+        bool, option("--watch", help="Reload when a file changes; SIGHUP always does.")
     ] = False,
     log_format: Annotated[
-        LogFormat, typer.Option("--log-format", help="How events are written to stderr.")
+        LogFormat, option("--log-format", help="How events are written to stderr.")
     ] = LogFormat.TEXT,
     live: Annotated[
         bool,
-        typer.Option(
+        option(
             "--live", help="On a terminal: a table of the jobs below the events; else no effect."
         ),
     ] = False,
@@ -53,7 +50,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
-) -> None:
+) -> ExitCode:
     """Fire jobs on their schedules, in the foreground, until SIGTERM or SIGINT.
 
     Exit codes: 0 stopped and everything had ended, 130/143 a job was cut off by the stop,
@@ -76,9 +73,4 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         watch=watch,
     )
     console = LoopConsole(options, as_json=log_format is LogFormat.JSON, live=live)
-    try:
-        code = asyncio.run(console.exit_code())
-    except StateError as error:
-        Output().note(f"chronos: {error}")
-        code = ExitCode.INVALID_INPUT
-    raise typer.Exit(code)
+    return console.run()

@@ -1,6 +1,6 @@
 """Carrying executions out under the eyes of a user: signals, progress, the report."""
 
-import sys
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from chronos_cli.app.batch import Batch, BatchOptions
 from chronos_cli.app.workspace import Workspace
-from chronos_cli.cli.exit_codes import ExitCode, exit_code, leave_if_held_up
+from chronos_cli.cli.exit_codes import ExitCode, exit_code, weight
 from chronos_cli.cli.options import OutputFormat
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.cli.progress import Progress
-from chronos_cli.cli.signals import StopSignals
+from chronos_cli.cli.signals import StopSignals, leave_if_held_up
+from chronos_cli.cli.streams import streams
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.executor import Executor
@@ -34,6 +35,16 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     concurrency: int
     fail_fast: bool
     junit: str | None = None
+
+
+def carry_out(
+    workspace: Workspace,
+    executions: Sequence[Execution],
+    options: RunOptions,
+    journal: Journal,
+) -> ExitCode:
+    """Carry all executions out once, in an event loop of their own; return the exit code."""
+    return asyncio.run(execute(workspace, executions, options, journal))
 
 
 async def execute(
@@ -115,18 +126,19 @@ class _BatchConsole:
         from chronos_cli.report.junit import junit_document
 
         try:
-            Path(path).write_text(redactor.text(junit_document(outcomes)), encoding="utf-8")
+            text = redactor.text(junit_document(outcomes))
+            Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             self._output.note(f"chronos: cannot write {path}: {error.strerror}")
 
     def _report(self, outcomes: list[Outcome], code: ExitCode) -> None:
         if self._options.quiet:
             failed = [outcome for outcome in outcomes if outcome.status.is_failure]
-            if failed:
-                self._output.note(failure_line(failed[0]))
+            for outcome in sorted(failed, key=lambda outcome: weight(outcome.status)):
+                self._output.note(failure_line(outcome))
         elif self._options.output is OutputFormat.JSON:
             self._output.json(run_document(outcomes, code))
-        elif self._options.output is OutputFormat.TABLE and sys.stdout.isatty():
+        elif self._options.output is OutputFormat.TABLE and streams.stdout.isatty():
             from chronos_cli.report.table import outcome_table  # imports Rich
 
             self._output.table(lambda width: outcome_table(outcomes, width))

@@ -1,12 +1,9 @@
 """What `$?` says. A code never means two things."""
 
-import os
 import signal
-import sys
 from collections.abc import Collection
 from enum import IntEnum
 
-from chronos_cli.dispatch.limit import is_held_up
 from chronos_cli.dispatch.outcome import Status
 
 
@@ -43,10 +40,7 @@ def exit_code(statuses: Collection[Status], stopped_by: int | None = None) -> Ex
     return ExitCode.SUCCESS
 
 
-def leave_if_held_up(code: ExitCode) -> ExitCode:
-    """Return a code; but where asyncio would wait for what cannot be stopped, exit with it."""
-    if is_held_up():
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-    return code
+def weight(status: Status) -> int:
+    """Return the rank of a failure among those of one run: the least one decides the exit code."""
+    order = [Status.INTERRUPTED, *(status for status, _ in _BY_WEIGHT)]
+    return order.index(status)

@@ -1,11 +1,11 @@
 """Turns whatever ends a command into an exit code and a message: the one place that does."""
 
+import os
 import sys
-import traceback
 
-from chronos_cli.cli import options
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.output import Output
+from chronos_cli.cli.streams import streams
 from chronos_cli.errors import InvalidInputError, StateError, UsageError
 
 
@@ -13,23 +13,46 @@ def guarded() -> int:
     """Run the command named in argv; return its exit code."""
     output = Output()
     try:
-        from chronos_cli.cli.commands import run_command  # may be interrupted
-
-        return run_command()
-    except (UsageError, StateError) as error:
+        return _run_command(sys.argv[1:])
+    except UsageError as error:
         output.note(f"chronos: {error}")
         return ExitCode.USAGE
+    except StateError as error:
+        output.note(f"chronos: {error}")
+        return ExitCode.INVALID_INPUT
     except InvalidInputError as error:
         output.problems(error.problems)
         return ExitCode.INVALID_INPUT
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except Exception as error:  # noqa: BLE001 - a bug of ours: told in one line
-        if options.state.verbose:
-            output.note(traceback.format_exc().rstrip())
-        else:
-            told = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            output.note(f"chronos: internal error: {told} (add --verbose for the traceback)")
+    except Exception as error:  # noqa: BLE001 - a bug of ours: said in one line
+        _report_bug(error, output)
         return ExitCode.BUG
     finally:
-        sys.stdout.flush()
+        streams.report_losses()
+
+
+def _run_command(words: list[str]) -> int:
+    from chronos_cli.cli.arguments import values_of
+    from chronos_cli.cli.commands import COMPLETION_VARIABLE, NAMES, call, command_of
+
+    if words and words[0] in NAMES and COMPLETION_VARIABLE not in os.environ:
+        command = command_of(words[0])
+        values = values_of(command, words[1:])
+        if values is not None:
+            return call(command, values)
+    from chronos_cli.cli.usage import run_by_typer  # only for help, completion and mistakes
+
+    return run_by_typer()
+
+
+def _report_bug(error: Exception, output: Output) -> None:
+    from chronos_cli.cli.commands import Invocation
+
+    if Invocation.is_verbose:
+        import traceback
+
+        output.note("".join(traceback.format_exception(error)).rstrip())
+    else:
+        message = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        output.note(f"chronos: internal error: {message} (add --verbose for the traceback)")

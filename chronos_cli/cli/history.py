@@ -1,15 +1,15 @@
 """`chronos history`: what ran, attempt by attempt."""
 
-import sys
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
-import typer
-
-from chronos_cli.cli.options import StatePath, Verbose, parse_past
+from chronos_cli.cli.arguments import argument, option
+from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.options import StatePath, Verbose, job_ids, parse_past, text_of
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path, stored
+from chronos_cli.cli.streams import streams
 from chronos_cli.errors import UsageError
 from chronos_cli.report.history import execution_lines, history_document, history_lines
 from chronos_cli.report.text import count
@@ -17,7 +17,7 @@ from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus
 from chronos_cli.units import parse_duration
 
 
-class Format(StrEnum):
+class HistoryFormat(StrEnum):
     """How a history is written."""
 
     TABLE = "table"
@@ -27,45 +27,47 @@ class Format(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     execution_id: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="One execution: its runs with all attempts."),
+        argument(metavar="[ID]", help="One execution: its runs with all attempts."),
     ] = None,
     job: Annotated[
-        list[str] | None, typer.Option("--job", metavar="ID", help="Only this job. Repeatable.")
+        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
     ] = None,
     status: Annotated[
-        list[HistoryStatus] | None, typer.Option("--status", help="Only this status. Repeatable.")
+        list[HistoryStatus] | None, option("--status", help="Only this status. Repeatable.")
     ] = None,
     since: Annotated[
-        str | None, typer.Option(metavar="T", help="Started at or after: RFC 3339, or 1d ago.")
+        str | None, option(metavar="T", help="Started at or after: RFC 3339, or 1d ago.")
     ] = None,
     until: Annotated[
-        str | None, typer.Option(metavar="T", help="Started before: RFC 3339, or 1h ago.")
+        str | None, option(metavar="T", help="Started before: RFC 3339, or 1h ago.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, metavar="N", help="The newest N only.")] = 50,
+    limit: Annotated[int, option(min=1, metavar="N", help="The newest N only.")] = 50,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Forget, by --older-than and --keep; list nothing.")
+        bool, option("--prune", help="Forget, by --older-than and --keep; list nothing.")
     ] = False,
     older_than: Annotated[
-        str | None, typer.Option(metavar="TIME", help="With --prune: of longer ago, such as 30d.")
+        str | None, option(metavar="TIME", help="With --prune: of longer ago, such as 30d.")
     ] = None,
     keep: Annotated[
-        int | None, typer.Option(min=0, metavar="N", help="With --prune: all but the newest N.")
+        int | None, option(min=0, metavar="N", help="With --prune: all but the newest N.")
     ] = None,
     output: Annotated[
-        Format, typer.Option("--output", "-o", help="How the history is written.")
-    ] = Format.TABLE,
+        HistoryFormat, option("--output", "-o", help="How the history is written.")
+    ] = HistoryFormat.TABLE,
     state: StatePath = None,
     verbose: Verbose = False,
-) -> None:
+) -> ExitCode:
     """List what `run`, `cron` and `replay` sent and what came of it, newest first."""
+    if execution_id is not None:
+        execution_id = text_of("ID", execution_id)
     if prune:
         _prune(state, older_than, keep)
-        return
+        return ExitCode.SUCCESS
     if older_than is not None or keep is not None:
         raise UsageError("--older-than and --keep go with --prune")
     wanted = HistoryFilter(
         execution_id=execution_id,
-        jobs=frozenset(job or []),
+        jobs=frozenset(job_ids(job)),
         statuses=frozenset(status or []),
         since=parse_past("--since", since),
         until=parse_past("--until", until),
@@ -76,16 +78,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     if execution_id is not None and not entries:
         raise UsageError(f"no execution '{execution_id}' in {state_path(state)}")
     _report(entries, output, one=execution_id is not None)
+    return ExitCode.SUCCESS
 
 
-def _report(entries: list[HistoryEntry], output: Format, *, one: bool) -> None:
-    if output is Format.JSON:
+def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) -> None:
+    if output is HistoryFormat.JSON:
         Output().json(history_document(entries))
     elif not entries:
         Output().note("nothing recorded that fits")
     elif one:
         Output().result(execution_lines(entries))
-    elif sys.stdout.isatty():
+    elif streams.stdout.isatty():
         from chronos_cli.report.history_table import history_table  # imports Rich
 
         Output().table(lambda width: history_table(entries, width))

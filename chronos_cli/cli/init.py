@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from chronos_cli.cli.arguments import argument, option
+from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import UsageError
@@ -14,19 +14,19 @@ from chronos_cli.jobs.starter import starter
 
 
 def command(
-    path: Annotated[str, typer.Argument(help="The file to write, or - for stdout.")] = "job.yaml",
+    path: Annotated[str, argument(help="The file to write, or - for stdout.")] = "job.yaml",
     protocol: Annotated[
-        str, typer.Option("--protocol", metavar="P", help="As `chronos protocols` lists them.")
+        str, option("--protocol", metavar="P", help="As `chronos protocols` lists them.")
     ] = "http",
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
-) -> None:
+    force: Annotated[bool, option("--force", help="Overwrite the file.")] = False,
+) -> ExitCode:
     """Write a commented job file to start from."""
     key, kind = _find(protocol)
     name = "my-job" if path == "-" else slug(Path(path).stem) or "my-job"
     text = starter(key, kind, name)
     if path == "-":
         Output().result(text)
-        return
+        return ExitCode.SUCCESS
     try:
         with Path(path).open("w" if force else "x", encoding="utf-8") as stream:
             stream.write(text)
@@ -35,6 +35,7 @@ def command(
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
     Output().note(f"wrote {path}; next: chronos run {path} --dry-run")
+    return ExitCode.SUCCESS
 
 
 def _find(protocol: str) -> tuple[str, TargetKind]:

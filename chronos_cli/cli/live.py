@@ -3,16 +3,16 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
 from datetime import datetime
 from threading import Lock
 from typing import Self
 
-from rich.console import Console, RenderableType
+from rich.console import RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from chronos_cli.app.service import Display
+from chronos_cli.cli.streams import streams
 from chronos_cli.clock import Clock
 from chronos_cli.cron.events import Event
 from chronos_cli.cron.overview import Overview
@@ -44,7 +44,7 @@ class LiveTable(Display):
         # Bounded: a terminal that was stopped takes none.
         self._lines: deque[str] = deque(maxlen=_MOST_LINES)
         self._drawing = Lock()
-        self._console = Console(stderr=True, highlight=False)
+        self._console = streams.stderr.console()
         # Rich's own thread would read what the loop is changing.
         self._live = Live(
             console=self._console,
@@ -56,6 +56,7 @@ class LiveTable(Display):
 
     def __enter__(self) -> Self:
         """Show it."""
+        streams.undo = self._console.show_cursor
         self._live.start()
         self.is_shown = True
         return self
@@ -64,12 +65,8 @@ class LiveTable(Display):
         """Take it away; the events stay."""
         self.is_shown = False
         self._draw(self._lines, None)
-        with suppress(OSError):  # the terminal may be gone
-            self._live.stop()
-
-    def leave(self) -> None:
-        """Give the terminal back at once, from whatever is going on."""
-        self._console.show_cursor()
+        self._live.stop()
+        streams.undo = None
 
     def tell(self, event: Event, line: str) -> None:
         """Take in an event; its line, which is masked already, comes above the table soon."""
@@ -91,7 +88,7 @@ class LiveTable(Display):
         return live_table(rows, len(upcoming), self._overview.running(), self._clock.now(), width)
 
     def _draw(self, lines: Iterable[str], table: RenderableType | None) -> None:
-        with self._drawing, suppress(OSError):  # the terminal may be gone
+        with self._drawing:
             if table is not None:
                 self._live.update(table)
             if text := "\n".join(lines):

@@ -1,11 +1,11 @@
 """Reading job files for a command: its environment, its standard input, progress on a terminal."""
 
 import os
-import sys
 
 from chronos_cli.app.workspace import Checked, Workspace, WorkspaceReader
 from chronos_cli.cli.output import redactor
 from chronos_cli.cli.progress import Progress
+from chronos_cli.cli.streams import streams
 
 
 def load_workspace(
@@ -27,4 +27,4 @@ def check_files(
 def reader(progress: Progress | None = None) -> WorkspaceReader:
     """Return what reads job files in this process's environment."""
     on_job = progress.advance if progress else lambda: None
-    return WorkspaceReader(redactor, os.environ, sys.stdin.buffer, on_job)
+    return WorkspaceReader(redactor, os.environ, streams.stdin, on_job)

@@ -1,19 +1,34 @@
 """The entry point: from argv to an exit code, with no traceback for what a user can cause."""
 
-# Nothing else here: `--version` would pay for it.
+# Nothing else here: `--version` would pay for it. The module beneath `signal` is there already.
+import _signal  # type: ignore[import-not-found]
 import sys
+
+from chronos_cli.cli.streams import streams
 
 
 def main() -> None:
     """Run the command line and exit the process."""
+    # A KeyboardInterrupt amid an import ends in a traceback; nothing has been sent so far. What
+    # has to clean up takes the signal over.
+    _signal.signal(_signal.SIGINT, _leave)
+    if sys.argv[1:2] == ["cron"]:
+        # It asks for a reload, and nothing is loaded yet.
+        _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)
+    streams.install()
     if sys.argv[1:] == ["--version"]:
         # Asked by scripts and probes all the time: answered before anything else is imported.
         from chronos_cli import __version__
 
-        sys.stdout.write(f"chronos {__version__}\n")
+        streams.stdout.write(f"chronos {__version__}\n")
+        streams.report_losses()
         sys.exit(0)
-    try:
-        from chronos_cli.cli.guard import guarded
-    except KeyboardInterrupt:
-        sys.exit(130)
-    sys.exit(guarded())
+    from chronos_cli.cli.guard import guarded
+
+    code = guarded()
+    _signal.signal(_signal.SIGINT, _leave)  # an event loop gives it back as Python has it
+    sys.exit(code)
+
+
+def _leave(*_: object) -> None:
+    streams.leave(130)

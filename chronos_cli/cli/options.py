@@ -1,31 +1,19 @@
 """Options that several commands have in common."""
 
-from dataclasses import dataclass
+import os
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.output import redactor
 from chronos_cli.errors import UsageError
 from chronos_cli.redact import bears_secret
 from chronos_cli.units import parse_duration
 
-
-@dataclass(slots=True)
-class State:
-    """What the guard around all commands must know of the command line."""
-
-    verbose: bool = False
-
-
-state = State()
-
-
-def _set_verbose(value: bool) -> bool:
-    state.verbose = state.verbose or value
-    return value
+# What zones know reliably, and a distance to the calendar's ends.
+_FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
 
 class OutputFormat(StrEnum):
@@ -37,19 +25,19 @@ class OutputFormat(StrEnum):
 
 
 Jobs = Annotated[
-    list[str], typer.Argument(metavar="JOBS...", help="Job files, directories, or - for stdin.")
+    list[str], argument(metavar="JOBS...", help="Job files, directories, or - for stdin.")
 ]
 Verbose = Annotated[
     bool,
-    typer.Option("--verbose", callback=_set_verbose, help="Show a traceback for internal errors."),
+    option("--verbose", help="Show a traceback for internal errors."),
 ]
 ConfigPath = Annotated[
     str | None,
-    typer.Option("--config", metavar="PATH", help="The chronos.yaml to use.", show_default=False),
+    option("--config", metavar="PATH", help="The chronos.yaml to use.", show_default=False),
 ]
 StatePath = Annotated[
     str | None,
-    typer.Option(
+    option(
         "--state",
         metavar="PATH",
         help="The state file. Default: chronos/state.sqlite in $XDG_STATE_HOME or ~/.local/state.",
@@ -58,13 +46,13 @@ StatePath = Annotated[
 ]
 Var = Annotated[
     list[str] | None,
-    typer.Option("--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."),
+    option("--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."),
 ]
 
 
 EnvFile = Annotated[
     list[str] | None,
-    typer.Option(
+    option(
         "--env-file",
         metavar="PATH",
         help="Variables for ${…}, below those of the environment. Repeatable.",
@@ -73,26 +61,31 @@ EnvFile = Annotated[
 ]
 
 
+def job_ids(values: list[str] | None) -> list[str]:
+    """Read `--job`."""
+    return [text_of("--job", value) for value in values or []]
+
+
 def pairs(option: str, values: list[str]) -> dict[str, str]:
     """Read `key=value` options; UsageError when there is no `=`."""
     found: dict[str, str] = {}
-    for value in values:
+    for value in (text_of(option, value) for value in values):
         key, sign, text = value.partition("=")
         if not sign or not key:
             raise UsageError(f"{option} takes key=value, not '{value}'")
-        if not _is_text(value):
-            raise UsageError(f"{option} takes UTF-8 text, and '{value}' is none")
         found[key] = text
     return found
 
 
-def _is_text(value: str) -> bool:
-    """Whether the bytes of an argument were UTF-8: others are half surrogate pairs here."""
+def text_of(option: str, value: str) -> str:
+    """Return an argument that is text, in whatever encoding the locale has read it.
+
+    Raises UsageError for bytes that are not UTF-8: nothing can be called so.
+    """
     try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        return os.fsencode(value).decode()
+    except UnicodeError as error:
+        raise UsageError(f"{option}: '{value}' is not UTF-8 text") from error
 
 
 def variables(values: list[str] | None) -> dict[str, str]:
@@ -104,8 +97,22 @@ def variables(values: list[str] | None) -> dict[str, str]:
     return found
 
 
+def require_writable(option: str, path: str) -> None:
+    """Make sure, before anything is sent, that a report can be written; UsageError if not."""
+    file, folder = Path(path), Path(path).parent
+    reason = None
+    if file.is_dir():
+        reason = "it is a directory"
+    elif not folder.is_dir():
+        reason = f"there is no directory {folder}"
+    elif not os.access(file if file.exists() else folder, os.W_OK):
+        reason = "permission denied"
+    if reason is not None:
+        raise UsageError(f"{option}: cannot write {path}: {reason}")
+
+
 def parse_moment(option: str, text: str) -> datetime:
-    """Read RFC 3339 with an offset; UsageError when it is anything else."""
+    """Read RFC 3339 with an offset; UsageError when it is anything else, or out of all reason."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -115,8 +122,8 @@ def parse_moment(option: str, text: str) -> datetime:
             f"{option} takes RFC 3339 with an offset, such as 2026-11-23T09:00:00+01:00, "
             f"not '{text}'"
         )
-    if not 1 < moment.year < 9999:  # in another zone it may be another year
-        raise UsageError(f"{option} takes a year from 2 to 9998, not {moment.year}")
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UsageError(f"{option} takes a time between {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment
 
 

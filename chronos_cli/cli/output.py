@@ -1,10 +1,9 @@
 """Writing to the two streams: results to stdout, everything else to stderr, secrets to neither."""
 
-import os
-import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
+from chronos_cli.cli.streams import streams
 from chronos_cli.problems import Problem
 from chronos_cli.redact import Redactor
 from chronos_cli.report.text import json_text, printable_lines
@@ -17,52 +16,44 @@ redactor = Redactor()
 
 
 class Output:
-    """The streams of a command. A closed pipe is not an error: the rest is dropped."""
+    """What a command writes. A stream that cannot be written stops nothing: see `streams`."""
 
     def result(self, text: str) -> None:
         """Write to stdout."""
-        _write(sys.stdout, printable_lines(redactor.text(text)))
+        streams.stdout.write(printable_lines(redactor.text(text)))
+        self._report_loss()
 
     def note(self, text: str) -> None:
         """Write a line to stderr."""
-        _write(sys.stderr, printable_lines(redactor.text(text)) + "\n")
+        streams.stderr.write(printable_lines(redactor.text(text)) + "\n")
 
-    def masked_line(self, text: str) -> None:
+    def masked_line(self, text: str, *, is_json: bool = False) -> None:
         """Write a line to stderr in which all is masked and made printable already."""
-        _write(sys.stderr, text + "\n")
+        write = streams.stderr.write_json if is_json else streams.stderr.write
+        write(text + "\n")
 
     def json(self, data: Any, *, indent: int | None = 2) -> None:
         """Write data as JSON to stdout; strings are masked before they are escaped."""
-        _write(sys.stdout, json_text(redactor.data(data), indent=indent) + "\n")
+        streams.stdout.carries_data = True
+        streams.stdout.write_json(json_text(redactor.data(data), indent=indent) + "\n")
+        self._report_loss()
 
     def table(self, draw: Callable[[int], "RenderableType"]) -> None:
         """Write a table, drawn for the terminal's width; what is in it must be masked already."""
-        from rich.console import Console  # only where a table is really drawn
-
-        console = Console(file=sys.stdout, highlight=False)
-        try:
-            console.print(draw(console.width))
-        except BrokenPipeError:
-            _drop(sys.stdout)
+        console = streams.stdout.console()
+        console.print(draw(console.width))
+        self._report_loss()
 
     def problems(self, problems: Sequence[Problem]) -> None:
         """Write problems to stderr, with the source lines when it is a terminal."""
         from chronos_cli.report.problems import problem_lines  # only on failure
 
-        lines = problem_lines(problems, show_source=sys.stderr.isatty(), mask=redactor.text)
-        _write(sys.stderr, redactor.text(lines))
+        shown = streams.stderr.isatty()
+        lines = problem_lines(problems, show_source=shown, mask=redactor.text)
+        streams.stderr.write(redactor.text(lines))
 
-
-def _write(stream: TextIO, text: str) -> None:
-    try:
-        stream.write(text)
-        stream.flush()
-    except BrokenPipeError:
-        _drop(stream)
-
-
-def _drop(stream: TextIO) -> None:
-    """Send what is still to come, and Python's own flush at exit, nowhere."""
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, stream.fileno())
-    os.close(null)
+    @staticmethod
+    def _report_loss() -> None:
+        """Say at once that a result is lost; the loss of notes is said when all is written."""
+        if streams.stdout.loss is not None:
+            streams.report_losses()

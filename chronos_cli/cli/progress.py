@@ -1,9 +1,10 @@
 """What long work shows on stderr, on a terminal; nothing elsewhere."""
 
-import sys
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+
+from chronos_cli.cli.streams import streams
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
@@ -22,7 +23,7 @@ class Progress:
     def __init__(self, words: str, total: int | None = None, *, shown: bool = True) -> None:
         self._words = words
         self._total = total
-        self._is_shown = shown and sys.stderr.isatty()
+        self._is_shown = shown and streams.stderr.isatty()
         self._began = time.monotonic()
         self._done = 0
         self._bar: RichProgress | None = None
@@ -51,13 +52,14 @@ class Progress:
         """Take it away."""
         if self._bar is not None:
             self._bar.stop()
+            streams.undo = None
 
     def _show(self) -> None:
-        from rich.console import Console  # only on a terminal
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn  # only on a terminal
         from rich.progress import Progress as RichProgress
 
         columns = [TextColumn(self._words), BarColumn(), MofNCompleteColumn()]
-        self._bar = RichProgress(*columns, console=Console(stderr=True), transient=True)
+        self._bar = RichProgress(*columns, console=streams.stderr.console(), transient=True)
         self._task = self._bar.add_task(self._words, total=self._total)
+        streams.undo = self._bar.console.show_cursor
         self._bar.start()

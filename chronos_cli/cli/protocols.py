@@ -1,10 +1,11 @@
 """`chronos protocols`: which protocols are installed."""
 
+from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.registry import Registry
 
 
-def command() -> None:
+def command() -> ExitCode:
     """List the installed protocols: the key of the target block, the protocol, the package."""
     registry = Registry()
     rows = []
@@ -16,3 +17,4 @@ def command() -> None:
         rows.append((key, protocol, registry.distribution(key)))
     for key, protocol, distribution in rows:
         Output().result(f"{key:<12} {protocol:<12} {distribution}\n")
+    return ExitCode.SUCCESS

@@ -1,15 +1,10 @@
 """`chronos run`: dispatch each job once, now."""
 
-import asyncio
 import os
 from typing import Annotated
 
-import typer
-
-from chronos_cli.app.selection import Firing, executions_of, select
-from chronos_cli.cli.dry_run import show
-from chronos_cli.cli.execute import RunOptions, execute
-from chronos_cli.cli.loading import load_workspace
+from chronos_cli.cli.arguments import option
+from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
     ConfigPath,
     EnvFile,
@@ -18,77 +13,85 @@ from chronos_cli.cli.options import (
     StatePath,
     Var,
     Verbose,
+    job_ids,
     pairs,
     parse_moment,
+    require_writable,
     variables,
 )
-from chronos_cli.cli.recording import recording
-from chronos_cli.dispatch.execution import is_execution_id
 from chronos_cli.errors import UsageError
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
     job: Annotated[
-        list[str] | None, typer.Option("--job", metavar="ID", help="Only this job. Repeatable.")
+        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
     ] = None,
     tag: Annotated[
         list[str] | None,
-        typer.Option(
-            "--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."
-        ),
+        option("--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."),
     ] = None,
     var: Var = None,
     scheduled_time: Annotated[
         str | None,
-        typer.Option(metavar="T", help="The time the jobs stand for, RFC 3339. Default: now."),
+        option(metavar="T", help="The time the jobs stand for, RFC 3339. Default: now."),
     ] = None,
     execution_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="The execution ID; for one job only.")
+        str | None, option(metavar="ID", help="The execution ID; for one job only.")
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show what would be sent; send nothing.")
+        bool, option("--dry-run", help="Show what would be sent; send nothing.")
     ] = False,
     concurrency: Annotated[
-        int, typer.Option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")
+        int, option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")
     ] = 16,
     fail_fast: Annotated[
-        bool, typer.Option("--fail-fast", help="Start no further job once one has failed.")
+        bool, option("--fail-fast", help="Start no further job once one has failed.")
     ] = False,
     output: Annotated[
-        OutputFormat, typer.Option("--output", "-o", help="How the report is written.")
+        OutputFormat, option("--output", "-o", help="How the report is written.")
     ] = OutputFormat.TABLE,
     quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="No report; on failure one reason on stderr.")
+        bool,
+        option("--quiet", "-q", help="No report; a line on stderr for each failed job."),
     ] = False,
     report_junit: Annotated[
-        str | None, typer.Option(metavar="PATH", help="Write a JUnit XML report, too.")
+        str | None, option(metavar="PATH", help="Write a JUnit XML report, too.")
     ] = None,
     state: StatePath = None,
     no_state: Annotated[
         bool,
-        typer.Option("--no-state", help="Record nothing; 'concurrency: forbid' has no effect."),
+        option("--no-state", help="Record nothing; 'concurrency: forbid' has no effect."),
     ] = False,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
-) -> None:
+) -> ExitCode:
     """Dispatch each job once, now, and report what came of it.
 
     Exit codes: 0 all succeeded or skipped, 2 usage, 3 invalid files (nothing was sent),
     4 rejected, 5 unreachable, 6 timed out, 7 some succeeded and some failed, 130/143 stopped.
     """
+    # What is to be sent is imported for those who send.
+    from chronos_cli.app.selection import Firing, executions_of, select
+    from chronos_cli.cli.dry_run import show
+    from chronos_cli.cli.execute import RunOptions, carry_out
+    from chronos_cli.cli.loading import load_workspace
+    from chronos_cli.cli.recording import recording
+
+    if report_junit is not None:
+        require_writable("--report-junit", report_junit)
     moment = (
         parse_moment("--scheduled-time", scheduled_time) if scheduled_time is not None else None
     )
     firing = Firing(moment, _checked_id(execution_id), variables(var))
     journal = recording(state, no_state=no_state, origin="run", config=config)
     workspace = load_workspace(jobs, config, env_file)
-    selected = select(workspace.jobs, job or [], pairs("--tag", tag or []))
+    selected = select(workspace.jobs, job_ids(job), pairs("--tag", tag or []))
     workspace.require_clients(selected)
     executions = executions_of(selected, firing, os.environ)
     if dry_run:
-        raise typer.Exit(show(workspace, executions, output))
+        return show(workspace, executions, output)
     options = RunOptions(
         output=output,
         quiet=quiet,
@@ -96,10 +99,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         fail_fast=fail_fast,
         junit=report_junit,
     )
-    raise typer.Exit(asyncio.run(execute(workspace, executions, options, journal)))
+    return carry_out(workspace, executions, options, journal)
 
 
 def _checked_id(text: str | None) -> str | None:
+    from chronos_cli.dispatch.execution import is_execution_id
+
     if text is not None and not is_execution_id(text):
         raise UsageError(
             "--execution-id takes 1 to 128 letters, digits, '.', '_', ':' and '-', "

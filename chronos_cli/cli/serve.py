@@ -3,16 +3,16 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from msgspec import structs
 
 from chronos_cli.app.service import Display, Service, ServiceOptions
-from chronos_cli.cli.exit_codes import ExitCode, leave_if_held_up
+from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import reader
 from chronos_cli.cli.output import Output, redactor
-from chronos_cli.cli.signals import StopSignals
+from chronos_cli.cli.signals import StopSignals, leave_if_held_up
+from chronos_cli.cli.streams import streams
 from chronos_cli.cron.events import Event
 from chronos_cli.cron.loop import Loop
 from chronos_cli.report.events import event_document, event_text
@@ -29,11 +29,15 @@ class LoopConsole:
     def __init__(self, options: ServiceOptions, *, as_json: bool, live: bool) -> None:
         self._output = Output()
         self._as_json = as_json
-        self._on_terminal = os.isatty(2)
+        self._on_terminal = streams.stderr.isatty()
         self._wants_live = live and self._on_terminal
         self._live: LiveTable | None = None
         self._service = Service(options, reader(), redactor, os.environ, self._write)
-        self._signals = StopSignals(self._service.stop, self._leave_terminal)
+        self._signals = StopSignals(self._service.stop)
+
+    def run(self) -> ExitCode:
+        """Run in an event loop of its own; as `exit_code`."""
+        return asyncio.run(self.exit_code())
 
     async def exit_code(self) -> ExitCode:
         """Run until a signal; raises StateError, InvalidInputError or UsageError at the start."""
@@ -56,20 +60,16 @@ class LoopConsole:
         return self._live
 
     def _on_hang_up(self) -> None:
-        if self._on_terminal and not os.isatty(2):
+        if self._on_terminal and not streams.stderr.isatty():
             self._signals.receive(signal.SIGTERM)  # nobody asks for a reload: the terminal is gone
         else:
             self._service.reload()
 
-    def _leave_terminal(self) -> None:
-        if self._live is not None:
-            self._live.leave()
-
     def _write(self, event: Event) -> None:
         masked = structs.replace(event, fields=redactor.data(event.fields))
         line = json_text(event_document(masked)) if self._as_json else event_text(masked)
-        with suppress(OSError):  # a full disk or a closed terminal must not stop the jobs
-            if self._live is None or not self._live.is_shown:
-                self._output.masked_line(line)
-            else:
-                self._live.tell(masked, line)
+        if self._live is None or not self._live.is_shown:
+            self._output.masked_line(line, is_json=self._as_json)
+            streams.report_losses()  # it may not end for months
+        else:
+            self._live.tell(masked, line)

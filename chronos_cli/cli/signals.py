@@ -1,22 +1,22 @@
-"""SIGINT and SIGTERM, for the commands that send something."""
+"""SIGINT and SIGTERM, and the end of the process, for the commands that send something."""
 
 import asyncio
-import os
 import signal
 from collections.abc import Callable
+
+from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.streams import streams
+from chronos_cli.dispatch.limit import is_held_up
 
 
 class StopSignals:
     """The first signal stops, the second ends the process at once.
 
-    `number` is the first one that came. `before_exit` is called before the process ends.
+    `number` is the first one that came.
     """
 
-    def __init__(
-        self, stop: Callable[[], None], before_exit: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, stop: Callable[[], None]) -> None:
         self._stop = stop
-        self._before_exit = before_exit
         self.number: int | None = None
 
     def listen(self) -> None:
@@ -28,7 +28,13 @@ class StopSignals:
     def receive(self, number: int) -> None:
         """Do what the signal of this number asks for."""
         if self.number is not None:
-            self._before_exit()
-            os._exit(128 + number)
+            streams.leave(128 + number)
         self.number = number
         self._stop()
+
+
+def leave_if_held_up(code: ExitCode) -> ExitCode:
+    """Return a code; but where asyncio would wait for what cannot be stopped, exit with it."""
+    if is_held_up():
+        streams.leave(code)
+    return code

@@ -1,26 +1,20 @@
 """`chronos validate`: every problem in every file, at once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Annotated, Any
-
-import typer
+from typing import Annotated
 
 from chronos_cli.app.workspace import Checked
+from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import check_files
 from chronos_cli.cli.options import ConfigPath, EnvFile, Verbose
 from chronos_cli.cli.output import Output
 from chronos_cli.problems import Problem
-from chronos_cli.report.annotations import (
-    github_annotations,
-    gitlab_document,
-    sarif_document,
-)
 from chronos_cli.report.problems import problem_summary, problems_document
 
 
-class Format(StrEnum):
+class ProblemFormat(StrEnum):
     """How problems are written."""
 
     TEXT = "text"
@@ -30,49 +24,51 @@ class Format(StrEnum):
     SARIF = "sarif"
 
 
-_DOCUMENTS: dict[Format, Callable[[Sequence[Problem]], Any]] = {
-    Format.GITLAB: gitlab_document,
-    Format.SARIF: sarif_document,
-}
-
-
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
+        argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
     ],
     output: Annotated[
-        Format, typer.Option("--output", "-o", help="How problems are written.")
-    ] = Format.TEXT,
+        ProblemFormat, option("--output", "-o", help="How problems are written.")
+    ] = ProblemFormat.TEXT,
     no_env: Annotated[
         bool,
-        typer.Option("--no-env", help="Read no variables: check all that depends on none."),
+        option("--no-env", help="Read no variables: check all that depends on none."),
     ] = False,
-    quiet: Annotated[
-        bool, typer.Option("--quiet", "-q", help="Say nothing when all is well.")
-    ] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="Say nothing when all is well.")] = False,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
-) -> None:
+) -> ExitCode:
     """Check job files and chronos.yaml; send nothing. Exit 0, or 3 with problems."""
     checked = check_files(paths, config, env_file, with_variables=not no_env)
     code = ExitCode.INVALID_INPUT if checked.problems else ExitCode.SUCCESS
     _report(checked, output, code, quiet=quiet)
-    raise typer.Exit(code)
+    return code
 
 
-def _report(checked: Checked, output: Format, code: ExitCode, *, quiet: bool) -> None:
+def _report(checked: Checked, output: ProblemFormat, code: ExitCode, *, quiet: bool) -> None:
     out = Output()
     problems, count = checked.problems, len(checked.workspace.jobs)
-    if output is Format.TEXT:
+    if output is ProblemFormat.TEXT:
         if problems:
             out.problems(problems)
         if problems or not quiet:
             out.note(problem_summary(problems, count))
-    elif output is Format.JSON:
+    elif output is ProblemFormat.JSON:
         out.json(problems_document(problems, count, code))
-    elif output is Format.GITHUB:
-        out.result(github_annotations(problems))
     else:
-        out.json(_DOCUMENTS[output](problems))
+        _annotate(problems, output)
+
+
+def _annotate(problems: Sequence[Problem], output: ProblemFormat) -> None:
+    """Print problems for a code host."""
+    from chronos_cli.report import annotations
+
+    if output is ProblemFormat.GITHUB:
+        Output().result(annotations.github_annotations(problems))
+    elif output is ProblemFormat.GITLAB:
+        Output().json(annotations.gitlab_document(problems))
+    else:
+        Output().json(annotations.sarif_document(problems))

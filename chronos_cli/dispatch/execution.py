@@ -1,18 +1,16 @@
 """One firing of a job, and the identity that it keeps through retries, hosts and replays."""
 
 import re
-import uuid
 from datetime import datetime
 from typing import Any
 
-import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from chronos_cli.dispatch.trace import Trace
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.zones import load_zone
 
-_NAMESPACE = uuid.UUID("6f0f4c5e-6b0a-5b8e-9d5c-0c2f6d1e7a43")
+_NAMESPACE = "6f0f4c5e-6b0a-5b8e-9d5c-0c2f6d1e7a43"
 _VALID_ID = r"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}"
 
 
@@ -22,8 +20,8 @@ class Execution(Struct, frozen=True):
     id: str
     job: Job
     scheduled_time: datetime
-    variables: dict[str, str] = {}
-    trace: Trace = msgspec.field(default_factory=Trace.start)
+    variables: dict[str, str] = field(default_factory=dict)
+    trace: Trace = field(default_factory=Trace.start)
     # Of a notice: the outcome that it tells of, as JSON-like data with secrets masked.
     outcome: dict[str, Any] | None = None
 
@@ -35,12 +33,16 @@ def is_execution_id(text: str) -> bool:
 
 def new_id() -> str:
     """Return the ID of an execution that no schedule asked for."""
+    import uuid  # it asks for the platform: only for those who send
+
     return str(uuid.uuid4())
 
 
 def scheduled_id(job_id: str, scheduled_time: datetime) -> str:
     """Return the ID of a job's execution at a time: the same on every host, at every restart."""
-    return str(uuid.uuid5(_NAMESPACE, f"{job_id}\n{scheduled_time.timestamp():.6f}"))
+    import uuid
+
+    return str(uuid.uuid5(uuid.UUID(_NAMESPACE), f"{job_id}\n{scheduled_time.timestamp():.6f}"))
 
 
 def in_zone(job: Job, moment: datetime) -> datetime:

@@ -5,7 +5,6 @@ written in Rust); where such a one got through, the whole program would end, wit
 somebody else.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -43,13 +42,17 @@ async def call_async(function: Callable[[], Awaitable[T]]) -> T:
     except (DispatchError, KeyboardInterrupt, GeneratorExit):
         raise
     except BaseException as error:
-        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+        if _is_our_cancellation(error):
             raise
         message = f"unforeseen {type(error).__name__}: {error}"
         raise UnreachableError(message, code=type(error).__name__) from error
 
 
-def _is_cancelled() -> bool:
+def _is_our_cancellation(error: BaseException) -> bool:
     """Whether it is us who end the current task; client libraries raise CancelledError too."""
+    import asyncio  # not for those who only read files
+
+    if not isinstance(error, asyncio.CancelledError):
+        return False
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -6,10 +6,9 @@ built-in protocols are registered in the same way as a stranger's.
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
-from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec
 
 from chronos_cli.dispatch import foreign
+from chronos_cli.dispatch.entry_points import EntryPoint, entry_points_of
 from chronos_cli.dispatch.plugin import Plugin
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.read import type_info
@@ -29,10 +28,7 @@ class Registry:
 
     @cached_property
     def _entries(self) -> dict[str, list[EntryPoint]]:
-        found: dict[str, list[EntryPoint]] = {}
-        for entry in entry_points(group=GROUP):
-            found.setdefault(entry.name, []).append(entry)
-        return found
+        return entry_points_of(GROUP)
 
     def target_keys(self) -> list[str]:
         """Return the keys of all installed protocols, sorted."""
@@ -52,7 +48,7 @@ class Registry:
         absent = [name for name in needed if _is_absent(name)]
         if not absent:
             return None
-        distribution = self._entries[key][0].dist
+        distribution = self._entries[key][0].distribution(GROUP)
         package = distribution.name if distribution else key
         extra = needed[absent[0]]
         wanted = f"{package}[{extra}]" if extra else package
@@ -72,11 +68,14 @@ class Registry:
 
 
 def _distribution(entry: EntryPoint) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist else "unknown"
+    distribution = entry.distribution(GROUP)
+    return f"{distribution.name} {distribution.version}" if distribution else "unknown"
 
 
 def _is_absent(module: str) -> bool:
     """Whether a module is not installed; one that fails is, and is told of where it is used."""
+    from importlib.util import find_spec  # for those who send
+
     try:
         return foreign.call(lambda: find_spec(module)) is None
     except foreign.PluginError as error:  # of a parent, which is imported for that

@@ -1,13 +1,14 @@
 """Trace context (W3C Trace Context, level 1): one trace an execution, one parent ID an attempt."""
 
+import os
 import re
-import secrets
 from collections.abc import Mapping
 
 from msgspec import Struct
 
 TRACE_HEADERS = ("traceparent", "tracestate")
 
+# Compiled when first used, as all patterns: every start would pay for it.
 _TRACEPARENT = r"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?"
 # Sampled, and random (level 2); the other flags have no meaning that could be passed on.
 _KNOWN_FLAGS = 0x03
@@ -26,13 +27,12 @@ class Trace(Struct, frozen=True):
     @classmethod
     def start(cls) -> "Trace":
         """Begin a trace of our own."""
-        return cls(secrets.token_hex(16))
+        return cls(_random_hex(16))
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Trace":
         """Continue the trace in TRACEPARENT and TRACESTATE when it is valid, else begin one."""
-        parent = environment.get("TRACEPARENT")
-        match = re.fullmatch(_TRACEPARENT, parent) if parent else None
+        match = re.fullmatch(_TRACEPARENT, environment.get("TRACEPARENT", ""))
         if match is None or not _is_valid(match):
             return cls.start()
         state = environment.get("TRACESTATE", "")
@@ -42,10 +42,14 @@ class Trace(Struct, frozen=True):
 
     def headers(self) -> dict[str, str]:
         """Return the headers of one attempt, with a parent ID of its own."""
-        headers = {"traceparent": f"00-{self.trace_id}-{secrets.token_hex(8)}-{self.flags}"}
+        headers = {"traceparent": f"00-{self.trace_id}-{_random_hex(8)}-{self.flags}"}
         if self.state is not None:
             headers["tracestate"] = self.state
         return headers
+
+
+def _random_hex(count: int) -> str:
+    return os.urandom(count).hex()
 
 
 def _is_valid(match: re.Match[str]) -> bool:

@@ -1,9 +1,10 @@
 """Coming fire times as JSON data and as plain lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+
+from msgspec import Struct
 
 from chronos_cli.report.text import printable
 from chronos_cli.units import format_duration
@@ -11,16 +12,14 @@ from chronos_cli.units import format_duration
 SCHEMA_VERSION = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Fire:
+class Fire(Struct, frozen=True):
     """A fire time, in the job's zone, and what a change of the clock did to it."""
 
     time: datetime
     note: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """A job with its coming fire times; `jitter` is how far starts may be put off, in seconds."""
 
     job_id: str

@@ -28,7 +28,7 @@ _Row = dict[str, Any]
 
 
 def encoded(value: Any) -> str:
-    """Return JSON-like data as JSON, with long texts cut."""
+    """Return JSON-like data as JSON, with long texts cut, and bytes that are no text escaped."""
     return msgspec.json.encode(_cut(value)).decode()
 
 
@@ -251,8 +251,9 @@ def _moment(seconds: float) -> datetime:
 
 
 def _cut(value: Any) -> Any:
-    if isinstance(value, str) and len(value) > _LONGEST_TEXT:
-        return value[: _LONGEST_TEXT - 1] + "…"
+    if isinstance(value, str):
+        kept = value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT - 1] + "…"
+        return kept.encode(errors="backslashreplace").decode()
     if isinstance(value, dict):
         return {key: _cut(item) for key, item in value.items()}
     if isinstance(value, list):

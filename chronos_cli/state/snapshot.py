@@ -33,6 +33,11 @@ def snapshot_of(execution: Execution, config: str | None, redactor: Redactor) ->
 
 
 def _absolute(path: str, redactor: Redactor) -> str | None:
-    """Return a path that holds from any folder; None for one that a secret is part of."""
+    """Return a path that holds from any folder; None for one that a secret is part of.
+
+    Bytes that are not UTF-8 cannot be kept either.
+    """
     absolute = str(Path(path).absolute())
+    if absolute != absolute.encode(errors="ignore").decode():
+        return None
     return absolute if redactor.text(absolute) == absolute else None

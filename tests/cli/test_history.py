@@ -331,7 +331,7 @@ def test_a_file_that_cannot_be_used(server: HttpServer, place: Place, damage: st
     told_once(place.chronos("run", path, "-o", "json"), words[damage])
     for name in (["history"], ["replay", "x"]):
         result = place.chronos(*name)
-        assert (result.code, result.out) == (2, "")
+        assert (result.code, result.out) == (3, "")
         assert words[damage] in result.err
     assert place.state.read_bytes() == before
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.test_program import CLIENTS, imported
 from tests.support import chronos, write
 
 JOBS = """
@@ -121,11 +120,3 @@ def test_a_schedule_that_cannot_be(schedule: str, tmp_path: Path) -> None:
     assert (result.code, result.out) == (3, "")
     assert "job.yaml:2:11: " in result.err
     assert result.seconds < 5
-
-
-def test_only_next_pays_for_croniter(tmp_path: Path) -> None:
-    write(tmp_path, JOBS)
-    assert "croniter" in imported("next", "job.yaml", cwd=tmp_path)
-    assert not imported("next", "job.yaml", cwd=tmp_path) & (CLIENTS | {"rich", "pydantic"})
-    for arguments in (("validate", "job.yaml"), ("run", "job.yaml", "--dry-run")):
-        assert not imported(*arguments, cwd=tmp_path) & {"croniter", "dateutil"}

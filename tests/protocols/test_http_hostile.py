@@ -206,6 +206,19 @@ def test_what_in_a_url_is_named_like_a_secret_is_masked() -> None:
     assert "access_token=***" in result.only["target"]
 
 
+@pytest.mark.parametrize(
+    ("status", "code"), [(408, 5), (425, 5), (429, 5), (500, 5), (400, 4), (409, 4), (426, 4)]
+)
+def test_what_is_not_now(status: int, code: int) -> None:
+    with serving(lambda _: Reply(status)) as far:
+        result = run(far.url)
+        client = {"token_url": far.url, "client_id": "a", "client_secret": "b"}
+        of_token = run("http://127.0.0.1:1/", auth={"oauth2": client})
+    assert (result.code, of_token.code) == (code, code)
+    with raw(lambda _: response(b"", f"{status} No")) as proxy:
+        assert run("https://h.example/", proxy=proxy.url).code == code
+
+
 @contextmanager
 def short_over_http2(certificates: Certificates) -> Iterator[str]:
     """Answer one request with fewer bytes than its content-length says."""

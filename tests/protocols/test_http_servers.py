@@ -13,7 +13,7 @@ from h2.errors import ErrorCodes
 from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import DispatchError, RejectedError
 from tests.brokers.certificates import Certificates
-from tests.protocols.test_http_connections import delivery, dispatching, outcome
+from tests.protocols.http_far_sides import delivery, dispatching, outcome
 from tests.protocols.test_http_ways import hypercorn, server_context
 from tests.protocols.webhook import run
 from tests.servers.http2 import Peer, serving_http2

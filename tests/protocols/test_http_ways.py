@@ -1,6 +1,5 @@
 """The way to the far side: TLS, proxies, sockets, HTTP/2, redirects; and what leaves on it."""
 
-import asyncio
 import json
 import socket
 import ssl
@@ -21,9 +20,8 @@ from cryptography.hazmat.primitives.serialization import (
 
 from tests.brokers.certificates import Certificates, Identity
 from tests.protocols.webhook import document, problems, run
-from tests.servers.raw import raw, response
 from tests.servers.web import Reply, proxying, serving
-from tests.support import ROOT, Result, chronos
+from tests.support import ROOT, chronos
 
 
 def server_context(identity: Identity, client_ca: Path | None = None) -> ssl.SSLContext:
@@ -299,74 +297,3 @@ def test_a_payload_and_a_form_are_too_much() -> None:
     text = document("http://127.0.0.1:1/", form={"a": "b"}, keys={"payload": "x"})
     result = chronos("validate", "-", stdin=text)
     assert (result.code, "both 'payload' and 'webhook.form'" in result.err) == (3, True)
-
-
-def test_hosts_that_curl_calls(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    with serving(unix=path) as far:
-        for host in ("xn--n3h.example", "☃.example"):
-            assert run(f"http://{host}/job", unix_socket=str(path)).code == 0
-    assert {request.headers["host"] for request in far.seen} == {"xn--n3h.example"}
-
-
-def test_an_address_with_a_zone() -> None:
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        hosts.extend(line for line in head.decode().split("\r\n") if line.startswith("Host:"))
-        writer.write(b"HTTP/1.1 204 No Content\r\n\r\n")
-        writer.close()
-
-    async def ask() -> Result:
-        server = await asyncio.start_server(answer, "::1", 0)
-        port = server.sockets[0].getsockname()[1]
-        async with server:
-            url = f"http://[::1%251]:{port}/"  # the loopback is the first interface
-            result = await asyncio.to_thread(run, url, method="GET")
-        assert hosts == [f"Host: [::1]:{port}"]
-        return result
-
-    hosts: list[str] = []
-    result = asyncio.run(ask())
-    assert result.code == 0, result.out
-
-
-def test_a_network_that_the_environment_excepts() -> None:
-    with serving() as far, proxying() as proxy:
-        environment = {"http_proxy": proxy.url, "no_proxy": "127.0.0.0/8"}
-        assert run(far.url, env=environment, proxy="environment").code == 0
-        assert proxy.seen == []
-        environment["no_proxy"] = "10.0.0.0/8"
-        assert run(far.url, env=environment, proxy="environment").code == 0
-        assert len(proxy.seen) == 1
-
-
-@pytest.mark.parametrize(
-    ("status", "code"), [(408, 5), (425, 5), (429, 5), (500, 5), (400, 4), (409, 4), (426, 4)]
-)
-def test_what_is_not_now(status: int, code: int) -> None:
-    with serving(lambda _: Reply(status)) as far:
-        result = run(far.url)
-        client = {"token_url": far.url, "client_id": "a", "client_secret": "b"}
-        of_token = run("http://127.0.0.1:1/", auth={"oauth2": client})
-    assert (result.code, of_token.code) == (code, code)
-    with raw(lambda _: response(b"", f"{status} No")) as proxy:
-        assert run("https://h.example/", proxy=proxy.url).code == code
-
-
-@pytest.mark.parametrize("by_oauth", [False, True])
-def test_a_silent_name_server_ends_at_the_limit(by_oauth: bool, tmp_path: Path) -> None:
-    """The wait for it is a thread's, which cannot be ended: neither limit nor exit wait for it."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import socket, time\nreal = socket.getaddrinfo\n"
-        "def silent(host, *more, **named):\n"
-        "    time.sleep(30 if host == 'silent.example' else 0)\n"
-        "    return real(host, *more, **named)\n"
-        "socket.getaddrinfo = silent\n"
-    )
-    client = {"token_url": "http://silent.example/", "client_id": "a", "client_secret": "b"}
-    keys: dict[str, Any] = {"auth": {"oauth2": client}} if by_oauth else {}
-    url = "http://127.0.0.1:1/" if by_oauth else "http://silent.example/"
-    result = run(url, env={"PYTHONPATH": str(tmp_path)}, keys={"timeout": "1s"}, **keys)
-    assert (result.code, result.only["status"]) == (6, "timed_out"), result.out
-    assert result.only["duration_ms"] < 3000
-    assert result.seconds < 10

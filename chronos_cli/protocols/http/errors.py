@@ -1,7 +1,6 @@
 """What h11, h2 and the sockets raise → what it means, in the one tree of errors.
 
-`ResponseError`, `ProxyError` and `AgainError` are told by the connections; nobody outside of this
-package sees them.
+The connections raise the exceptions below. All are translated or caught within this package.
 """
 
 import ssl

@@ -11,7 +11,11 @@ import ssl
 from collections.abc import Callable
 from contextlib import suppress
 
+from chronos_cli.protocols.http.errors import RequestError
+
 _CHUNK = 256 * 1024
+# Of what was said before a connection broke, so many chunks are read.
+_LAST_CHUNKS = 16
 
 
 class Receiver:
@@ -52,9 +56,13 @@ class Wire(asyncio.Protocol):
     async def start_tls(self, context: ssl.SSLContext, name: str) -> str | None:
         """Speak TLS from now on, within the layers that are there.
 
-        Returns the protocol that was agreed on (ALPN). Raises OSError, ssl.SSLError among them.
+        Returns the protocol that was agreed on (ALPN). Raises OSError, ssl.SSLError among them,
+        and RequestError for a name that cannot be one.
         """
-        layer = _Layer(context, name)
+        try:
+            layer = _Layer(context, name)
+        except ValueError as error:
+            raise RequestError(f"TLS cannot ask for '{name[:60]}': {error}") from error
         self._layers.append(layer)
         self._handshake = asyncio.get_running_loop().create_future()
         try:
@@ -93,8 +101,15 @@ class Wire(asyncio.Protocol):
 
     def still_stands(self) -> bool:
         """Read what has come meanwhile; return whether the connection can be used."""
-        if not self.has_ended:
-            self._read_rest(1)
+        if self.has_ended:
+            return False
+        try:
+            if not self._read():
+                self.eof_received()
+        except BlockingIOError:
+            return True  # nothing has come
+        except OSError as error:
+            self._end(error)
         return not self.has_ended
 
     def close(self) -> None:
@@ -150,7 +165,10 @@ class Wire(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         """Read what was said before a connection broke, and take note of the end."""
         if error is not None and not self.has_ended:
-            self._read_rest(16)
+            with suppress(OSError):
+                for _ in range(_LAST_CHUNKS):
+                    if not self._read():
+                        break
         self._end(error)
         self.on_end()
 
@@ -162,22 +180,12 @@ class Wire(asyncio.Protocol):
         else:
             self._end(ConnectionError("the far side spoke before it was asked"))
 
-    def _read_rest(self, times: int) -> None:
-        """Read what lies in the socket, at most so many chunks."""
-        for _ in range(times):
-            try:
-                data = self._socket.recv(_CHUNK)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._end(error)
-                return
-            if data:
-                self.data_received(data)
-            else:
-                self.eof_received()
-            if self.has_ended:
-                return
+    def _read(self) -> bool:
+        """Hand on what lies in the socket; return False at its end. Raises OSError."""
+        data = self._socket.recv(_CHUNK)
+        if data:
+            self.data_received(data)
+        return bool(data)
 
     def _send(self, data: bytes) -> None:
         for layer in reversed(self._layers):

@@ -1,0 +1,122 @@
+"""Help, completion and what is wrong with a command line, by Typer."""
+
+import inspect
+from collections.abc import Iterator, MutableMapping
+from functools import wraps
+from typing import Annotated, Any
+
+import typer
+import typer.main
+from typer._completion_classes import completion_init
+from typer.core import TyperGroup
+
+from chronos_cli import __version__
+from chronos_cli.cli.arguments import Argument, Command, Parameter, parameters_of
+from chronos_cli.cli.commands import NAMES, call, command_of
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+
+
+class _Lazy(MutableMapping[str, Any]):
+    """Commands by name, imported when they are looked up."""
+
+    def __init__(self) -> None:
+        self._made: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in NAMES:
+            raise KeyError(name)
+        if name not in self._made:
+            app = typer.Typer(
+                add_completion=False, rich_markup_mode=None, context_settings=dict(_HELP)
+            )
+            app.command(name)(_with_typer(command_of(name)))
+            self._made[name] = typer.main.get_command(app)
+        return self._made[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._made[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(NAMES)
+
+    def __len__(self) -> int:
+        return len(NAMES)
+
+
+class _Commands(TyperGroup):
+    """The group of all commands."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**{**settings, "commands": None})
+        self.commands = _Lazy()
+
+
+def _with_typer(command: Command) -> Any:
+    """Return a command as Typer takes it, with the same parameters."""
+
+    @wraps(command)
+    def called(**values: Any) -> None:
+        raise typer.Exit(call(command, values))
+
+    signature = inspect.signature(command)
+    parameters = [
+        signature.parameters[parameter.name].replace(annotation=_annotation(command, parameter))
+        for parameter in parameters_of(command)
+    ]
+    called.__signature__ = signature.replace(  # type: ignore[attr-defined]
+        parameters=parameters, return_annotation=None
+    )
+    return called
+
+
+def _annotation(command: Command, parameter: Parameter) -> Any:
+    declared = parameter.declared
+    if isinstance(declared, Argument):
+        made = typer.Argument(**declared.settings)
+    else:
+        made = typer.Option(
+            *declared.names, min=declared.min, max=declared.max, **declared.settings
+        )
+    return Annotated[command.__annotations__[parameter.name].__origin__, made]
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"chronos {__version__}")
+        raise typer.Exit
+
+
+def _chronos(
+    version: bool = typer.Option(
+        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+    ),
+) -> None:
+    """Fire jobs over HTTP, gRPC, Kafka, NATS and RabbitMQ from YAML files."""
+
+
+def make_app() -> Any:
+    """Return the whole command line as Typer's command."""
+    app = typer.Typer(
+        name="chronos",
+        cls=_Commands,
+        add_completion=False,
+        rich_markup_mode=None,
+        no_args_is_help=True,
+        context_settings=dict(_HELP),
+    )
+    app.callback()(_chronos)
+    return typer.main.get_command(app)
+
+
+def run_by_typer() -> int:
+    """Let Typer read argv; return the exit code."""
+    completion_init()
+    try:
+        result = make_app().main(prog_name="chronos", standalone_mode=True)
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 0
+    return int(result or 0)

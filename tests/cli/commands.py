@@ -1,0 +1,65 @@
+"""One sound use of each command of the program, for what must hold for all of them."""
+
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from chronos_cli.cli.commands import NAMES
+from tests.support import HttpServer, write
+
+JOB = """\
+name: größe
+id: one
+schedule: "* * * * * *"
+webhook: {{url: '{url}/status/200?{name}'}}
+"""
+
+# Those that go on until they are stopped.
+LASTING = ("cron", "receive")
+
+
+def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
+    """The arguments of each command that exits with 0; state and files are in `folder`."""
+    job = write(folder, JOB.format(url=server.url, name=folder.name))
+    state = ["--state", str(folder / "state.sqlite")]
+    known = {
+        "run": ["run", job, *state],
+        "cron": ["cron", job, *state],
+        "next": ["next", job],
+        "validate": ["validate", job],
+        "history": ["history", *state],
+        "replay": ["replay", "--failed", "--since", "1d", *state],
+        "init": ["init", "-"],
+        "schema": ["schema"],
+        "receive": ["receive", "--listen", f"127.0.0.1:{free_port()}"],
+        "demo": ["demo"],
+        "protocols": ["protocols"],
+        "completion": ["completion", "bash"],
+    }
+    assert set(known) == set(NAMES)
+    return known
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port: int = taken.getsockname()[1]
+        return port
+
+
+def stop_when(process: "subprocess.Popen[bytes]", is_up: Callable[[], bool]) -> None:
+    """End a lasting command once it does its work."""
+    end = time.monotonic() + 30
+    while not is_up():
+        assert process.poll() is None, f"it ended early with {process.returncode}"
+        assert time.monotonic() < end, "it never began"
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0

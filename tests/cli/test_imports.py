@@ -1,0 +1,112 @@
+"""What each command imports, so that the start of a crontab line does not rot in silence.
+
+Not timed: sets of modules that take long, and bounds on how many there are in all.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from chronos_cli.cli.commands import NAMES
+from tests.support import environment, write
+
+CLIENTS = {"httpx", "grpc", "confluent_kafka", "nats", "pika"}
+HEAVY = CLIENTS | {
+    "asyncio",
+    "cloudevents",
+    "croniter",
+    "dotenv",
+    "email.message",
+    "hashlib",
+    "http.client",
+    "importlib.metadata",
+    "jinja2",
+    "logging",
+    "pydantic",
+    "rich",
+    "sqlite3",
+    "ssl",
+    "subprocess",
+    "typer",
+    "uuid",
+}
+# msgspec's own core asks for it.
+ALWAYS = {"uuid"}
+# What comes with asyncio.
+LOOP = {"asyncio", "ssl", "logging", "subprocess"}
+SENDING = LOOP | {"sqlite3"}
+
+# The arguments of a command: what it may import of all that is heavy, how many modules it may.
+COMMANDS = {
+    "--version": (set[str](), 55),
+    "--help": ({"typer", "subprocess"}, 275),
+    "run -h": ({"typer", "subprocess"}, 200),
+    "run": ({"typer", "subprocess"}, 200),
+    "validate http.yaml": (set[str](), 220),
+    "validate http.yaml -o sarif": ({"hashlib"}, 225),
+    "next http.yaml": ({"croniter", "subprocess"}, 285),
+    "history": ({"sqlite3"}, 210),
+    "replay --failed --since 1d": (SENDING, 300),
+    "protocols": ({"importlib.metadata", "email.message"}, 250),
+    "schema": (set[str](), 220),
+    "init -": (set[str](), 220),
+    "completion bash": ({"typer", "subprocess"}, 200),
+    "run http.yaml": (SENDING, 345),
+    "run http.yaml --dry-run": (SENDING, 345),
+    "run grpc.yaml": (SENDING | {"grpc"}, 400),
+    "run kafka.yaml": (SENDING | {"confluent_kafka"}, 325),
+    "run nats.yaml": (
+        SENDING | {"nats", "hashlib", "importlib.metadata", "email.message"},
+        390,
+    ),
+    "run rabbitmq.yaml": (SENDING | {"pika"}, 350),
+    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 320),
+}
+# They listen on ports; what they import is what servers need.
+_SERVERS = {"receive", "demo"}
+
+TARGETS = {
+    "http": "webhook: {url: 'http://127.0.0.1:1/x'}",
+    "grpc": "grpc: {address: '127.0.0.1:1', method: JobService/Execute}",
+    "kafka": "kafka: {brokers: ['127.0.0.1:1'], topic: a}",
+    "nats": "nats: {url: 'nats://127.0.0.1:1', subject: a}",
+    "rabbitmq": "rabbitmq: {url: 'amqp://127.0.0.1:1', exchange: a, routing_key: b}",
+}
+JOB = """\
+name: a
+schedule: "0 9 * * *"
+timeout: 1s
+retry_policy: {{max_attempts: 1}}
+{target}
+"""
+
+
+def imported(arguments: str, folder: Path) -> list[str]:
+    """Every module that a run of the program imports, the interpreter's own too."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "chronos_cli", *arguments.split()],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=environment({"XDG_STATE_HOME": str(folder)}),
+        check=False,
+    )
+    lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
+    return [line.rpartition("|")[2].strip() for line in lines]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_a_command_imports_what_it_needs(tmp_path: Path, arguments: str) -> None:
+    for name, target in TARGETS.items():
+        write(tmp_path, JOB.format(target=target), f"{name}.yaml")
+    allowed, bound = COMMANDS[arguments]
+    found = imported(arguments, tmp_path)
+    assert "chronos_cli.cli.main" in found
+    assert set(found) & HEAVY <= allowed | ALWAYS
+    assert len(found) <= bound
+
+
+def test_every_command_is_held() -> None:
+    assert {line.split()[0] for line in COMMANDS} >= set(NAMES) - _SERVERS
