@@ -1,12 +1,11 @@
 """A mistake in an input, as data: where it is, what it is, and what to do about it."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 Path = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Position:
+class Position(Struct, frozen=True, order=True):
     """A place in a text file; `line` and `column` count from 1."""
 
     file: str
@@ -17,8 +16,7 @@ class Position:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """One thing that is wrong in a job file or in chronos.yaml.
 
     `path` is where in the document it is (`jobs[2].webhook.url`), `hint` what to do next, and
@@ -32,8 +30,7 @@ class Problem:
     source: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Struct, frozen=True):
     """A mistake that only the owner of a block can see; `path` is relative to that block."""
 
     path: Path

@@ -122,7 +122,7 @@ PARTS = ("plugin", "target", "dispatcher", "errors")
 # What may name a protocol: the default of `chronos init`, and the far sides that we bring along.
 NAMING = {
     "chronos_cli.cli.init": {"http"},
-    "chronos_cli.cli.receive": {"grpc"},
+    "chronos_cli.cli.listening": {"grpc"},
     "chronos_cli.report.received": {"http", "grpc"},
 }
 

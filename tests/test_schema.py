@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,45 @@ def test_schema_needs_no_client() -> None:
     code += f"print(sorted(set(sys.modules) & {clients}))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def subschemas(schema: Any, parent_type: Any = None) -> Iterator[tuple[dict[str, Any], Any]]:
+    """Yield every schema in a schema, with the type that it has itself or from around it."""
+    if isinstance(schema, list):
+        for item in schema:
+            yield from subschemas(item, parent_type)
+    elif isinstance(schema, dict):
+        own = schema.get("type", parent_type)
+        yield schema, own
+        for key in ("properties", "$defs"):
+            for value in schema.get(key, {}).values():
+                yield from subschemas(value)
+        for key in ("items", "additionalProperties"):
+            yield from subschemas(schema.get(key))
+        for key in ("if", "then", "else", "anyOf", "oneOf", "allOf"):
+            yield from subschemas(schema.get(key), own)
+
+
+ABOUT = {
+    "properties": {"object"},
+    "required": {"object"},
+    "additionalProperties": {"object"},
+    "items": {"array"},
+    "minItems": {"array"},
+    "minLength": {"string"},
+    "maxLength": {"string"},
+    "pattern": {"string"},
+    "minimum": {"number", "integer"},
+    "maximum": {"number", "integer"},
+    "exclusiveMinimum": {"number", "integer"},
+}
+
+
+@pytest.mark.parametrize("make", [job_schema, config_schema])
+def test_the_strict_mode_of_ajv_has_nothing_to_say(make: Callable[[Registry], Any]) -> None:
+    """Its rules: one type, each keyword beside its type, what is required defined in place."""
+    for schema, kind in subschemas(make(Registry())):
+        assert not isinstance(kind, list), schema
+        for keyword, kinds in ABOUT.items():
+            assert keyword not in schema or kind in kinds, (keyword, schema)
+        assert set(schema.get("required", ())) <= set(schema.get("properties", ())), schema

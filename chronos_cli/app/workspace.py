@@ -140,7 +140,7 @@ class WorkspaceReader:
         others = [path for path in files if path not in configs]
         if configs and not others:
             return Checked(Workspace([], Config(), registry), problems.sorted())
-        checked = self._read(others, config_path, registry, sources)
+        checked = self._read_files(others, config_path, registry, sources)
         known = set(problems.sorted())
         rest = [problem for problem in checked.problems if problem not in known]
         return Checked(checked.workspace, [*problems.sorted(), *rest])
@@ -148,23 +148,30 @@ class WorkspaceReader:
     def _variables(self, env_files: list[str] | None) -> dict[str, str]:
         """Return the variables for `${…}`: the environment's, then those of files, last first.
 
-        Raises UsageError for a file that cannot be read.
+        Raises UsageError for a file that cannot be read, InvalidInputError for broken lines in it.
         """
         found: dict[str, str] = {}
         for path in env_files or []:
-            found.update(_variables_of(path))
+            from chronos_cli.jobs.env_file import read_env_file  # only where it is asked for
+
+            found.update(read_env_file(path))
         return {**found, **self._environment}
 
     def _read(
         self, paths: list[str], config_path: str | None, registry: Registry, sources: Sources
     ) -> Checked:
+        if not paths:
+            raise UsageError("name at least one job file or directory, or - for stdin")
+        return self._read_files(find_files(paths), config_path, registry, sources)
+
+    def _read_files(
+        self, files: list[str], config_path: str | None, registry: Registry, sources: Sources
+    ) -> Checked:
         config, problems = self._config(config_path, registry, sources)
         if problems:
             # Wrong defaults would be told again as problems of every job.
             config = Config()
-        if not paths:
-            raise UsageError("name at least one job file or directory, or - for stdin")
-        read = (read_file(path, self._stdin) for path in find_files(paths))
+        read = (read_file(path, self._stdin) for path in files)
         loaded = load_jobs(read, config, registry, sources, self._on_job)
         workspace = Workspace(loaded.jobs, config, registry, frozenset(sources.files))
         return Checked(workspace, [*problems.sorted(), *loaded.problems])
@@ -176,15 +183,3 @@ class WorkspaceReader:
         if found is None:
             return Config(), ProblemList()
         return read_config(read_file(found, self._stdin), registry, sources)
-
-
-def _variables_of(path: str) -> dict[str, str]:
-    from dotenv import dotenv_values  # only where the option is used
-
-    try:
-        with Path(path).open(encoding="utf-8") as stream:
-            values = dotenv_values(stream=stream, interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise UsageError(f"cannot read {path}: {reason}") from error
-    return {name: value for name, value in values.items() if value is not None}

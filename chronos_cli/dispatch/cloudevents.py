@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -38,7 +38,7 @@ class Event(Struct, frozen=True):
     """
 
     mode: Mode
-    attributes: dict[str, str]
+    attributes: dict[str, str | int | bool]
     data: bytes
 
     @property
@@ -46,12 +46,20 @@ class Event(Struct, frozen=True):
         """Whether the message's body holds the attributes too."""
         return self.mode == "structured"
 
-    def described(self, data: bytes | None = None) -> "CloudEvent":
-        """Return the event as the package knows it; without data for bindings of headers."""
+    def attribute(self, name: str) -> str:
+        """Return an attribute in the canonical form of text (CloudEvents 1.0.2, type system)."""
+        value = self.attributes[name]
+        return str(value).lower() if isinstance(value, bool) else str(value)
+
+    def as_text(self) -> "CloudEvent":
+        """Return the event as the package knows it, without data and all attributes as text."""
+        return self._described({name: self.attribute(name) for name in self.attributes}, None)
+
+    def _described(self, attributes: Mapping[str, Any], data: bytes | None) -> "CloudEvent":
         from cloudevents.core.v1.event import CloudEvent
 
-        time = datetime.fromisoformat(self.attributes["time"])
-        return CloudEvent({**self.attributes, "time": time}, data)
+        time = datetime.fromisoformat(self.attribute("time"))
+        return CloudEvent({**attributes, "time": time}, data)
 
     def body(self) -> bytes:
         """Return the event in the JSON format, the data as JSON, text or base64."""
@@ -59,15 +67,15 @@ class Event(Struct, frozen=True):
 
         data = self._data_text()
         if data is None:
-            return JSONFormat().write(self.described(self.data))
+            return JSONFormat().write(self._described(self.attributes, self.data))
         # The package knows fewer content types of JSON, and no null. As it was encoded: decoded
         # and encoded again, numbers and order might change.
-        head = JSONFormat().write(self.described()).decode()
+        head = JSONFormat().write(self._described(self.attributes, None)).decode()
         return f'{head[:-1]}, "data": {data}}}'.encode()
 
     def text(self) -> str | None:
         """Return the data when its content type says that it is text, in UTF-8."""
-        content_type = self.attributes["datacontenttype"].lower()
+        content_type = self.attribute("datacontenttype").lower()
         is_text = re.fullmatch(_TEXT_TYPE, _media_type(content_type))
         charset = re.search(_CHARSET, content_type)
         if not is_text or (charset and charset[1] not in _UTF_8):
@@ -79,7 +87,7 @@ class Event(Struct, frozen=True):
 
     def _data_text(self) -> str | None:
         """Return the data as JSON writes it, where it is JSON or a text; None for mere bytes."""
-        if re.fullmatch(_JSON_TYPE, _media_type(self.attributes["datacontenttype"])):
+        if re.fullmatch(_JSON_TYPE, _media_type(self.attribute("datacontenttype"))):
             return _as_json(self.data)
         text = self.text()
         return None if text is None else json.dumps(text, ensure_ascii=False)
@@ -101,7 +109,7 @@ def event_of(
     for flaw in settings.flaws():
         where = format_path(("cloudevents", *flaw.path))
         raise RejectedError(f"after rendering: {where}: {flaw.message}", code="TEMPLATE")
-    attributes = {
+    attributes: dict[str, str | int | bool] = {
         "specversion": "1.0",
         "id": execution.id,
         "source": settings.source or f"/chronos/jobs/{job.id}",

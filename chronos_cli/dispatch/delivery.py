@@ -48,7 +48,7 @@ class Delivery(Struct, Generic[T_co], frozen=True, kw_only=True):
         """Return the CloudEvent whose attributes go along as headers; None of any other message."""
         if self.event is None or self.event.is_structured:
             return None
-        return self.event.described()
+        return self.event.as_text()
 
 
 def prepare(execution: Execution, attempt: int, timeout: float | None = None) -> Delivery[Target]:

@@ -7,34 +7,38 @@ from msgspec import Struct, structs
 
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.errors import RejectedError
-from chronos_cli.jobs.template import Template, TemplateFailure, render_text
+from chronos_cli.jobs.template import Template, TemplateFailure
+from chronos_cli.jobs.template_engine import render_text
 
 
-class Context(Struct, frozen=True):
-    """What a template can see."""
+class Context:
+    """What the templates of one attempt see; `now` is the same in all of them."""
 
-    execution: Execution
-    attempt: int
+    def __init__(self, execution: Execution, attempt: int) -> None:
+        self.execution = execution
+        self.attempt = attempt
+        self._names: dict[str, Any] = {}
 
     def names(self) -> dict[str, Any]:
-        """Return the names that a template may use."""
-        execution, spec = self.execution, self.execution.job.spec
-        job = {
-            "id": execution.job.id,
-            "name": spec.name,
-            "tags": dict(spec.tags),
-            "timezone": spec.timezone,
-        }
-        outcome = {} if execution.outcome is None else {"outcome": execution.outcome}
-        return {
-            **outcome,
-            "job": job,
-            "execution": {"id": execution.id},
-            "scheduled_time": execution.scheduled_time,
-            "attempt": self.attempt,
-            "vars": dict(execution.variables),
-            "now": datetime.now(execution.scheduled_time.tzinfo),
-        }
+        """Return the names that a template may use: those that are checked at load."""
+        if not self._names:
+            execution, spec = self.execution, self.execution.job.spec
+            self._names = {
+                "job": {
+                    "id": execution.job.id,
+                    "name": spec.name,
+                    "tags": dict(spec.tags),
+                    "timezone": spec.timezone,
+                },
+                "execution": {"id": execution.id},
+                "scheduled_time": execution.scheduled_time,
+                "attempt": self.attempt,
+                "vars": dict(execution.variables),
+                "now": datetime.now(execution.scheduled_time.tzinfo),
+            }
+            if execution.outcome is not None:
+                self._names["outcome"] = execution.outcome
+        return self._names
 
 
 def render(value: Any, context: Context) -> Any:

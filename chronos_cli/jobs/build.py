@@ -4,15 +4,14 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
-from pathlib import Path as FilePath
 from typing import Any
 
 from msgspec import UNSET, structs
 
+from chronos_cli.errors import FileTooLargeError, UnreadableFileError
+from chronos_cli.files import read_bytes
 from chronos_cli.jobs.cloudevents import CloudEvents, event_settings
 from chronos_cli.jobs.config import Config
-from chronos_cli.jobs.document import Mapping, Node, Scalar, is_null
 from chronos_cli.jobs.merge import merged, overlaid
 from chronos_cli.jobs.model import (
     NOTICES,
@@ -24,16 +23,20 @@ from chronos_cli.jobs.model import (
     TargetKind,
     TargetKinds,
 )
+from chronos_cli.jobs.nodes import Mapping, Node, Scalar, is_null
+from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.read import INVALID, Invalid, Reader
 from chronos_cli.jobs.template import Template
-from chronos_cli.problems import Flaw, Path, Problem
+from chronos_cli.jobs.typed import read_struct
+from chronos_cli.problems import Flaw, Path
 from chronos_cli.schedule.expression import check_schedule
 from chronos_cli.schedule.zones import check_zone
 
 MAX_PAYLOAD = 16 * 1024 * 1024
-_CONTENT_TYPE = re.compile(r"[!-~]+/[ -~]+")
-_CHARSET = re.compile(r"""charset=["']?([^;"'\s]+)""", re.IGNORECASE)
+_CONTENT_TYPE = r"[!-~]+/[ -~]+"
+_CHARSET = r"""(?i:charset)=["']?([^;"'\s]+)"""
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
+_NO_PAYLOAD = Payload()
 # Keys of a job that are not read as plain fields of its struct.
 _OTHERWISE_READ = ("payload", *NOTICES)
 
@@ -41,41 +44,42 @@ _OTHERWISE_READ = ("payload", *NOTICES)
 class JobBuilder:
     """Builds the jobs of one file; `problems` gathers what is wrong in them."""
 
-    def __init__(self, config: Config, kinds: TargetKinds) -> None:
+    def __init__(self, config: Config, kinds: TargetKinds, problems: ProblemList) -> None:
         self._config = config
         self._kinds = kinds
         self._keys = kinds.target_keys()
-        self._reader = Reader()
-        self._texts = Reader(templates=True)
-
-    @property
-    def problems(self) -> list[Problem]:
-        """Return what has been found wrong so far."""
-        return self._reader.problems + self._texts.problems
+        self._problems = problems
+        self._reader = Reader(problems)
+        self._texts = Reader(problems, templates=True)
 
     def job(self, node: Mapping, path: Path) -> Job | None:
         """Return the job of a mapping; None, with the problems recorded, when it is wrong."""
-        before = len(self.problems)
+        before = self._problems.found
         spec = self._spec(node, path)
         identifier = self._identifier(node, spec, path)
         job = self._dispatch(node, spec, identifier, path)
-        notices = {
-            name: self._notice(entry.value, job, (*path, name))
-            for name, entry in node.entries.items()
-            if name in NOTICES
-        }
-        if job is None or len(self.problems) > before:
+        notices: dict[str, Job] = {}
+        for name in NOTICES:
+            if entry := node.entries.get(name):
+                self._reader.in_notice = self._texts.in_notice = True
+                notice = self._notice(entry.value, job, (*path, name))
+                self._reader.in_notice = self._texts.in_notice = False
+                if notice is not None:
+                    notices[name] = notice
+        if job is None or self._problems.found > before:
             return None
-        return replace(job, notices={name: one for name, one in notices.items() if one})
+        return structs.replace(job, notices=notices) if notices else job
 
     def _notice(self, node: Node, job: Job | None, path: Path) -> Job | None:
         """Return what is sent when a job has ended: a job of its own, under the job's name."""
         if not isinstance(node, Mapping):
             self._reader.fail(node, path, "expected a mapping with a target block")
             return None
-        own: Any = self._reader.struct(
-            node, DispatchSpec, path, ignore=[*_OTHERWISE_READ, *self._keys]
-        )
+        for name in NOTICES:
+            if entry := node.entries.get(name):
+                message = f"'{name}' cannot stand in a notice"
+                self._reader.fail(entry.key, (*path, name), message, "only a job has notices")
+        own: Any = read_struct(self._reader, node, DispatchSpec, path, ignore=self._ignored(node))
         if job is None or own is INVALID:
             spec: JobSpec | Invalid = INVALID
         else:
@@ -93,7 +97,8 @@ class JobBuilder:
         payload = self._payload(node, spec, path)
         event = None
         if not isinstance(spec, Invalid):
-            self._reader.flaws(node, path, spec.retry_policy.flaws())
+            if "retry_policy" in node.entries:
+                self._reader.flaws(node, path, spec.retry_policy.flaws())
             event = self._event(node, spec, key, kind, target, path)
         if isinstance(spec, Invalid) or isinstance(target, Invalid):
             return None
@@ -166,8 +171,8 @@ class JobBuilder:
 
     def _spec(self, node: Mapping, path: Path) -> JobSpec | Invalid:
         node = overlaid(self._operator_defaults(node), node)
-        spec: JobSpec | Invalid = self._reader.struct(
-            node, JobSpec, path, ignore=[*self._present_or_all_keys(node), *_OTHERWISE_READ]
+        spec: JobSpec | Invalid = read_struct(
+            self._reader, node, JobSpec, path, ignore=self._ignored(node)
         )
         for name, check in (("schedule", check_schedule), ("timezone", check_zone)):
             entry = node.entries.get(name)
@@ -180,24 +185,31 @@ class JobBuilder:
     def _operator_defaults(self, node: Mapping) -> Mapping | None:
         """Return what chronos.yaml says of jobs, and of jobs over this one's protocol."""
         defaults = self._config.job_defaults
+        if not self._config.dispatchers:
+            return defaults
         for key in self._keys:
+            if key not in node.entries:
+                continue
             with suppress(ImportError):
-                if key in node.entries:
-                    protocol = self._kinds.kind(key).protocol
-                    if dispatcher := self._config.dispatchers.get(protocol):
-                        defaults = overlaid(defaults, dispatcher.job_defaults)
+                protocol = self._kinds.kind(key).protocol
+                if dispatcher := self._config.dispatchers.get(protocol):
+                    defaults = overlaid(defaults, dispatcher.job_defaults)
         return defaults
 
-    def _present_or_all_keys(self, node: Mapping) -> list[str]:
-        """Return the target keys that are no mistake here; all of them when there is none."""
-        return [key for key in self._keys if key in node.entries] or self._keys
+    def _ignored(self, node: Mapping) -> tuple[str, ...]:
+        """Return the keys that are read elsewhere.
+
+        Target blocks are among them: those that are there, or all of them when there is none.
+        """
+        present = tuple(key for key in self._keys if key in node.entries)
+        return (*(present or self._keys), *_OTHERWISE_READ)
 
     def _target(self, node: Mapping, key: str, kind: TargetKind, path: Path) -> Any:
         block = node.entries[key].value
         if dispatcher := self._config.dispatchers.get(kind.protocol):
             block = merged(dispatcher.target_defaults, block)
         self._texts.met_unknown = False
-        target = self._texts.struct(block, kind.target, (*path, key))
+        target = read_struct(self._texts, block, kind.target, (*path, key))
         if isinstance(target, Target) and not self._texts.met_unknown:
             self._texts.flaws(block, (*path, key), target.flaws())
         return target
@@ -220,6 +232,8 @@ class JobBuilder:
             value = self._texts.any(entry.value, (*path, "payload"))
         if isinstance(spec, Invalid):
             return Payload()
+        if value is UNSET and spec.payload_file is None and spec.content_type is None:
+            return _NO_PAYLOAD
         raw = None
         if spec.payload_file is not None:
             where = node.entries["payload_file"].value
@@ -233,16 +247,13 @@ class JobBuilder:
 
     def _payload_file(self, name: str, where: Node, path: Path) -> bytes | None:
         try:
-            with FilePath(name).open("rb") as stream:
-                raw = stream.read(MAX_PAYLOAD + 1)
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            self._reader.fail(where, path, f"cannot read '{name}': {reason}")
-            return None
-        if len(raw) > MAX_PAYLOAD:
+            return read_bytes(name, MAX_PAYLOAD)
+        except FileTooLargeError:
             limit = MAX_PAYLOAD // 2**20
             self._reader.fail(where, path, f"'{name}' is larger than {limit} MiB")
-        return raw
+        except UnreadableFileError as error:
+            self._reader.fail(where, path, f"cannot read '{name}': {error}")
+        return None
 
 
 def slug(name: str) -> str:
@@ -252,11 +263,11 @@ def slug(name: str) -> str:
 
 
 def _content_type_flaws(content_type: str | None, payload: Any) -> Iterator[Flaw]:
-    charset = _CHARSET.search(content_type or "")
+    charset = re.search(_CHARSET, content_type or "")
     if isinstance(payload, str) and charset and charset[1].lower() not in _UTF_8:
         message = f"a text is sent as UTF-8, not as {charset[1][:40]}"
         yield Flaw(("content_type",), message, "for another charset take payload_file")
-    if content_type is not None and not _CONTENT_TYPE.fullmatch(content_type):
+    if content_type is not None and not re.fullmatch(_CONTENT_TYPE, content_type):
         yield Flaw(
             ("content_type",), f"'{content_type[:60]}' is not a content type", "type/subtype"
         )

@@ -1,20 +1,22 @@
 """chronos.yaml: the operator's defaults and limits."""
 
+import os
 from collections.abc import Mapping as Environment
-from dataclasses import dataclass, field
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct
 
 from chronos_cli.errors import UsageError
-from chronos_cli.jobs.document import Entry, Mapping, ParsedFile, Scalar, Sequence, parse
-from chronos_cli.jobs.files import SourceFile
-from chronos_cli.jobs.interpolate import Sources, interpolate
-from chronos_cli.jobs.merge import only, without
+from chronos_cli.jobs.files import SourceFile, check_named, parse_file
+from chronos_cli.jobs.interpolate import Interpolation, Sources
+from chronos_cli.jobs.merge import mark_shared, only, without
 from chronos_cli.jobs.model import RetryPolicy, Settings, TargetKind, TargetKinds, loadable
-from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.nodes import Entry, Mapping, Node, Scalar, Sequence
+from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import INVALID, Reader
+from chronos_cli.jobs.typed import check_partial, read_struct
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.units import PositiveDuration
 
@@ -45,8 +47,7 @@ class DispatcherCommon(Struct, kw_only=True, frozen=True, forbid_unknown_fields=
     timeout: Annotated[PositiveDuration, Meta(description="Default of a job's timeout")] = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class DispatcherConfig:
+class DispatcherConfig(Struct, frozen=True):
     """What chronos.yaml says of one protocol: its settings, and defaults as nodes."""
 
     settings: Settings
@@ -54,29 +55,29 @@ class DispatcherConfig:
     target_defaults: Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Struct, frozen=True):
     """A whole chronos.yaml; the defaults when there is none."""
 
-    scheduler: Scheduler = field(default_factory=Scheduler)
-    dispatchers: dict[str, DispatcherConfig] = field(default_factory=dict)
+    scheduler: Scheduler = Scheduler()
+    dispatchers: dict[str, DispatcherConfig] = {}
     job_defaults: Mapping | None = None
 
 
 def find_config(option: str | None, environment: Environment[str, str]) -> str | None:
     """Return the path of chronos.yaml: option, $CHRONOS_CONFIG, ./, $XDG_CONFIG_HOME/chronos/.
 
-    Raises UsageError when a path that was named does not exist.
+    Raises UsageError when a path that was named does not exist or is no file.
     """
     named = option or environment.get("CHRONOS_CONFIG")
     if named:
-        if not Path(named).is_file():
+        if not os.path.lexists(named):
             raise UsageError(f"no such configuration file: {named}")
+        check_named(named)
         return named
     home = Path(environment.get("HOME", "/"))
     config_home = Path(environment.get("XDG_CONFIG_HOME") or home / ".config")
     for path in (Path("chronos.yaml"), config_home / "chronos" / "chronos.yaml"):
-        if path.is_file():
+        if path.exists() and not path.is_dir():
             return str(path)
     return None
 
@@ -85,47 +86,46 @@ def read_config(
     source: SourceFile, kinds: TargetKinds, sources: Sources
 ) -> tuple[Config, ProblemList]:
     """Read and check chronos.yaml; with problems, the configuration is not to be used."""
-    parsed = parse(source.name, source.raw)
+    parsed = parse_file(source)
     problems = ProblemList()
-    problems.of_file(parsed, parsed.problems)
-    if not parsed.documents:
-        return Config(), problems
-    return _Reading(parsed, kinds, sources, problems).config(), problems
+    config = Config()
+    with suppress(TooManyProblemsError):
+        for problem in parsed.problems:
+            problems.add(problem)
+        if parsed.documents:
+            config = _Reading(parsed.documents[0].root, kinds, sources, problems).config()
+    problems.show_lines(parsed)
+    return config, problems
 
 
 class _Reading:
     def __init__(
         self,
-        parsed: ParsedFile,
+        root: Node,
         kinds: TargetKinds,
         sources: Sources,
         problems: ProblemList,
     ) -> None:
-        self._parsed = parsed
-        self._problems = problems
-        self._reader = Reader()
-        self._target_reader = Reader(templates=True)
+        self._reader = Reader(problems)
+        self._target_reader = Reader(problems, templates=True)
         self._by_protocol = {kind.protocol: kind for kind in loadable(kinds).values()}
-        self._root = parsed.documents[0].root
+        self._root = root
         # Before anything is looked up: the names count for this file too.
         sources.secret_names.update(self._secret_names())
-        problems.of_file(parsed, interpolate(self._root, sources))
+        Interpolation(sources, problems).replace_below(root)
 
     def config(self) -> Config:
         root = self._root
-        config = Config()
         if isinstance(root, Mapping):
             for name, entry in root.entries.items():
                 if name not in _SECTIONS:
                     self._reader.unknown_key(entry.key, (), _SECTIONS)
-            config = self._sections(root)
-        elif not (isinstance(root, Scalar) and root.text == ""):
+            return self._sections(root)
+        if not (isinstance(root, Scalar) and root.text == ""):
             self._reader.fail(
                 root, (), "expected a mapping with 'scheduler', 'dispatcher' and 'secrets'"
             )
-        for reader in (self._reader, self._target_reader):
-            self._problems.of_file(self._parsed, reader.problems)
-        return config
+        return Config()
 
     def _secret_names(self) -> list[str]:
         """Return the variables under `secrets`, which stand there as they are called."""
@@ -147,7 +147,7 @@ class _Reading:
         scheduler = Scheduler()
         job_defaults = None
         if entry := root.entries.get("scheduler"):
-            scheduler = self._reader.struct(entry.value, Scheduler, ("scheduler",))
+            scheduler = read_struct(self._reader, entry.value, Scheduler, ("scheduler",))
             if isinstance(entry.value, Mapping):
                 job_defaults = _renamed(entry.value, _SCHEDULER_DEFAULTS)
         dispatchers: dict[str, DispatcherConfig] = {}
@@ -174,10 +174,11 @@ class _Reading:
     def _dispatcher(self, node: Mapping, kind: TargetKind, path: ProblemPath) -> DispatcherConfig:
         settings_keys = set(kind.settings.__struct_fields__)
         target_node = without(node, settings_keys | _JOB_KEYS)
-        settings: Any = self._reader.struct(only(node, settings_keys), kind.settings, path)
-        self._reader.struct(only(node, _JOB_KEYS), DispatcherCommon, path)
+        settings: Any = read_struct(self._reader, only(node, settings_keys), kind.settings, path)
+        read_struct(self._reader, only(node, _JOB_KEYS), DispatcherCommon, path)
         known = settings_keys | _JOB_KEYS
-        self._target_reader.partial(target_node, kind.target, path, ignore=sorted(known))
+        check_partial(self._target_reader, target_node, kind.target, path, ignore=sorted(known))
+        mark_shared(target_node)
         return DispatcherConfig(
             settings=kind.settings() if settings is INVALID else settings,
             job_defaults=only(node, _JOB_KEYS),
@@ -187,4 +188,6 @@ class _Reading:
 
 def _renamed(node: Mapping, names: dict[str, str]) -> Mapping:
     entries = {names[name]: entry for name, entry in node.entries.items() if name in names}
-    return Mapping(node.position, entries)
+    renamed = Mapping(node.file, node.line, node.column, entries)
+    mark_shared(renamed)
+    return renamed

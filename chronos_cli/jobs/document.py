@@ -1,311 +1,176 @@
-"""YAML text → nodes that know where they stand.
+"""The bytes of a file → nodes that know where they stand.
 
-Built on PyYAML's event stream, so that size and depth are bounded before anything is composed,
-and so that what YAML swallows in silence (duplicate keys, merge keys, aliases) is a problem.
-
-Plain scalars are read by the core schema of YAML 1.2: `on` and `NO` are text, `12:30` is text.
+Built on events, so that size, number and depth are bounded before anything is composed, and so
+that what YAML swallows in silence (duplicate keys, merge keys, aliases) is a problem.
 """
 
-import math
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from sys import intern
+from typing import NoReturn
 
 import yaml
+from msgspec import Struct
 
+from chronos_cli.jobs.events import Event, Kind, StopReadingError, Style
+from chronos_cli.jobs.json_events import is_json, json_events
+from chronos_cli.jobs.lines import Lines
+from chronos_cli.jobs.nodes import Entry, Mapping, Node, Scalar, Sequence
+from chronos_cli.jobs.yaml_events import ALIAS_HINT, yaml_events, yaml_mistake
 from chronos_cli.problems import Position, Problem
 
 MAX_BYTES = 16 * 1024 * 1024
+# Keys and values of one file, lists and mappings twice: some 15,000 jobs, read in a second.
+MAX_NODES = 400_000
 MAX_DEPTH = 50
 _TOO_DEEP = f"more than {MAX_DEPTH} levels deep"
+# Stands where the value of a key has not come yet.
+_NOTHING = Scalar("", 1, 1, "", plain=True)
 # Of mistakes in the text itself; a file with more is something else than a job file.
 MAX_PROBLEMS = 200
 
-_PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_ALIAS_HINT = "write the value out, or share it through 'defaults:'"
-_KNOWN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("str", "map", "seq")}
-_TEXT_TAG = "tag:yaml.org,2002:str"
 
-_INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
-_NOT_JSON = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-_DATE = re.compile(r"(\d{4})-(\d{1,2})-(\d{1,2})(?:[Tt \t]+(\d{1,2}):(\d\d):(\d\d).*)?")
-_LONGEST_INTEGER = 40
-
-
-@dataclass(slots=True)
-class Scalar:
-    """A text in the document. `plain` is unquoted, so it may be a number, boolean or null.
-
-    `interpolated` is set when `${…}` was replaced in it, `template` when it holds `{{ … }}`,
-    `unknown` when it depends on a variable that is not at hand.
-    """
-
-    position: Position
-    text: str
-    plain: bool
-    block: bool = False
-    interpolated: bool = False
-    template: bool = False
-    unknown: bool = False
-
-
-@dataclass(slots=True)
-class Sequence:
-    """A YAML list."""
-
-    position: Position
-    items: list["Node"] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Entry:
-    """One `key: value` of a mapping."""
-
-    key: Scalar
-    value: "Node"
-
-
-@dataclass(slots=True)
-class Mapping:
-    """A YAML mapping, by key text, in the order of the file."""
-
-    position: Position
-    entries: dict[str, Entry] = field(default_factory=dict)
-
-
-Node = Scalar | Sequence | Mapping
-
-
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(Struct, frozen=True):
     """One YAML document of a file."""
 
     root: Node
 
 
-@dataclass(slots=True)
-class ParsedFile:
+class ParsedFile(Struct):
     """The documents of one file, its lines, and what was wrong with its text."""
 
     name: str
     documents: list[Document]
     problems: list[Problem]
-    lines: list[str]
-
-
-class _StopError(Exception):
-    """The rest of the file cannot be read; the problem is already recorded."""
+    lines: Lines
 
 
 def parse(name: str, raw: bytes) -> ParsedFile:
     """Read a file's bytes into documents, collecting every problem instead of raising."""
-    if len(raw) > MAX_BYTES:
-        message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
-        return ParsedFile(name, [], [Problem(Position(name), message, hint="split it")], [])
+    lines = Lines(raw)
     try:
-        text = raw.decode("utf-8-sig")
+        raw.decode()
     except UnicodeDecodeError as error:
-        before = raw[: error.start]
-        line = before.count(b"\n") + 1
-        column = error.start - before.rfind(b"\n")
+        line = raw.count(b"\n", 0, error.start) + 1
+        column = error.start - raw.rfind(b"\n", 0, error.start)
         problem = Problem(
             Position(name, line, column),
             f"byte 0x{raw[error.start]:02x} is not valid UTF-8",
             hint="save the file as UTF-8",
         )
-        return ParsedFile(name, [], [problem], [])
-    composer = _Composer(name, text)
-    return ParsedFile(name, composer.documents(), composer.problems, text.splitlines())
-
-
-def is_null(node: Node) -> bool:
-    """Whether a node is YAML's null, as written in the file."""
-    return (
-        isinstance(node, Scalar)
-        and node.plain
-        and not node.interpolated
-        and node.text in {"", "~", "null", "Null", "NULL"}
-    )
-
-
-def position_in(node: Scalar, offset: int) -> Position:
-    """Return where in the file an offset of a scalar's text stands, as near as YAML lets us."""
-    start = node.position
-    if node.block:
-        line = start.line + 1 + node.text.count("\n", 0, offset)
-        return Position(start.file, line, 1)
-    return Position(start.file, start.line, start.column + offset + (0 if node.plain else 1))
-
-
-def plain_value(node: Scalar) -> Any:
-    """Return the value of a scalar where any YAML is allowed; ValueError if it has none in JSON."""
-    text = node.text
-    if not node.plain or node.interpolated or node.template:
-        return text
-    if is_null(node):
-        return None
-    if text in {"true", "True", "TRUE", "false", "False", "FALSE"}:
-        return text[0] in "tT"
-    if _INTEGER.fullmatch(text):
-        return parse_integer(text)
-    if _FLOAT.fullmatch(text):
-        number = float(text)
-        if math.isinf(number):
-            raise ValueError(f"'{text[:40]}' is out of the range of a number")
-        return number
-    if _NOT_JSON.fullmatch(text):
-        raise ValueError(f"'{text}' has no JSON form")
-    if (date := _DATE.fullmatch(text)) and not _is_date(date):
-        raise ValueError(f"'{text[:40]}' looks like a date, but there is no such date")
-    return text
-
-
-def parse_integer(text: str) -> int:
-    """Return the integer that a plain scalar spells; ValueError with a message for the user."""
-    if len(text) > _LONGEST_INTEGER:
-        raise ValueError(f"a number of {len(text)} digits is too long")
-    if not _INTEGER.fullmatch(text):
-        raise ValueError(f"'{text[:40]}' is not a whole number")
-    if text[:2] in {"0o", "0x"}:
-        return int(text, 0)
-    return int(text)
-
-
-def _is_date(match: re.Match[str]) -> bool:
-    month, day = int(match[2]), int(match[3])
-    hour, minute, second = (int(match[n] or 0) for n in (4, 5, 6))
-    leap = int(match[1]) % 4 == 0 and (int(match[1]) % 100 != 0 or int(match[1]) % 400 == 0)
-    days = (31, 29 if leap else 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
-    in_calendar = 1 <= month <= 12 and 1 <= day <= days[month - 1]
-    return in_calendar and hour < 24 and minute < 60 and second <= 60
+        return ParsedFile(name, [], [problem], lines)
+    composer = _Composer(name)
+    if is_json(raw):
+        documents = composer.documents(json_events(raw.decode("utf-8-sig")))
+    else:
+        try:
+            documents = composer.documents(yaml_events(name, raw, composer.report))
+        except yaml.YAMLError as error:
+            documents = composer.composed
+            composer.not_yaml(*yaml_mistake(name, raw, lines, error))
+    return ParsedFile(name, documents, composer.problems, lines)
 
 
 class _Composer:
-    """Builds nodes from PyYAML's events, without recursion."""
+    """Builds nodes of events, without recursion."""
 
-    def __init__(self, name: str, text: str) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._text = text
         self.problems: list[Problem] = []
+        self.composed: list[Document] = []
+        self._merge_key: Entry | None = None
 
-    def documents(self) -> list[Document]:
-        """Return the documents up to the first place that cannot be read at all."""
-        found: list[Document] = []
+    def documents(self, events: Iterable[Event]) -> list[Document]:
+        """Return the documents up to the first place that cannot be read at all.
+
+        Those before it are in `composed`, also when the events raise.
+        """
         try:
-            # One by one, so that those before a failure are kept.
-            for root in self._roots():
-                found.append(Document(root))  # noqa: PERF401
-        except _StopError:
+            for root in self._roots(events):
+                self.composed.append(Document(root))
+        except StopReadingError:
             pass
-        except yaml.YAMLError as error:
-            self._yaml_error(error)
-        return found
+        return self.composed
 
-    def _roots(self) -> Iterator[Node]:
-        stack: list[Sequence | Mapping] = []
-        keys: list[Scalar | None] = []
-        for event in yaml.parse(self._text, Loader=_PARSER):
-            if isinstance(event, yaml.SequenceEndEvent | yaml.MappingEndEvent):
-                node: Node = stack.pop()
-                keys.pop()
-                if not stack:
-                    yield node
+    def _roots(self, events: Iterable[Event]) -> Iterator[Node]:
+        """Yield the root of each document, once it is complete."""
+        name, count = self._name, 0
+        # Those around the innermost list or mapping, each with the entry that waits for its value.
+        around: list[tuple[Sequence | Mapping | None, Entry | None]] = []
+        parent: Sequence | Mapping | None = None
+        entry: Entry | None = None
+        node: Node
+        for kind, line, column, text, style in events:
+            count += 1
+            if kind is Kind.SCALAR:
+                if entry is None and type(parent) is Mapping:
+                    entry = self._entry(line, column, text, style)
+                    continue
+                plain, block = style is Style.PLAIN, style is Style.BLOCK
+                node = Scalar(name, line, column, text, plain, block)
+            elif kind is Kind.END:
+                assert parent is not None
+                node = parent
+                parent, entry = around.pop()
+            else:
+                if entry is None and type(parent) is Mapping:
+                    self._stop(line, column, "a key must be text, not a list or a mapping")
+                around.append((parent, entry))
+                parent, entry = self._container(kind, line, column, len(around)), None
                 continue
-            if not isinstance(event, yaml.NodeEvent):
-                continue
-            node = self._node(event)
-            self._attach(node, stack, keys)
-            if isinstance(node, Scalar):
-                if not stack:
-                    yield node
-                continue
-            stack.append(node)
-            keys.append(None)
-            if len(stack) > MAX_DEPTH:
-                self._stop(node.position, _TOO_DEEP)
+            if count > MAX_NODES:
+                self._stop(
+                    line, column, f"more than {MAX_NODES:,} keys and values", "split the file"
+                )
+            if parent is None:
+                yield node
+            elif isinstance(parent, Sequence):
+                parent.items.append(node)
+            elif entry is not None:
+                self._enter(parent, entry, node)
+                entry = None
 
-    def _node(self, event: Any) -> Node:
-        mark = event.start_mark
-        position = Position(self._name, mark.line + 1, mark.column + 1)
-        if isinstance(event, yaml.AliasEvent):
-            self._add(position, f"alias '*{str(event.anchor)[:40]}' is not supported", _ALIAS_HINT)
-            return Scalar(position, f"*{event.anchor}", plain=False)
-        if event.anchor is not None:
-            self._add(position, f"anchor '&{event.anchor[:40]}' is not supported", _ALIAS_HINT)
-        if event.tag is not None and event.tag not in _KNOWN_TAGS and event.tag != "!":
-            self._add(position, f"tag '{event.tag[:60]}' is not supported", "remove the tag")
-        if isinstance(event, yaml.ScalarEvent):
-            plain = event.style in {None, ""} and event.tag not in {_TEXT_TAG, "!"}
-            return Scalar(position, event.value, plain, block=event.style in {"|", ">"})
-        if isinstance(event, yaml.SequenceStartEvent):
-            return Sequence(position)
-        return Mapping(position)
+    def _container(self, kind: Kind, line: int, column: int, depth: int) -> Sequence | Mapping:
+        if depth > MAX_DEPTH:
+            self._stop(line, column, _TOO_DEEP)
+        return (Sequence if kind is Kind.SEQUENCE else Mapping)(self._name, line, column)
 
-    def _attach(
-        self, node: Node, stack: list[Sequence | Mapping], keys: list[Scalar | None]
-    ) -> None:
-        if not stack:
+    def _entry(self, line: int, column: int, text: str, style: Style) -> Entry:
+        entry = Entry(intern(text), line, column, _NOTHING)
+        if text == "<<" and style is Style.PLAIN:
+            self._merge_key = entry
+            position = Position(self._name, line, column)
+            self.report(position, "merge key '<<' is not supported", ALIAS_HINT)
+        return entry
+
+    def _enter(self, parent: Mapping, entry: Entry, value: Node) -> None:
+        if entry is self._merge_key:
             return
-        parent = stack[-1]
-        if isinstance(parent, Sequence):
-            parent.items.append(node)
-        elif keys[-1] is None:
-            keys[-1] = self._key(node)
-        else:
-            self._enter(parent, keys[-1], node)
-            keys[-1] = None
+        entry.value = value
+        first = parent.entries.setdefault(entry.text, entry)
+        if first is not entry:
+            message = f"duplicate key '{entry.text[:60]}' (first on line {first.line})"
+            position = Position(self._name, entry.line, entry.column)
+            self.report(position, message, "remove one of them")
 
-    def _key(self, node: Node) -> Scalar:
-        if not isinstance(node, Scalar):
-            self._stop(node.position, "a key must be text, not a list or a mapping")
-            raise AssertionError  # pragma: no cover
-        if node.plain and node.text == "<<":
-            self._add(node.position, "merge key '<<' is not supported", _ALIAS_HINT)
-        return node
-
-    def _enter(self, parent: Mapping, key: Scalar, value: Node) -> None:
-        if key.plain and key.text == "<<":
-            return
-        first = parent.entries.get(key.text)
-        if first is None:
-            parent.entries[key.text] = Entry(key, value)
-            return
-        where = f"first on line {first.key.position.line}"
-        self._add(key.position, f"duplicate key '{key.text[:60]}' ({where})", "remove one of them")
-
-    def _add(self, position: Position, message: str, hint: str | None = None) -> None:
+    def report(self, position: Position, message: str, hint: str | None = None) -> None:
+        """Record a problem; too many of them end the reading."""
         if len(self.problems) == MAX_PROBLEMS:
             message, hint = "too many problems; the rest of the file is not read", None
         self.problems.append(Problem(position, message, hint=hint))
         if len(self.problems) > MAX_PROBLEMS:
-            raise _StopError
+            raise StopReadingError
 
-    def _stop(self, position: Position, message: str) -> None:
-        self._add(position, message)
-        raise _StopError
-
-    def _yaml_error(self, error: yaml.YAMLError) -> None:
-        if isinstance(error, yaml.MarkedYAMLError):
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-            message = error.problem or error.context or "not valid YAML"
-        else:
-            offset = int(getattr(error, "position", 0) or 0)
-            before = self._text[:offset]
-            line, column = before.count("\n") + 1, offset - before.rfind("\n")
-            message = str(getattr(error, "reason", error))
-        lines = self._text.splitlines() or [""]
-        if line > len(lines):
-            # The end of the file, which has no line of its own to point at.
-            line, column = len(lines), len(lines[-1]) + 1
-        position = Position(self._name, line, column)
+    def not_yaml(self, position: Position, message: str, hint: str | None) -> None:
+        """Record where and why the text is no YAML."""
         if "nesting depth" in message:
             # The C scanner reads ahead, so that its own bound is met before ours is.
-            self._add(position, _TOO_DEEP)
-            return
-        hint = None
-        if "\t" in lines[line - 1][: max(column, 1)]:
-            message, hint = f"a tab is not allowed here ({message})", "indent with spaces"
-        self._add(position, f"not valid YAML: {message}", hint)
+            message, hint = _TOO_DEEP, None
+        else:
+            message = f"not valid YAML: {message}"
+        with suppress(StopReadingError):
+            self.report(position, message, hint)
+
+    def _stop(self, line: int, column: int, message: str, hint: str | None = None) -> NoReturn:
+        self.report(Position(self._name, line, column), message, hint)
+        raise StopReadingError

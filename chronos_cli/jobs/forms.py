@@ -5,7 +5,7 @@ from typing import Any
 
 from msgspec import inspect as types
 
-from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence, is_null
+from chronos_cli.jobs.nodes import Mapping, Node, Scalar, Sequence, is_null
 
 
 def fits(node: Node, member: Any) -> bool:

@@ -8,25 +8,40 @@ trailing newline.
 
 import re
 from collections.abc import Mapping as Environment
-from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
-from chronos_cli.jobs.document import Mapping, Node, Scalar, Sequence, position_in
+import msgspec
+from msgspec import Struct
+
+from chronos_cli.errors import FileTooLargeError, UnreadableFileError
+from chronos_cli.files import read_text
+from chronos_cli.jobs.nodes import Node, Scalar, Sequence, position_in
+from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem, format_path
 from chronos_cli.redact import Redactor, bears_secret, url_secrets
 
 MAX_SECRET_FILE = 1024 * 1024
 _MAX_NESTING = 20
-_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_OPERATOR = re.compile(r":?[-?+]")
+_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+_OPERATOR = r":?[-?+]"
 _UNCLOSED = "'${' is not closed"
 _CLOSE_IT = "close it with '}', or write '$${'"
-_TEMPLATE_OPENERS = re.compile(r"\{[{%#]")
+_SPECIAL = r"[$}]"
+_TEMPLATE_OPENERS = ("{{", "{%", "{#")
+# Characters that `${…}` may bring into one file, in all.
+MAX_BROUGHT_IN = 64 * 1024 * 1024
+_TOO_MUCH = f"'${{…}}' brings in more than {MAX_BROUGHT_IN // 2**20} MiB of text"
 
 
-@dataclass(frozen=True, slots=True)
-class Sources:
+@cache
+def _pattern(text: str) -> re.Pattern[str]:
+    """Return a pattern, compiled when it is first used."""
+    return re.compile(text)
+
+
+class Sources(Struct, frozen=True):
     """Where the values come from. `environment` None means "not at hand": nothing is looked up.
 
     `files` gathers the names of those that were read. `secret_names` are variables that hold a
@@ -35,8 +50,8 @@ class Sources:
 
     environment: Environment[str, str] | None
     redactor: Redactor
-    files: set[str] = field(default_factory=set)
-    secret_names: set[str] = field(default_factory=set)
+    files: set[str] = msgspec.field(default_factory=set)
+    secret_names: set[str] = msgspec.field(default_factory=set)
 
 
 class _FaultError(Exception):
@@ -46,49 +61,52 @@ class _FaultError(Exception):
         self.hint = hint
 
 
-def interpolate(node: Node, sources: Sources) -> list[Problem]:
-    """Replace every `${…}` below a node, in place; return what could not be replaced.
+class Interpolation:
+    """Replaces every `${…}` in the documents of one file; `problems` has what could not be.
 
-    Files are looked up from the folder of the file that names them. Secret values
-    are made known to the redactor.
+    Files are looked up from the folder of the file that names them. Secret values are made
+    known to the redactor.
     """
-    problems: list[Problem] = []
-    _walk(node, (), _Interpolator(sources, problems))
-    return problems
 
-
-def _walk(node: Node, path: ProblemPath, interpolator: "_Interpolator") -> None:
-    if isinstance(node, Scalar):
-        interpolator.scalar(node, path)
-    elif isinstance(node, Sequence):
-        for index, item in enumerate(node.items):
-            _walk(item, (*path, index), interpolator)
-    elif isinstance(node, Mapping):
-        for key, entry in node.entries.items():
-            _walk(entry.value, (*path, key), interpolator)
-
-
-class _Interpolator:
-    def __init__(self, sources: Sources, problems: list[Problem]) -> None:
+    def __init__(self, sources: Sources, problems: ProblemList) -> None:
         self._sources = sources
         self._redactor = sources.redactor
         self._problems = problems
+        self._room = [MAX_BROUGHT_IN]
+        # Keys are few, and each value under them asks.
+        self._bears_secret: dict[str, bool] = {}
 
-    def scalar(self, node: Scalar, path: ProblemPath) -> None:
-        key = next((step for step in reversed(path) if isinstance(step, str)), "")
-        node.template = bool(_TEMPLATE_OPENERS.search(node.text))
-        if "$" in node.text:
+    def replace_below(self, node: Node, path: ProblemPath = (), key: str = "") -> None:
+        """Replace below a node, in place; `key` is what it stands under, also as a list's item."""
+        if isinstance(node, Scalar):
+            self._scalar(node, path, key)
+        elif isinstance(node, Sequence):
+            for index, item in enumerate(node.items):
+                self.replace_below(item, (*path, index), key)
+        else:
+            for name, entry in node.entries.items():
+                self.replace_below(entry.value, (*path, name), name)
+
+    def _scalar(self, node: Scalar, path: ProblemPath, key: str) -> None:
+        text = node.text
+        if "{" in text:
+            node.template = any(opener in text for opener in _TEMPLATE_OPENERS)
+        if "$" in text:
             self._replace(node, path, key)
         elif not node.template:
-            self._note(node.text, [node.text] if bears_secret(key) else [], from_outside=False)
+            is_secret = self._bears_secret.get(key)
+            if is_secret is None:
+                is_secret = self._bears_secret[key] = bears_secret(key)
+            if is_secret or "://" in text:
+                self._note(text, [text] if is_secret else [], from_outside=False)
 
     def _replace(self, node: Scalar, path: ProblemPath, key: str) -> None:
-        expansion = _Expansion(self._sources, Path(node.position.file).parent)
+        expansion = _Expansion(self._sources, Path(node.file).parent, self._room)
         try:
             text = expansion.expand(node.text, escape=node.template)
         except _FaultError as fault:
             position = position_in(node, fault.offset)
-            self._problems.append(Problem(position, str(fault), format_path(path), fault.hint))
+            self._problems.add(Problem(position, str(fault), format_path(path), fault.hint))
             return
         secrets = list(expansion.secrets)
         is_outside = bool(expansion.from_environment)
@@ -110,8 +128,9 @@ class _Interpolator:
 class _Expansion:
     """One scalar's replacement, remembering what came from outside."""
 
-    def __init__(self, sources: Sources, folder: Path) -> None:
+    def __init__(self, sources: Sources, folder: Path, room: list[int]) -> None:
         self._sources = sources
+        self._room = room
         self._environment = sources.environment
         self._folder = folder
         self.from_environment: list[str] = []
@@ -122,6 +141,8 @@ class _Expansion:
 
     def expand(self, text: str, *, escape: bool) -> str:
         """Return the text with all replaced; `escape` keeps brought-in braces out of templates."""
+        if "${" not in text:
+            return text.replace("$$", "$")
         result, end = self._until(text, 0, closing=False, nesting=0, escape=escape)
         assert end == len(text)
         return result
@@ -139,11 +160,18 @@ class _Expansion:
                 parts.append("$")
                 at += 2
             elif text.startswith("${", at):
+                begin = at
                 value, at = self._variable(text, at, nesting)
+                self._room[0] -= len(value)
+                if self._room[0] < 0:
+                    raise _FaultError(_TOO_MUCH, begin, "use payload_file for what is large")
                 parts.append(_inert(value) if escape else value)
             else:
-                parts.append(text[at])
-                at += 1
+                # Up to the next character that may mean something.
+                match = _pattern(_SPECIAL).search(text, at + 1)
+                end = match.start() if match else len(text)
+                parts.append(text[at:end])
+                at = end
         if closing:
             raise _FaultError(_UNCLOSED, max(start - 2, 0), _CLOSE_IT)
         return "".join(parts), at
@@ -155,14 +183,14 @@ class _Expansion:
         if text.startswith("file:", start + 2):
             name, end = self._until(text, start + 7, closing=True, nesting=nesting + 1)
             return self._file(name, start), end + 1
-        match = _NAME.match(text, start + 2)
+        match = _pattern(_NAME).match(text, start + 2)
         if match is None:
             hint = "write ${NAME}, or $$ for a dollar sign"
             raise _FaultError("'${' is not followed by a variable's name", start, hint)
         name, at = match[0], match.end()
         if text.startswith("}", at):
             return self._required(name, start, None), at + 1
-        operator = _OPERATOR.match(text, at)
+        operator = _pattern(_OPERATOR).match(text, at)
         if at == len(text):
             raise _FaultError(_UNCLOSED, start, _CLOSE_IT)
         if operator is None:
@@ -179,23 +207,16 @@ class _Expansion:
         chosen = present == (operator[-1] == "+")
         # The word that is not chosen must be well formed, but its values do not matter.
         nothing = Sources(None, self._sources.redactor)
-        reader = self if chosen else _Expansion(nothing, self._folder)
+        reader = self if chosen else _Expansion(nothing, self._folder, self._room)
         word, end = reader._until(text, at, closing=True, nesting=nesting + 1)  # noqa: SLF001
         end += 1
         if operator[-1] == "+":
             return (word if present else ""), end
         if present and value is not None:
-            return self._used(name, value), end
+            return self._used(name, value, start), end
         if operator[-1] == "?":
             return self._required(name, start, word), end
-        return (self._used(name, word) if self._is_secret(name) else word), end
-
-    def _used(self, name: str, value: str) -> str:
-        """Return the value of a variable, having noted it."""
-        self.from_environment.append(value)
-        if self._is_secret(name):
-            self.secrets.append(value)
-        return value
+        return (self._used(name, word, start) if self._is_secret(name) else word), end
 
     def _is_secret(self, name: str) -> bool:
         return name in self._sources.secret_names or bears_secret(name, from_outside=True)
@@ -209,23 +230,35 @@ class _Expansion:
             hint = f"set {name}, or give a default: ${{{name}:-…}}"
             why = f": {message}" if message else ""
             raise _FaultError(f"variable '{name}' is not set{why}", start, hint)
-        return self._used(name, value)
+        return self._used(name, value, start)
+
+    def _used(self, name: str, value: str, start: int) -> str:
+        """Return the value of a variable, which must be text, having noted it."""
+        if not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                message = f"variable '{name}' holds bytes that are not UTF-8"
+                raise _FaultError(
+                    message, start, "what is no text goes in a payload_file"
+                ) from None
+        self.from_environment.append(value)
+        if self._is_secret(name):
+            self.secrets.append(value)
+        return value
 
     def _file(self, name: str, start: int) -> str:
         if self._environment is None:
             self.unknown = True
             return f"${{file:{name}}}"
-        path = self._folder / name
-        self._sources.files.add(str(path))
+        path = str(self._folder / name)
+        self._sources.files.add(path)
         try:
-            with path.open("rb") as stream:
-                raw = stream.read(MAX_SECRET_FILE + 1)
-            text = raw.decode()
-        except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-            raise _FaultError(f"cannot read file '{name}': {reason}", start) from error
-        if len(raw) > MAX_SECRET_FILE:
-            raise _FaultError(f"file '{name}' is larger than 1 MiB", start)
+            text = read_text(path, MAX_SECRET_FILE)
+        except FileTooLargeError as error:
+            raise _FaultError(f"file '{name}' is larger than 1 MiB", start) from error
+        except UnreadableFileError as error:
+            raise _FaultError(f"cannot read file '{name}': {error}", start) from error
         text = text.removesuffix("\n").removesuffix("\r")
         self.secrets.append(text)
         return text

@@ -1,23 +1,26 @@
 """Files → jobs: every job complete and checked, or a list of all that is wrong."""
 
+import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+
+from msgspec import Struct
 
 from chronos_cli.jobs.build import JobBuilder
 from chronos_cli.jobs.config import Config
-from chronos_cli.jobs.document import Entry, Mapping, Node, ParsedFile, is_null, parse
-from chronos_cli.jobs.document import Sequence as SequenceNode
-from chronos_cli.jobs.files import SourceFile
-from chronos_cli.jobs.interpolate import Sources, interpolate
-from chronos_cli.jobs.merge import overlaid, without
+from chronos_cli.jobs.document import ParsedFile
+from chronos_cli.jobs.files import SourceFile, parse_file
+from chronos_cli.jobs.interpolate import Interpolation, Sources
+from chronos_cli.jobs.merge import mark_shared, overlaid, without
 from chronos_cli.jobs.model import Job, TargetKinds
-from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.nodes import Mapping, Node, is_null
+from chronos_cli.jobs.nodes import Sequence as SequenceNode
+from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import Reader
 from chronos_cli.problems import Path, Position, Problem
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What came of some files: the good jobs, and every problem."""
 
     jobs: list[Job]
@@ -37,27 +40,44 @@ def load_jobs(
     """
     problems = ProblemList()
     jobs: list[Job] = []
-    for source in files:
-        for job in _load_file(source, config, kinds, sources, problems):
-            on_job()
-            if job is not None:
-                jobs.append(job)
-    return Loaded(list(_unique(jobs, problems)), problems.sorted())
+    with suppress(TooManyProblemsError), _collector_at_rest():
+        for source in files:
+            for job in _jobs_of(source, config, kinds, sources, problems):
+                on_job()
+                if job is not None:
+                    jobs.append(job)
+        jobs = list(_unique(jobs, problems))
+    return Loaded(jobs, problems.sorted())
 
 
-def _load_file(
-    source: SourceFile,
-    config: Config,
-    kinds: TargetKinds,
-    sources: Sources,
-    problems: ProblemList,
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keep the garbage collector from looking at all nodes again and again: they hold no circle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+def _jobs_of(
+    source: SourceFile, config: Config, kinds: TargetKinds, sources: Sources, problems: ProblemList
 ) -> Iterator[Job | None]:
     """Yield the jobs of one file, None for a wrong one; adds its problems to `problems`."""
-    parsed = parse(source.name, source.raw)
-    problems.of_file(parsed, parsed.problems)
-    reading = _FileReading(parsed, source, config, kinds)
-    yield from reading.jobs(sources)
-    problems.of_file(parsed, reading.problems)
+    try:
+        parsed = parse_file(source)
+        reading = _FileReading(parsed, config, kinds, problems)
+        try:
+            for problem in parsed.problems:
+                problems.add(problem)
+            yield from reading.jobs(sources)
+        finally:
+            problems.show_lines(parsed)
+    except MemoryError:
+        message = "there is not enough memory to read this file"
+        problems.add(Problem(Position(source.name), message, hint="split it"))
 
 
 def _unique(jobs: Sequence[Job], problems: ProblemList) -> Iterator[Job]:
@@ -67,64 +87,62 @@ def _unique(jobs: Sequence[Job], problems: ProblemList) -> Iterator[Job]:
             yield job
             continue
         message = f"job ID '{job.id}' is used twice; first at {known.position}"
-        problem = Problem(job.position, message, hint="give one of them another 'id'")
-        problems.of_file(ParsedFile(job.position.file, [], [], []), [problem])
+        problems.add(Problem(job.position, message, hint="give one of them another 'id'"))
 
 
 class _FileReading:
-    """Reads the jobs of one parsed file."""
+    """Reads the jobs of one parsed file; `problems` gathers what is wrong in it."""
 
     def __init__(
-        self, parsed: ParsedFile, source: SourceFile, config: Config, kinds: TargetKinds
+        self, parsed: ParsedFile, config: Config, kinds: TargetKinds, problems: ProblemList
     ) -> None:
         self._parsed = parsed
-        self._source = source
+        self._problems = problems
         self._keys = kinds.target_keys()
-        self._builder = JobBuilder(config, kinds)
-        self._reader = Reader()
-        self._found: list[Problem] = []
-
-    @property
-    def problems(self) -> list[Problem]:
-        return self._found + self._reader.problems + self._builder.problems
+        self._builder = JobBuilder(config, kinds, problems)
+        self._reader = Reader(problems)
 
     def jobs(self, sources: Sources) -> Iterator[Job | None]:
-        for document in self._parsed.documents:
+        name, documents = self._parsed.name, self._parsed.documents
+        interpolation = Interpolation(sources, self._problems)
+        if not documents and not self._parsed.problems:
+            self._problems.add(Problem(Position(name), "the file holds no job"))
+        for document in documents:
             root = document.root
-            if is_null(root) and len(self._parsed.documents) > 1:
+            if is_null(root) and len(documents) > 1:
                 continue
-            self._found += interpolate(root, sources)
+            interpolation.replace_below(root)
             yield from self._document(root)
-        if not self._parsed.documents and not self._parsed.problems:
-            self._reader.fail(Mapping(Position(self._source.name)), (), "the file holds no job")
 
     def _document(self, root: Node) -> Iterator[Job | None]:
         if not isinstance(root, Mapping):
             self._reader.fail(root, (), "a job must be a mapping", "start with 'name: …'")
-            return iter(())
+            return
         if "jobs" not in root.entries:
-            return self._listed([((), root)], None)
+            yield self._job((), root, None)
+            return
         for name, entry in root.entries.items():
             if name not in {"jobs", "defaults"}:
                 self._reader.unknown_key(entry.key, (), ("jobs", "defaults"))
+        defaults = self._defaults(root)
         listed = root.entries["jobs"].value
         if not isinstance(listed, SequenceNode):
             self._reader.fail(listed, ("jobs",), "expected a list of jobs")
-            return iter(())
+            return
         if not listed.items:
             self._reader.fail(listed, ("jobs",), "the list holds no job")
-        defaults = root.entries.get("defaults")
-        nodes = [(("jobs", n), item) for n, item in enumerate(listed.items)]
-        return self._listed(nodes, defaults)
+        for number, node in enumerate(listed.items):
+            yield self._job(("jobs", number), node, defaults)
 
-    def _listed(
-        self, nodes: Sequence[tuple[Path, Node]], defaults: Entry | None
-    ) -> Iterator[Job | None]:
-        base = defaults.value if defaults else None
-        if base is not None and not isinstance(base, Mapping):
-            self._reader.fail(base, ("defaults",), "expected a mapping")
-            base = None
-        return (self._job(path, node, base) for path, node in nodes)
+    def _defaults(self, root: Mapping) -> Mapping | None:
+        entry = root.entries.get("defaults")
+        if entry is None:
+            return None
+        if not isinstance(entry.value, Mapping):
+            self._reader.fail(entry.value, ("defaults",), "expected a mapping")
+            return None
+        mark_shared(entry.value)
+        return entry.value
 
     def _job(self, path: Path, own: Node, defaults: Mapping | None) -> Job | None:
         if not isinstance(own, Mapping):

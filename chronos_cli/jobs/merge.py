@@ -1,6 +1,6 @@
 """Laying a job's own keys over defaults, as nodes, so that every value keeps its place."""
 
-from chronos_cli.jobs.document import Entry, Mapping, Node
+from chronos_cli.jobs.nodes import Entry, Mapping, Node, Sequence
 
 
 def merged(defaults: Node | None, own: Node) -> Node:
@@ -14,8 +14,9 @@ def merged(defaults: Node | None, own: Node) -> Node:
     for name, entry in own.entries.items():
         default = defaults.entries.get(name)
         value = merged(default.value, entry.value) if default else entry.value
-        entries[name] = Entry(entry.key, value)
-    return Mapping(own.position, entries)
+        is_own = value is entry.value
+        entries[name] = entry if is_own else Entry(name, entry.line, entry.column, value)
+    return Mapping(own.file, own.line, own.column, entries)
 
 
 def overlaid(defaults: Mapping | None, own: Mapping) -> Mapping:
@@ -25,10 +26,22 @@ def overlaid(defaults: Mapping | None, own: Mapping) -> Mapping:
     return node
 
 
+def mark_shared(node: Node) -> None:
+    """Mark the lists and mappings below a node as those that several jobs inherit."""
+    if isinstance(node, Mapping):
+        node.shared = True
+        for entry in node.entries.values():
+            mark_shared(entry.value)
+    elif isinstance(node, Sequence):
+        node.shared = True
+        for item in node.items:
+            mark_shared(item)
+
+
 def without(node: Mapping, names: set[str]) -> Mapping:
     """Return a mapping less some of its keys."""
     kept = {name: entry for name, entry in node.entries.items() if name not in names}
-    return Mapping(node.position, kept)
+    return Mapping(node.file, node.line, node.column, kept)
 
 
 def only(node: Mapping, names: set[str]) -> Mapping:

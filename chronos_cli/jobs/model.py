@@ -3,7 +3,6 @@
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct
@@ -20,11 +19,11 @@ NOTICES = ("on_failure", "on_success", "on_recovery")
 
 # What `retry_on` may name, beside codes: `expectation` is an answer that was not the expected one.
 FAILURE_CLASSES = ("unreachable", "timeout", "rejected", "expectation")
-_STATUS_CLASS = re.compile(r"[0-9][xX]+")
+_STATUS_CLASS = r"[0-9][xX]+"
 
 
 def _is_misspelt(name: str) -> bool:
-    if _STATUS_CLASS.fullmatch(name):
+    if re.fullmatch(_STATUS_CLASS, name):
         return len(name) != 3
     if name.isupper():  # a code, most of which are alike
         return name.lower() in FAILURE_CLASSES
@@ -144,7 +143,7 @@ class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         raise NotImplementedError
 
     def warnings(self) -> Iterator[str]:
-        """Yield what is dangerous here; the user is told at every run."""
+        """Yield what is dangerous here; it is said at every run."""
         return iter(())
 
     def body_key(self) -> str | None:
@@ -207,7 +206,7 @@ class TargetKinds(Protocol):
 def loadable(kinds: TargetKinds) -> dict[str, TargetKind]:
     """Return the protocols whose code can be imported, by the key of their target block.
 
-    A broken one is told of where a job uses it.
+    A broken one has its message where a job uses it.
     """
     found: dict[str, TargetKind] = {}
     for key in kinds.target_keys():
@@ -218,8 +217,7 @@ def loadable(kinds: TargetKinds) -> dict[str, TargetKind]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Payload:
+class Payload(Struct, frozen=True):
     """What the user wants sent. Neither value nor raw: the execution's own metadata."""
 
     value: Any = UNSET
@@ -232,8 +230,7 @@ class Payload:
         return self.value is UNSET and self.raw is None
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One job, checked and complete.
 
     `key` is the target block's key (`webhook`), `protocol` what it stands for (`http`).
@@ -249,7 +246,7 @@ class Job:
     payload: Payload
     position: Position
     event: CloudEvents | None = None
-    notices: "dict[str, Job]" = field(default_factory=dict)
+    notices: "dict[str, Job]" = {}
 
     @property
     def deadline(self) -> float:
@@ -266,6 +263,6 @@ def warnings_of(jobs: Iterable[Job]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for job in jobs:
         targets = (job.target, *(notice.target for notice in job.notices.values()))
-        for message in dict.fromkeys(told for target in targets for told in target.warnings()):
+        for message in dict.fromkeys(one for target in targets for one in target.warnings()):
             found.setdefault(message, []).append(job.id)
     return found

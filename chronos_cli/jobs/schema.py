@@ -13,6 +13,7 @@ from msgspec import inspect as types
 from chronos_cli.jobs.config import DispatcherCommon, Scheduler
 from chronos_cli.jobs.model import NOTICES, DispatchSpec, JobSpec, TargetKinds, loadable
 from chronos_cli.jobs.read import type_info
+from chronos_cli.jobs.strict_schema import has_key, strict
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _VARIABLE = {"type": "string", "pattern": r"\$\{"}
@@ -51,10 +52,10 @@ def job_schema(kinds: TargetKinds) -> dict[str, Any]:
     }
     listed_job = {**job, "properties": job["properties"] | _any_target(schema, kinds)}
     listed_job.pop("required", None)
-    return {
+    document = {
         "$schema": DIALECT,
         "title": "Chronos job file",
-        "if": {"required": ["jobs"]},
+        "if": has_key("jobs"),
         "then": {"$ref": "#/$defs/JobList"},
         "else": {"$ref": "#/$defs/Job"},
         "$defs": schema.definitions
@@ -66,6 +67,8 @@ def job_schema(kinds: TargetKinds) -> dict[str, Any]:
             "JobList": listed,
         },
     }
+    found: dict[str, Any] = strict(document)
+    return found
 
 
 def config_schema(kinds: TargetKinds) -> dict[str, Any]:
@@ -78,7 +81,7 @@ def config_schema(kinds: TargetKinds) -> dict[str, Any]:
         for struct in (kind.target, kind.settings, DispatcherCommon):
             block["properties"] |= schema.inline(struct)["properties"]
         dispatchers[kind.protocol] = block
-    return {
+    document = {
         "$schema": DIALECT,
         "title": "Chronos configuration",
         "type": "object",
@@ -98,6 +101,8 @@ def config_schema(kinds: TargetKinds) -> dict[str, Any]:
         "additionalProperties": False,
         "$defs": schema.definitions,
     }
+    found: dict[str, Any] = strict(document)
+    return found
 
 
 def _any_target(schema: "_Schema", kinds: TargetKinds) -> dict[str, Any]:
@@ -114,7 +119,7 @@ def _with_one_target(base: dict[str, Any], targets: dict[str, Any]) -> dict[str,
     return {
         **base,
         "properties": base["properties"] | targets,
-        "oneOf": [{"required": [key]} for key in targets],
+        "oneOf": [has_key(key) for key in targets],
     }
 
 

@@ -10,7 +10,7 @@ _MONTHS = (
 )
 _WEEKDAYS = "Sunday Monday Tuesday Wednesday Thursday Friday Saturday".split()
 _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
-# More times of the day than this are told by their rule.
+# More times of the day than this are described by their rule.
 _MOST_TIMES = 6
 
 
@@ -71,8 +71,9 @@ def _clock(cron: Cron) -> str:
 
 
 def _step(field: Field) -> int:
-    """Return n of a field that is `*/n` and nothing else, or 0."""
-    return field.parts[0].step if len(field.parts) == 1 and field.parts[0].star else 0
+    """Return n of a field that is `*/n` and nothing else, or 0; also 0 when one value is left."""
+    is_step = len(field.parts) == 1 and field.parts[0].star and len(field.values) > 1
+    return field.parts[0].step if is_step else 0
 
 
 def _uneven(step: int, size: int, name: str) -> str:

@@ -19,6 +19,17 @@ NICKNAMES = {
     "@midnight": "0 0 * * *",
     "@hourly": "0 * * * *",
 }
+# What others take, and what says the same here.
+_INSTEAD = {
+    "@minutely": "'* * * * *'",
+    "@every_minute": "'* * * * *'",
+    "@secondly": "'* * * * * *'",
+    "@every_second": "'* * * * * *'",
+    "@quarterly": "'0 0 1 */3 *'",
+    "@weekdays": "'0 0 * * 1-5'",
+    "@weekends": "'0 0 * * 0,6'",
+    "@reboot": "no schedule, and have the system start 'chronos run'",
+}
 # As the number of a weekday in its month: the last one.
 LAST = -1
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
@@ -153,13 +164,23 @@ def parse_schedule(text: str) -> Cron | Every:
         return Every(interval)
     if expression.startswith("@"):
         if expression not in NICKNAMES:
-            known = ", ".join([*NICKNAMES, "@every 30s"])
-            raise ValueError(f"'{expression[:40]}' is not one of: {known}")
+            _unknown_nickname(expression)
         expression = NICKNAMES[expression]
+    if zone := re.match(r"(?:CRON_)?TZ=(\S*)\s*(.*)", expression):
+        instead = f"'schedule: {zone[2][:60]}' and 'timezone: {zone[1][:60]}'"
+        raise ValueError(f"a schedule names no time zone; write {instead}")
     cron = _cron(expression.lower().split())
     if not cron.can_fire():
         raise ValueError("this schedule can never fire: none of its months has such a day")
     return cron
+
+
+def _unknown_nickname(expression: str) -> NoReturn:
+    shown = f"'{expression[:40]}'"
+    if instead := _INSTEAD.get(expression.lower()):
+        raise ValueError(f"{shown} is not supported; write {instead}")
+    known = ", ".join([*NICKNAMES, "@every 30s"])
+    raise ValueError(f"{shown} is not one of: {known}")
 
 
 def _cron(words: list[str]) -> Cron:
@@ -180,6 +201,12 @@ def _cron(words: list[str]) -> Cron:
 
 def _days(word: str) -> tuple[Field, bool]:
     items = word.split(",")
+    for item in items:
+        if re.fullmatch(r"l?w|[0-9]{1,2}w", item):
+            near = "'L' is the last day of the month, and 'L5' as day of week its last Friday"
+            raise ValueError(
+                f"'{item.upper()}' is not supported: working days are not known; {near}"
+            )
     plain = [item for item in items if item != "l"]
     if offset := next((item for item in plain if item.startswith("l")), None):
         raise ValueError(f"'{offset}' is not supported: 'L' stands alone, for the last day")
@@ -194,6 +221,11 @@ def _weekdays(word: str) -> tuple[Field, tuple[tuple[int, int], ...]]:
             special.add((_number(match[1], _WEEKDAY) % 7, int(match[2])))
         elif match := re.fullmatch(_LAST_WEEKDAY, item):
             special.add((int(match[1]) % 7, LAST))
+        elif re.fullmatch(r"[0-9a-z]{1,3}l", item) and item != "l":
+            day = _number(item[:-1], _WEEKDAY) % 7
+            raise ValueError(
+                f"'{item.upper()}' is not supported; write L{day} for the last in the month"
+            )
         else:
             plain.append(item)
     field = _field(word, plain, _WEEKDAY)
@@ -208,11 +240,13 @@ def _field(word: str, items: Iterable[str], kind: _Kind) -> Field:
 
 
 def _part(item: str, kind: _Kind) -> Part:
+    if item.startswith("h"):
+        raise ValueError("'H' is not supported; write a number, and 'jitter' spreads the starts")
     match = re.fullmatch(_ITEM, item)
     if match is None:
         _unreadable(item, kind)
     step = int(match["step"] or 1)
-    if step == 0 or step > kind.high:
+    if step == 0:  # a larger one than the range is fine, as in ISC cron: its first value is left
         raise ValueError(f"step {step} in '{item}' does not fit {kind.name}")
     if match["first"] in {"*", "?"}:
         if match["first"] == "?" and (not kind.name.startswith("day") or item != "?"):

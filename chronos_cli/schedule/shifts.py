@@ -33,8 +33,8 @@ def shift_note(schedule: str, zone: str, previous: datetime, fire: datetime) -> 
             return f"{_missing(_within(gap, missed, clock), gap)}; does not fire then"
     if fold := fold_at(now, place):
         which = "second" if now.fold else "first"
-        told = "fires the first time only" if cron.is_fixed else f"this is the {which} time"
-        return f"{_written(now, fold)} comes twice ({_put(fold)}); {told}"
+        effect = "fires the first time only" if cron.is_fixed else f"this is the {which} time"
+        return f"{_written(now, fold)} comes twice ({_put(fold)}); {effect}"
     return None
 
 

@@ -186,3 +186,43 @@ def test_notices_are_checked_too(tmp_path: Path) -> None:
     assert ":3:29: the URL must begin with" in result.err
     assert ":3:42: unknown key 'timout'" in result.err
     assert ":4:13: the notice has no target" in result.err
+
+
+def test_a_notice_has_no_notices_of_its_own(tmp_path: Path) -> None:
+    text = """\
+        name: a
+        webhook: {url: "http://h/"}
+        on_failure: {webhook: {url: "http://h/"}, on_failure: {webhook: {url: "http://h/"}}}
+        on_success: {webhook: {url: "http://h/"}, on_recovery: 5}
+        """
+    result = chronos("validate", write(tmp_path, text))
+    assert result.code == 3
+    assert ":3:43: 'on_failure' cannot stand in a notice" in result.err
+    assert ":4:43: 'on_recovery' cannot stand in a notice" in result.err
+
+
+JOB = "name: a\npayload: '%s'\nwebhook: {url: 'http://127.0.0.1:1/'}\n"
+
+
+def test_bytes_that_are_no_text_are_a_message(tmp_path: Path) -> None:
+    odd = b"\xff".decode(errors="surrogateescape")
+    path = write(tmp_path, JOB % "${BAD}{{ vars.x }}")
+    result = chronos("run", path, "--no-state", env={"BAD": odd})
+    assert (result.code, "variable 'BAD' holds bytes that are not UTF-8" in result.err) == (3, True)
+    for name in ("x", "token"):
+        result = chronos("run", path, "--no-state", "--var", f"{name}={odd}", env={"BAD": ""})
+        assert (result.code, "--var takes UTF-8 text" in result.err) == (2, True)
+    named = write(tmp_path, JOB % "x", f"{odd}.yaml")
+    result = chronos("validate", named)
+    assert (result.code, result.err) == (0, "1 job checked, no problems\n")
+    write(tmp_path, "name: [", f"{odd}.yaml")
+    assert chronos("validate", named).code == 3
+    assert chronos("validate", str(tmp_path / f"none-{odd}")).code == 2
+    assert chronos("validate", named, "--env-file", f"none-{odd}").code == 2
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"])
+def test_the_end_of_the_calendar_is_a_usage_message(tmp_path: Path, moment: str) -> None:
+    path = write(tmp_path, JOB % "x")
+    result = chronos("run", path, "--no-state", "--scheduled-time", moment)
+    assert (result.code, "takes a year from 2 to 9998" in result.err) == (2, True)

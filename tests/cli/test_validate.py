@@ -185,7 +185,7 @@ MISTAKES = (
     ("payload: ${NOBODY_SET_THIS}", 10, "variable 'NOBODY_SET_THIS' is not set"),
     ("payload: {a: 1, a: 2}", 17, "duplicate key 'a'"),
     ("retry_policy: {max_attempts: 0}", 30, "must be at least 1"),
-    ("payload: '{{ now | nosuch }}'", 11, "No filter named 'nosuch'"),
+    ("payload: '{{ now | nosuch }}'", 20, "No filter named 'nosuch'"),
 )
 
 

@@ -8,7 +8,7 @@ import pkgutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from msgspec.structs import replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET

@@ -2,12 +2,17 @@
 
 import json
 from base64 import b64decode
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 from cloudevents.core.formats.json import JSONFormat
 
 from chronos_cli.dispatch.cloudevents import Event
+from chronos_cli.dispatch.delivery import prepare
+from chronos_cli.dispatch.execution import Execution
 from chronos_cli.jobs.cloudevents import CloudEvents
+from tests.test_cases import load
 
 TIME = "2026-11-23T09:00:00+01:00"
 ATTRIBUTES = {"specversion": "1.0", "id": "1", "source": "/a", "type": "t", "time": TIME}
@@ -73,3 +78,32 @@ def test_json_data_stays_as_it_was_written() -> None:
 )
 def test_source(source: str, is_valid: bool) -> None:
     assert (not list(CloudEvents(source=source).flaws())) == is_valid
+
+
+def test_extensions_keep_their_types(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    values = "{n: 5, neg: -7, yes: true, no: 'true', five: '5', float: 1.5, t: '{{ attempt }}'}"
+    path.write_text(
+        f"name: a\ncloudevents: {{mode: structured, extensions: {values}}}\n"
+        "webhook: {url: 'http://127.0.0.1:1/'}\n"
+    )
+    loaded = load(path)
+    assert loaded.problems == []
+    execution = Execution("e", loaded.jobs[0], datetime.fromisoformat(TIME))
+    event = prepare(execution, 3).event
+    assert event is not None
+    members = json.loads(event.body())
+    expected = {"n": 5, "neg": -7, "yes": True, "no": "true", "five": "5", "float": "1.5", "t": "3"}
+    assert {name: members[name] for name in expected} == expected
+    texts = event.as_text()
+    assert [texts.get_extension(name) for name in ("n", "yes", "no")] == ["5", "true", "true"]
+
+
+@pytest.mark.parametrize("value", ["2147483648", "-2147483649"])
+def test_numbers_have_32_bits(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_text(
+        f"name: a\ncloudevents: {{extensions: {{n: {value}}}}}\nwebhook: {{url: 'http://h/'}}\n"
+    )
+    (problem,) = load(path).problems
+    assert (problem.position.line, "2147483" in problem.message) == (2, True)

@@ -27,9 +27,9 @@ def event_message(method: Method, event: Event) -> "Message":
             f"it must take an {CLOUD_EVENT}"
         )
         raise RejectedError(message, code="CLOUDEVENTS")
-    data: dict[str, Any] = {field: event.attributes[name] for name, field in _FIELDS.items()}
+    data: dict[str, Any] = {field: event.attribute(name) for name, field in _FIELDS.items()}
     data["attributes"] = {
-        name: {"ce_timestamp" if name == "time" else "ce_string": value}
+        name: {"ce_timestamp" if name == "time" else _member(value): value}
         for name, value in event.attributes.items()
         if name not in _FIELDS
     }
@@ -38,3 +38,10 @@ def event_message(method: Method, event: Event) -> "Message":
     else:
         data["binary_data"] = b64encode(event.data).decode()
     return parsed(method.request, data, method.pool)
+
+
+def _member(value: str | int | bool) -> str:
+    """Return the member of CloudEventAttributeValue that a value goes in."""
+    if isinstance(value, bool):
+        return "ce_boolean"
+    return "ce_integer" if isinstance(value, int) else "ce_string"
