@@ -46,8 +46,8 @@ def test_a_restart_in_between_tells_it_again(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("restarts", [False, True])
-@pytest.mark.parametrize("seconds", [1, 59, 61, 3599, 3 * 3600 - 30, 3 * 3600 + 30, 5 * 3600])
-@pytest.mark.parametrize("schedule", ["* * * * *", "*/20 * * * *", "@every 7m"])
+@pytest.mark.parametrize("seconds", [59, 3599, 3 * 3600 - 30, 3 * 3600 + 30])
+@pytest.mark.parametrize("schedule", ["* * * * *", "@every 7m"])
 def test_the_next_time_is_the_one_that_comes(
     stage: Stage, schedule: str, seconds: int, restarts: bool
 ) -> None:
