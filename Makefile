@@ -23,8 +23,9 @@ faults: $(VENV)/.installed-dev  ## Minutes of killing, stopping and reloading th
 	CHRONOS_TEST_SECONDS=60 $(BIN)/pytest tests/cron/test_three_protocols.py
 	CHRONOS_TEST_KILLS=300 $(BIN)/pytest tests/cron/test_program.py -k kill_9
 
-fuzz: $(VENV)/.installed-dev  ## Many more schedules and zones against a walk along the clock
+fuzz: $(VENV)/.installed-dev  ## Many more schedules, zones, and lives of the loop at random
 	CHRONOS_TEST_EXAMPLES=5000 $(BIN)/pytest -n $(WORKERS) tests/schedule/test_timetable.py
+	CHRONOS_TEST_EXAMPLES=2000 $(BIN)/pytest tests/cron/test_model.py
 
 bench: $(VENV)/.installed-dev  ## Measure against hand-written code and other programs, side by side
 	@$(BIN)/python -m tests.brokers.provision

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     RECOVERED = "recovered"
     NOTICE_FAILED = "notice_failed"
     CLOCK_SET = "clock_set"
+    CLOCK_BEHIND = "clock_behind"
     STATE_FAILED = "state_failed"
     STATE_RESTORED = "state_restored"
     RELOADED = "reloaded"

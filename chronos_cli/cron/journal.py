@@ -30,4 +30,5 @@ def loop_journal(
         on_failed=on_failed,
         on_restored=lambda: events.tell(Kind.STATE_RESTORED),
         pause=_PAUSE,
+        keeps_notices=True,
     )

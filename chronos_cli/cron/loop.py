@@ -6,27 +6,39 @@ from typing import Any
 
 from chronos_cli.cron.clock import CORRECTION, Jumps, LoopClock
 from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.fired import FiredTicks
 from chronos_cli.cron.jobset import JobSet, changes
+from chronos_cli.cron.messages import (
+    tell_attempt,
+    tell_missed,
+    tell_notice,
+    tell_outcome,
+    tell_warnings,
+)
 from chronos_cli.cron.missed import CatchUp, catch_up
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.cron.queue import Queue
+from chronos_cli.cron.recovery import Recovery
 from chronos_cli.cron.sleep import Sleeper
 from chronos_cli.cron.tick import Tick
-from chronos_cli.cron.timer import Timer
+from chronos_cli.cron.timer import Gap, Timer
 from chronos_cli.dispatch.execution import Execution, in_zone, scheduled_id
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.outcome import Attempt, Outcome
-from chronos_cli.jobs.model import Job, warnings_of
+from chronos_cli.jobs.model import Job
 from chronos_cli.state.journal import StateJournal, schedule_of
 
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
 _LAST_NOTICES = 10.0
-# Jobs that a warning names.
-_NAMED = 5
 # A tick that is later than this is so because the program did not run, or stood still.
 _STALLED = timedelta(seconds=0.5)
 # A clock that was set by less is not worth a word.
-_WORTH_TELLING = 5.0
+_WORTH_TELLING = timedelta(seconds=5)
+# Less than this is how two clocks are read one after the other.
+_NOTICEABLE = timedelta(seconds=0.5)
+# What becomes of ticks that come again, of jobs that go on counting and of those that start anew.
+_SEEN_TO = "no tick up to then is fired: they were seen to before the clock was set back"
+_FIRED = "of the ticks up to then only those are fired that were not before the clock was set back"
 
 
 class Loop:
@@ -50,10 +62,9 @@ class Loop:
         self._jobs: dict[str, Job] = {}
         self._stopping = False
         self._failure: BaseException | None = None
-        # Ticks up to here may have been fired before the clock was corrected backwards.
-        self._fired_until: datetime | None = None
-        # By job: ticks up to here were seen to before a restart, with a clock that was ahead.
-        self._seen_until: dict[str, datetime] = {}
+        self._fired = FiredTicks(journal)
+        # The latest time that the clock has read before it was set back by no correction.
+        self._silent_until: datetime | None = None
 
     @property
     def cut_off(self) -> int:
@@ -63,36 +74,45 @@ class Loop:
     def upcoming(self) -> Iterator[tuple[Job, datetime | None]]:
         """Yield every job with its next time; None for one that will not fire."""
         for job in self._jobs.values():
-            yield job, self._timer.next_of(job) if job.spec.enabled else None
+            planned = self._timer.next_of(job) if job.spec.enabled else None
+            yield job, planned and self._fired.next_of(job, planned)
 
     def begin(self, jobset: JobSet) -> None:
         """Take up the work where the last loop on this state laid it down."""
         now = self._clock.now()
         self._set_jobs(jobset, now)
-        newest = self._journal.last_start()
+        newest = self._journal.last_fired()
         if newest is not None and newest > now:
-            self._fired_until = newest  # the clock has been set back since
-        self._recover()
+            self._fired.look_back_to(newest)  # the clock has been set back since
+        Recovery(self._journal, self._events, self._queue, self._jobs).recover()
+        last = self._journal.last_ticks(jobset.jobs.values())
         for job in jobset.jobs.values():
-            self._resume(job, now)
-        first = self._timer.next_instant()
+            self._resume(job, last.get(job.id), now)
         self._events.tell(
             Kind.STARTED,
             jobs=len(jobset.jobs),
             unscheduled=jobset.unscheduled or None,
-            next=first and first.isoformat(),
+            next=self._next(),
         )
+        silent = self._fired.silent(now + _WORTH_TELLING)
+        if silent:
+            self._silent_until = max(silent)
+            self._tell_behind(self._silent_until, _SEEN_TO, jobs=len(silent))
+        # While there is more patience with whoever holds the state than there is later.
+        self._journal.flush()
 
     def adopt(self, jobset: JobSet) -> None:
         """Go on with another set of jobs. What is under way ends as it began."""
         now = self._clock.now()
         self._look(now)
         before = self._jobs
-        self._set_jobs(jobset, now)
+        left = self._set_jobs(jobset, now)
         for job in jobset.jobs.values():
             known = before.get(job.id)
             if known is None or schedule_of(known) != schedule_of(job):
-                self._journal.mark(job, in_zone(job, now))
+                self._count_from(job, now)
+        for one in left:
+            self._start_or_drop(one)
         changed = changes(before, jobset.jobs)
         self._events.tell(Kind.RELOADED, jobs=len(jobset.jobs), **changed)
         self._sleeper.wake()
@@ -131,76 +151,100 @@ class Loop:
         self._journal.finish()
         self._events.tell(Kind.STOPPED, interrupted=self.cut_off or None)
 
-    def _set_jobs(self, jobset: JobSet, now: datetime) -> None:
+    def _set_jobs(self, jobset: JobSet, now: datetime) -> list[Tick]:
+        """Take over a set of jobs; return the ticks that no longer wait for their start."""
         self._jobs = dict(jobset.jobs)
-        self._timer.set_jobs(jobset.jobs.values(), now)
+        left = self._timer.set_jobs(jobset.jobs.values(), now)
+        self._journal.keep_ticks(self._jobs)
         self._queue.adopt(jobset.jobs, jobset.dispatchers, jobset.max_concurrent)
-        for message, ids in warnings_of(jobset.jobs.values()).items():
-            more = max(0, len(ids) - _NAMED) or None
-            self._events.tell(Kind.WARNING, message=message, jobs=ids[:_NAMED], more=more)
+        tell_warnings(self._events, list(jobset.jobs.values()))
+        return left
 
-    def _recover(self) -> None:
-        """Start again what an earlier loop was killed in the midst of."""
-        for started in self._journal.unfinished():
-            job = self._jobs.get(started.job_id)
-            again = job is not None and job.spec.enabled and job.spec.on_interrupted == "retry"
-            self._events.tell(
-                Kind.RECOVERED,
-                job_id=started.job_id,
-                execution_id=started.execution_id,
-                scheduled_time=started.scheduled_time.isoformat(),
-                action="retry" if again else "ignore",
-                message=f"cut off when {started.process} died",
-            )
-            if job is None or not again:
-                self._journal.give_up(started.execution_id)
-                continue
-            moment = in_zone(job, started.scheduled_time)
-            starts_at = moment.astimezone(UTC)
-            self._queue.put(
-                PendingStart(
-                    job, started.execution_id, moment, starts_at, patient=True, recovered=True
-                )
-            )
+    def _start_or_drop(self, one: Tick) -> None:
+        """Start a tick that jitter put off at once: its job has another schedule, or is gone."""
+        job = self._jobs.get(one.job.id)
+        if job is not None:
+            self._put(Tick(job, one.scheduled_time, one.starts_at), patient=False)
+            return
+        self._events.tell(
+            Kind.DROPPED,
+            job_id=one.job.id,
+            execution_id=scheduled_id(one.job.id, one.scheduled_time),
+            scheduled_time=one.scheduled_time.isoformat(),
+            message="the job is gone",
+        )
 
-    def _resume(self, job: Job, now: datetime) -> None:
+    def _resume(self, job: Job, last: datetime | None, now: datetime) -> None:
         """Make up for what a job missed since its last recorded tick."""
-        last = self._journal.last_tick(job)
         if last is None:
-            self._journal.mark(job, in_zone(job, now))
+            self._count_from(job, now)
         elif last < now:
-            self._make_up(job, last, now)
+            self._make_up(Gap(job, [], last), now)
         elif last - now <= CORRECTION:
-            self._seen_until[job.id] = last
+            self._fired.see(job, last)
         else:
-            self._journal.mark(job, in_zone(job, now))
-            self._fired_until = max(self._fired_until or last, last)
+            self._count_from(job, now)
+            self._fired.look_back_to(last)
+
+    def _count_from(self, job: Job, now: datetime) -> None:
+        """Let a job's ticks count from now on, whatever was seen to before."""
+        self._journal.restart(job, in_zone(job, now))
+        self._fired.forget(job)
 
     def _look(self, now: datetime) -> None:
         """Take everything that is due into the queue."""
         jump = self._jumps.look(now)
-        if abs(jump.total_seconds()) >= _WORTH_TELLING:
-            self._events.tell(Kind.CLOCK_SET, by_s=round(jump.total_seconds(), 1))
-        if abs(jump) > CORRECTION:
-            self._correct(now, was=now - jump)
+        if abs(jump) >= _NOTICEABLE:
+            self._set_clock(jump, now)
         for gap in self._timer.gaps(now):
-            self._make_up(gap.job, gap.since, now)
+            self._make_up(gap, now)
         for one in self._timer.due(now):
             is_late = now - one.starts_at > _STALLED
             # Where all are executed, none is skipped because nobody looked in time.
             self._put(one, patient=is_late and one.job.spec.missed_runs == "execute_all")
 
-    def _correct(self, now: datetime, was: datetime) -> None:
-        """Count from the new time on: what lies between was not missed, nor does it come again."""
-        self._timer.restart(now)
-        self._fired_until = max(self._fired_until or was, was)
-        for job in self._jobs.values():
-            self._journal.mark(job, in_zone(job, now))
+    def _set_clock(self, jump: timedelta, now: datetime) -> None:
+        """Take in that the clock was set."""
+        was = now - jump
+        self._fired.look_back_to(was)
+        if abs(jump) > CORRECTION:
+            self._correct(now)
+        if abs(jump) < _WORTH_TELLING:
+            return
+        self._events.tell(Kind.CLOCK_SET, by_s=round(jump.total_seconds(), 1))
+        if -jump > CORRECTION:
+            self._tell_behind(was, _FIRED)
+        elif was > now:
+            self._silent_until = max(self._silent_until or was, was)
+            self._tell_behind(self._silent_until, _SEEN_TO)
 
-    def _make_up(self, job: Job, since: datetime, now: datetime) -> None:
-        found = catch_up(job, since, now)
+    def _correct(self, now: datetime) -> None:
+        """Count from the new time on: what lies between was not missed, nor does it come again."""
+        self._silent_until = None
+        self._timer.restart(now)
+        self._queue.correct(now)
+        for job in self._jobs.values():
+            self._count_from(job, now)
+
+    def _tell_behind(self, until: datetime, message: str, jobs: int | None = None) -> None:
+        """Tell that the clock reads times which it has read before."""
+        self._events.tell(
+            Kind.CLOCK_BEHIND,
+            until=until.astimezone(UTC).isoformat(),
+            jobs=jobs,
+            next=self._next(),
+            message=message,
+        )
+
+    def _next(self) -> str | None:
+        """Return the time of the tick that comes next, in UTC."""
+        coming = [time.astimezone(UTC) for _, time in self.upcoming() if time is not None]
+        return min(coming).isoformat() if coming else None
+
+    def _make_up(self, gap: Gap, now: datetime) -> None:
+        found = catch_up(gap, now)
         if found.last is not None:
-            self._make_up_late(job, found, found.last)
+            self._make_up_late(gap.job, found, found.last)
         for one in found.punctual:
             self._timer.put(one)
 
@@ -208,16 +252,7 @@ class Loop:
         if not job.spec.enabled:
             self._journal.mark(job, last)
             return
-        self._events.tell(
-            Kind.MISSED,
-            job_id=job.id,
-            missed=found.missed,
-            or_more=found.more or None,
-            last=last.isoformat(),
-            policy=job.spec.missed_runs,
-            executing=len(found.late),
-            too_late=found.too_late or None,
-        )
+        tell_missed(self._events, job, found)
         for one in found.late:
             self._put(one, patient=True)
         if not found.late:
@@ -232,55 +267,21 @@ class Loop:
         if patient and self._journal.has(execution_id):
             # Fired while its tick could not be recorded, and its outcome was later.
             self._journal.mark(job, one.scheduled_time)
-        elif not self._was_fired(one, execution_id):
+        elif not self._fired.includes(job, one.scheduled_time):
             self._queue.put(
                 PendingStart(job, execution_id, one.scheduled_time, one.starts_at, patient)
             )
 
-    def _was_fired(self, one: Tick, execution_id: str) -> bool:
-        """Whether a tick comes again because the clock was set back."""
-        seen_until = self._seen_until.get(one.job.id)
-        if seen_until is not None and one.scheduled_time <= seen_until:
-            return True
-        if self._fired_until is None or one.starts_at > self._fired_until:
-            return False
-        return self._journal.has(execution_id)
-
     def on_attempt(self, execution: Execution, attempt: Attempt) -> None:
         """Tell of an attempt that failed and is not the last."""
-        policy = execution.job.spec.retry_policy
-        if attempt.status.is_failure and attempt.number < policy.max_attempts:
-            self._events.tell(
-                Kind.ATTEMPT_FAILED,
-                job_id=execution.job.id,
-                execution_id=execution.id,
-                attempt=attempt.number,
-                status=attempt.status.value,
-                code=attempt.code,
-                message=attempt.message or None,
-            )
+        tell_attempt(self._events, execution, attempt)
 
     def on_outcome(self, outcome: Outcome) -> None:
         """Tell how an execution ended, and look at what waited for it."""
-        self._events.tell(
-            Kind.ENDED,
-            job_id=outcome.job_id,
-            execution_id=outcome.execution_id,
-            status=outcome.status.value,
-            code=outcome.code,
-            attempts=len(outcome.attempts),
-            duration_ms=outcome.duration_ms,
-            message=outcome.message or None,
-        )
+        tell_outcome(self._events, outcome)
         self._queue.freed(outcome.job_id)
         self._sleeper.wake()
 
     def on_notice(self, outcome: Outcome) -> None:
         """Tell of a notice that did not get through."""
-        if outcome.status.is_failure:
-            self._events.tell(
-                Kind.NOTICE_FAILED,
-                job_id=outcome.job_id,
-                execution_id=outcome.execution_id,
-                message=f"{outcome.status}: {outcome.message}",
-            )
+        tell_notice(self._events, outcome)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from chronos_cli.cron.tick import Tick, ticks
-from chronos_cli.cron.timer import PUNCTUAL
+from chronos_cli.cron.timer import PUNCTUAL, Gap
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.timetable import fires
 
@@ -35,10 +35,14 @@ class CatchUp:
     too_late: int = 0
 
 
-def catch_up(job: Job, since: datetime, now: datetime) -> CatchUp:
-    """Return what the job's policy says of its ticks after `since` and up to now."""
-    executes_all = job.spec.missed_runs == "execute_all"
-    found, more = _latest(job, since, now, MOST if executes_all else _COUNTED)
+def catch_up(gap: Gap, now: datetime) -> CatchUp:
+    """Return what the job's policy says of the ticks of a gap that ends now."""
+    job = gap.job
+    found, more = gap.delayed, False
+    if gap.since is not None:
+        most = MOST if job.spec.missed_runs == "execute_all" else _COUNTED
+        latest, more = _latest(job, gap.since, now, most)
+        found = found + latest
     late = [one for one in found if one.starts_at < now - PUNCTUAL]
     punctual = found[len(late) :]
     if not late:

@@ -17,7 +17,8 @@ class PendingStart:
     """An execution that is to start at `starts_at` (UTC).
 
     A `patient` one makes up for something: it waits for the job's running execution where
-    another would be skipped or replace it. A `recovered` one had been started before.
+    another would be skipped or replace it. A `recovered` one had been started before. One that
+    `marks` is recorded as the job's last tick.
     """
 
     job: Job
@@ -26,6 +27,7 @@ class PendingStart:
     starts_at: datetime
     patient: bool = False
     recovered: bool = False
+    marks: bool = True
 
 
 class PendingStarts:
@@ -49,6 +51,14 @@ class PendingStarts:
         waiting = self._of_job.setdefault(start.job.id, deque())
         waiting.append(start)
         return waiting.popleft() if len(waiting) > MOST_PENDING else None
+
+    def unmark_after(self, moment: datetime) -> None:
+        """Let starts of ticks after a moment not be recorded as their jobs' last ticks."""
+        for job_id, waiting in self._of_job.items():
+            self._of_job[job_id] = deque(
+                replace(start, marks=False) if start.scheduled_time > moment else start
+                for start in waiting
+            )
 
     def supersede(self, job_id: str) -> list[PendingStart]:
         """Remove and return the starts of a job that a newer one replaces; patient ones stay.

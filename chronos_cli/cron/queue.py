@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from chronos_cli.clock import Clock
 from chronos_cli.cron.events import Events, Kind
@@ -65,6 +66,15 @@ class Queue:
             self._pass_over(overflow, Kind.DROPPED, f"over {MOST_PENDING} starts of it wait")
         self._changed[start.job.id] = None
 
+    def correct(self, now: datetime) -> None:
+        """Take in that the clock was set back to now: a tick of later has not been seen to yet."""
+        self._pending.unmark_after(now)
+
+    def send_notice(self, notice: Execution) -> None:
+        """Send a notice that was cut off, beside the executions."""
+        assert self._dispatchers is not None
+        self._executor.notifier.send([notice], self._dispatchers)
+
     def freed(self, job_id: str) -> None:
         """Say that an execution of a job has ended."""
         self._changed[job_id] = None
@@ -125,7 +135,7 @@ class Queue:
     def _start(self, start: PendingStart) -> None:
         assert self._dispatchers is not None
         execution = _execution(start)
-        if other := self._executor.begin(execution, tick=not start.recovered):
+        if other := self._executor.begin(execution, tick=start.marks):
             reason = f"execution {other.execution_id} is still running ({other.process})"
             self._pass_over(start, Kind.SKIPPED, reason)
             return
@@ -148,7 +158,7 @@ class Queue:
         """Record and tell that an execution does not take place."""
         execution = _execution(start)
         self._journal.end(execution, ended(execution, Status.SKIPPED, f"{kind.value}: {reason}"))
-        if not start.recovered:
+        if start.marks:
             self._journal.mark(start.job, start.scheduled_time)
         self._tell(kind, start, reason)
 

@@ -38,10 +38,15 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """Nobody looked from `since` on, which is before the first tick that was missed."""
+    """Nobody looked at a job in time.
+
+    Its `delayed` ticks waited for their start then, in order. After them come the ticks of its
+    schedule after `since`; where it is None there are none.
+    """
 
     job: Job
-    since: datetime
+    delayed: list[Tick]
+    since: datetime | None
 
 
 class Timer:
@@ -54,14 +59,16 @@ class Timer:
         # Ticks whose start jitter puts off.
         self._delayed: list[tuple[datetime, int, Tick]] = []
 
-    def set_jobs(self, jobs: Iterable[Job], after: datetime) -> None:
-        """Plan these jobs from now on. Schedules that were planned before miss nothing."""
+    def set_jobs(self, jobs: Iterable[Job], after: datetime) -> list[Tick]:
+        """Plan these jobs from now on. Schedules that were planned before miss nothing.
+
+        Returns the ticks that waited for their start and do so no longer, with the jobs as they
+        were: of jobs that are gone, and of those whose schedule is another now.
+        """
         wanted: dict[_Key, dict[str, Job]] = {}
         known: dict[str, Job] = {}
         for job in jobs:
-            assert job.spec.schedule is not None
-            key = (job.spec.schedule, job.spec.timezone)
-            wanted.setdefault(key, {})[job.id] = job
+            wanted.setdefault(_key(job), {})[job.id] = job
             known[job.id] = job
         self._groups = {key: self._groups.get(key) or _Group(key, None) for key in wanted}
         for key, group in self._groups.items():
@@ -69,10 +76,15 @@ class Timer:
             if group.upcoming is None:
                 group.advance(after)
         self._sort()
-        delayed = [entry for entry in self._delayed if entry[2].job.id in known]
-        self._delayed = []
-        for _, _, late in delayed:
-            self.put(Tick(known[late.job.id], late.scheduled_time, late.starts_at))
+        delayed, self._delayed = [entry[2] for entry in sorted(self._delayed)], []
+        left: list[Tick] = []
+        for one in delayed:
+            now = known.get(one.job.id)
+            if now is not None and _key(now) == _key(one.job):
+                self.put(Tick(now, one.scheduled_time, one.starts_at))
+            else:
+                left.append(one)
+        return left
 
     def restart(self, after: datetime) -> None:
         """Count from this instant on, whatever was upcoming."""
@@ -88,15 +100,35 @@ class Timer:
         heapq.heappush(self._delayed, (one.starts_at, next(self._order), one))
 
     def gaps(self, now: datetime) -> list[Gap]:
-        """Return the jobs that missed ticks, and plan them from now on."""
-        found: list[Gap] = []
+        """Return the jobs that missed ticks, and plan them from now on.
+
+        A tick that waits for its start is missed like any other: the machine may have stood
+        still in between. It is handed out with those after it, so that one rule sees them all.
+        """
+        found: dict[str, Gap] = {}
         while self._heap and self._heap[0][0] < now - PUNCTUAL:
             instant, _, group = heapq.heappop(self._heap)
             since = instant - timedelta(microseconds=1)
-            found += [Gap(job, since) for job in group.jobs.values()]
+            found |= {job.id: Gap(job, [], since) for job in group.jobs.values()}
             group.advance(now)
             self._push(group)
-        return found
+        if self._delayed and self._delayed[0][0] < now - PUNCTUAL:
+            for starts_at, _, one in self._delayed:
+                if starts_at < now - PUNCTUAL:
+                    found.setdefault(one.job.id, Gap(one.job, [], None))
+        if found:
+            self._hand_out(found)
+        return list(found.values())
+
+    def _hand_out(self, gaps: dict[str, Gap]) -> None:
+        """Move the ticks that wait into the gaps of their jobs."""
+        kept = []
+        for entry in sorted(self._delayed):
+            if gap := gaps.get(entry[2].job.id):
+                gap.delayed.append(entry[2])
+            else:
+                kept.append(entry)
+        self._delayed = kept  # sorted, and so a heap
 
     def due(self, now: datetime) -> list[Tick]:
         """Return the ticks that are to start, in the order of their time."""
@@ -121,7 +153,7 @@ class Timer:
 
     def next_of(self, job: Job) -> datetime | None:
         """Return the next time of a job's schedule."""
-        group = self._groups.get((job.spec.schedule or "", job.spec.timezone))
+        group = self._groups.get(_key(job))
         return group.upcoming if group else None
 
     def _sort(self) -> None:
@@ -132,3 +164,8 @@ class Timer:
     def _push(self, group: _Group) -> None:
         if group.instant is not None:
             heapq.heappush(self._heap, (group.instant, next(self._order), group))
+
+
+def _key(job: Job) -> _Key:
+    assert job.spec.schedule is not None
+    return job.spec.schedule, job.spec.timezone

@@ -4,7 +4,8 @@ import re
 from datetime import datetime
 from typing import Any
 
-from msgspec import Struct, field
+import msgspec
+from msgspec import Struct
 
 from chronos_cli.dispatch.trace import Trace
 from chronos_cli.jobs.model import Job
@@ -20,8 +21,8 @@ class Execution(Struct, frozen=True):
     id: str
     job: Job
     scheduled_time: datetime
-    variables: dict[str, str] = field(default_factory=dict)
-    trace: Trace = field(default_factory=Trace.start)
+    variables: dict[str, str] = {}
+    trace: Trace = msgspec.field(default_factory=Trace.start)
     # Of a notice: the outcome that it tells of, as JSON-like data with secrets masked.
     outcome: dict[str, Any] | None = None
 

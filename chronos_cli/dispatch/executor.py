@@ -70,7 +70,7 @@ class Executor:
         self._clock = clock
         self._journal = journal
         self._observer = observer
-        self.notifier = Notifier(clock, mask, observer.on_notice)
+        self.notifier = Notifier(clock, mask, self._on_notice)
         self._running: dict[str, dict[str, _Running]] = {}
         self.failure: Exception | None = None
         self.cut_off = 0
@@ -87,7 +87,7 @@ class Executor:
         return all(running.has_begun for running in self._running.get(job_id, {}).values())
 
     def begin(self, execution: Execution, *, tick: bool = False) -> RunningExecution | None:
-        """Record the start of an execution; see `Journal.begin`. It is sent only after that."""
+        """Record the start of an execution; see `Journal.begin`."""
         return self._journal.begin(execution, tick=tick)
 
     def start(self, execution: Execution, dispatchers: Dispatchers) -> "asyncio.Task[Outcome]":
@@ -146,6 +146,7 @@ class Executor:
         dispatchers.release()
 
     async def _carry_out(self, running: _Running, dispatchers: Dispatchers) -> Outcome:
+        await self._journal.recorded()
         running.has_begun = True
         execution = running.execution
         outcome = await self._outcome(running, dispatchers)
@@ -161,8 +162,9 @@ class Executor:
         job = execution.job
         # Asked before this one is the last.
         previous = self._journal.last_status(job.id) if "on_recovery" in job.notices else None
-        self._journal.end(execution, outcome)
-        self.notifier.notify(execution, outcome, previous, dispatchers)
+        notices = self.notifier.notices_of(execution, outcome, previous)
+        self._journal.end(execution, outcome, notices)
+        self.notifier.send(notices, dispatchers)
 
     async def _outcome(self, running: _Running, dispatchers: Dispatchers) -> Outcome:
         execution = running.execution
@@ -192,6 +194,10 @@ class Executor:
         if not is_last and attempt.status is not Status.SUCCEEDED:
             self._journal.attempt(execution, attempt)
         self._observer.on_attempt(execution, attempt)
+
+    def _on_notice(self, outcome: Outcome) -> None:
+        self._journal.end_notice(outcome.execution_id)
+        self._observer.on_notice(outcome)
 
 
 def _because(reason: str, message: str) -> str:

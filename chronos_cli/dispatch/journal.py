@@ -1,5 +1,6 @@
 """Where executions are recorded: what the executor asks of it, and one that keeps nothing."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -25,19 +26,33 @@ class Journal(Protocol):
     """
 
     def begin(self, execution: Execution, *, tick: bool = False) -> RunningExecution | None:
-        """Record a start before anything is sent; `tick` records the job's tick as well.
+        """Record a start; `tick` records the job's tick as well.
 
+        Nothing is sent until `recorded` has returned.
         Returns what is in the way of a job with `concurrency: forbid`, in whatever process; then
         nothing has been started.
         """
+        ...
+
+    async def recorded(self) -> None:
+        """Return when every start so far is recorded, or is known not to be."""
         ...
 
     def attempt(self, execution: Execution, attempt: Attempt) -> None:
         """Record an attempt as it ends."""
         ...
 
-    def end(self, execution: Execution, outcome: Outcome) -> None:
-        """Record how an execution ended, also one that did not start."""
+    def end(
+        self, execution: Execution, outcome: Outcome, notices: Sequence[Execution] = ()
+    ) -> None:
+        """Record how an execution ended, also one that did not start.
+
+        `notices` tell of it and are sent from now on.
+        """
+        ...
+
+    def end_notice(self, execution_id: str) -> None:
+        """Record that a notice has ended, however."""
         ...
 
     def last_status(self, job_id: str) -> Status | None:
@@ -55,10 +70,18 @@ class NoJournal:
     def begin(self, execution: Execution, *, tick: bool = False) -> RunningExecution | None:
         """Let every execution start."""
 
+    async def recorded(self) -> None:
+        """Wait for nothing."""
+
     def attempt(self, execution: Execution, attempt: Attempt) -> None:
         """Forget it."""
 
-    def end(self, execution: Execution, outcome: Outcome) -> None:
+    def end(
+        self, execution: Execution, outcome: Outcome, notices: Sequence[Execution] = ()
+    ) -> None:
+        """Forget it."""
+
+    def end_notice(self, execution_id: str) -> None:
         """Forget it."""
 
     def last_status(self, job_id: str) -> Status | None:

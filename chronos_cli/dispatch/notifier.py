@@ -1,7 +1,7 @@
 """Notices: `on_failure` and its kin are dispatches of their own, told of the outcome."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -33,18 +33,18 @@ class Notifier:
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopped = False
 
-    def notify(
-        self,
-        execution: Execution,
-        outcome: Outcome,
-        previous: Status | None,
-        dispatchers: Dispatchers,
-    ) -> None:
-        """Start the notices that a job wants; `previous` is how it ended the last time."""
+    def notices_of(
+        self, execution: Execution, outcome: Outcome, previous: Status | None
+    ) -> list[Execution]:
+        """Return the notices that a job wants; `previous` is how it ended the last time."""
         if not execution.job.notices or self._is_stopped:
-            return
+            return []
         data = self._mask(msgspec.to_builtins(outcome))
-        for notice in notices_of(execution, outcome, data, previous):
+        return notices_of(execution, outcome, data, previous)
+
+    def send(self, notices: Iterable[Execution], dispatchers: Dispatchers) -> None:
+        """Send notices beside what goes on."""
+        for notice in notices:
             dispatchers.hold()
             task = asyncio.create_task(self._send(notice, dispatchers))
             self._tasks.add(task)

@@ -32,7 +32,8 @@ class Trace(Struct, frozen=True):
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> "Trace":
         """Continue the trace in TRACEPARENT and TRACESTATE when it is valid, else begin one."""
-        match = re.fullmatch(_TRACEPARENT, environment.get("TRACEPARENT", ""))
+        parent = environment.get("TRACEPARENT")
+        match = re.fullmatch(_TRACEPARENT, parent) if parent else None
         if match is None or not _is_valid(match):
             return cls.start()
         state = environment.get("TRACESTATE", "")

@@ -22,6 +22,7 @@ class Database:
     `synchronous = NORMAL`: a commit is in the kernel's hands, so that it outlives the death of
     this process; only a power cut can lose the last ones, and never corrupts the file. What is
     lost is sent again under the same execution ID, as after any crash: worth no fsync per job.
+    WAL with FULL would sync at every commit, and make each tick as late as the disk is slow.
     """
 
     def __init__(self, path: Path) -> None:
@@ -29,6 +30,7 @@ class Database:
         self.path = path
         self._patience = _PATIENCE
         self._db: sqlite3.Connection | None = None
+        self._is_writing = False
         with self.failures():
             _make_private(path)
             self._db = _connect(path)
@@ -38,6 +40,11 @@ class Database:
             except BaseException:
                 self.close()
                 raise
+
+    @property
+    def changes(self) -> int:
+        """How many rows were written since the file was opened."""
+        return self._db.total_changes if self._db else 0
 
     def set_patience(self, seconds: float) -> None:
         """Wait no longer than this for another process; for those whom waiting costs more."""
@@ -60,15 +67,22 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection within a transaction; raises StateError when it is not kept."""
+        """Give the connection within a transaction; raises StateError when it is not kept.
+
+        Within another `writing` it is that one's transaction, which is kept or lost as a whole.
+        """
         with self.failures():
             db = self._connection()
+            if self._is_writing:
+                yield db
+                return
             if _identity(self.path) != self._identity:
                 raise StateError(
                     f"the state {self.path} was moved or deleted while it was in use; "
                     "put it back, or restart"
                 )
             db.execute("BEGIN IMMEDIATE")
+            self._is_writing = True
             try:
                 yield db
                 db.execute("COMMIT")
@@ -76,6 +90,8 @@ class Database:
                 with suppress(sqlite3.Error):  # a full disk has rolled back by itself
                     db.execute("ROLLBACK")
                 raise
+            finally:
+                self._is_writing = False
 
     @contextmanager
     def failures(self) -> Iterator[None]:

@@ -57,6 +57,16 @@ class StartedExecution:
     snapshot: Snapshot
 
 
+class UnfinishedNotice(Struct, frozen=True):
+    """A notice that was under way: `name` is its key in the job, `outcome` what it tells."""
+
+    execution_id: str
+    job_id: str
+    name: str
+    scheduled_time: datetime
+    outcome: dict[str, Any]
+
+
 @dataclass(frozen=True, slots=True)
 class LastTick:
     """The last tick of a job, aware; `schedule` tells what it was one of, where that is known."""

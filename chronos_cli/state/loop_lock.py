@@ -22,6 +22,11 @@ class LoopLock:
         self._here = here
         self._file: int | None = None
 
+    @property
+    def is_held(self) -> bool:
+        """Whether it is ours."""
+        return self._file is not None
+
     def acquire(self, name: str) -> None:
         """Take it; raises StateError, naming the holder, when it is taken."""
         # Under the file's own name, by whatever link it was reached.

@@ -1,8 +1,8 @@
 """The statements on a state file's tables, each within the caller's transaction."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Callable, Container, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,37 +13,36 @@ from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
-    Snapshot,
+    LastTick,
     StartedExecution,
 )
 from chronos_cli.state.process import Process, is_alive
+from chronos_cli.state.values import (
+    Row,
+    encoded,
+    entry_of,
+    gone_message,
+    process_of,
+    rows_of,
+    started_of,
+)
 
 # Closing connections and writing the end take time beyond an execution's deadline, in seconds.
 _GRACE = 60.0
-# Of what a far side gave back, longer texts are cut: the history is no archive of answers.
-_LONGEST_TEXT = 2000
-_UNFINISHED = ("running", "interrupted")
-
-_Row = dict[str, Any]
-
-
-def encoded(value: Any) -> str:
-    """Return JSON-like data as JSON, with long texts cut, and bytes that are no text escaped."""
-    return msgspec.json.encode(_cut(value)).decode()
 
 
 class Rows:
     """Reads and writes rows for the process `here`.
 
-    `holds_loop` says that it is the one scheduler on this file, so that all others are dead.
+    `holds_loop` asks whether it is the one scheduler on this file, so that all others are dead.
     """
 
-    def __init__(self, here: Process, clock: Clock) -> None:
+    def __init__(self, here: Process, clock: Clock, holds_loop: Callable[[], bool]) -> None:
         self._here = here
         self._clock = clock
-        self.holds_loop = False
+        self._holds_loop = holds_loop
 
-    def insert(self, db: sqlite3.Connection, values: _Row) -> int:
+    def insert(self, db: sqlite3.Connection, values: Row) -> int:
         """Record a start; return the run's number. An older run of a dead process is ended."""
         self.give_up(db, values["execution_id"])
         here = self._here
@@ -80,26 +79,57 @@ class Rows:
     def give_up(self, db: sqlite3.Connection, execution_id: str) -> None:
         """End the runs of an execution whose process is dead."""
         query = "SELECT * FROM runs WHERE execution_id = ? AND status IS NULL"
-        for row in _rows(db, query, (execution_id,)):
+        for row in rows_of(db, query, (execution_id,)):
             if not self._is_running(row):
-                kept = encoded({"message": _gone(row)})
+                kept = encoded({"message": gone_message(row)})
                 update = "UPDATE runs SET status = 'interrupted', outcome = ? WHERE id = ?"
                 db.execute(update, (kept, row["id"]))
 
     def mark_tick(
         self, db: sqlite3.Connection, job_id: str, scheduled_time: datetime, schedule: str
     ) -> None:
-        """Record a job's last tick, and which schedule it was one of."""
+        """Record a tick of a job's schedule, unless a later one of that schedule is recorded."""
+        last = self.last_tick(db, job_id)
+        if (
+            last is None
+            or last.schedule not in {None, schedule}
+            or scheduled_time > (last.scheduled_time)
+        ):
+            self.set_tick(db, job_id, scheduled_time, schedule)
+
+    def set_tick(
+        self, db: sqlite3.Connection, job_id: str, scheduled_time: datetime, schedule: str
+    ) -> None:
+        """Record a job's last tick and its schedule, whatever was recorded before."""
         values = (job_id, scheduled_time.isoformat())
         db.execute("INSERT OR REPLACE INTO ticks VALUES (?, ?)", values)
         db.execute("INSERT OR REPLACE INTO tick_schedules VALUES (?, ?)", (job_id, schedule))
 
+    def last_tick(self, db: sqlite3.Connection, job_id: str) -> LastTick | None:
+        """Return the last recorded tick of a job."""
+        row = db.execute(f"{_TICKS} WHERE job_id = ?", (job_id,)).fetchone()
+        return LastTick(datetime.fromisoformat(row[1]), row[2]) if row else None
+
+    def last_ticks(self, db: sqlite3.Connection) -> dict[str, LastTick]:
+        """Return the last recorded tick of every job."""
+        return {
+            job_id: LastTick(datetime.fromisoformat(moment), schedule)
+            for job_id, moment, schedule in db.execute(_TICKS)
+        }
+
+    def keep_ticks(self, db: sqlite3.Connection, job_ids: Container[str]) -> None:
+        """Forget the ticks of all other jobs."""
+        known = db.execute("SELECT job_id FROM ticks").fetchall()
+        gone = [row for row in known if row[0] not in job_ids]
+        for table in ("ticks", "tick_schedules") if gone else ():
+            db.executemany(f"DELETE FROM {table} WHERE job_id = ?", gone)  # noqa: S608
+
     def running(self, db: sqlite3.Connection, job_id: str) -> StartedExecution | None:
         """Return a job's execution that is running; the first of several."""
         query = "SELECT * FROM runs WHERE job_id = ? AND status IS NULL ORDER BY id"
-        for row in _rows(db, query, (job_id,)):
+        for row in rows_of(db, query, (job_id,)):
             if self._is_running(row):
-                return _started(row)
+                return started_of(row)
         return None
 
     def unfinished(self, db: sqlite3.Connection) -> list[StartedExecution]:
@@ -108,18 +138,18 @@ class Rows:
             "SELECT * FROM runs WHERE status IS NULL AND NOT EXISTS (SELECT 1 FROM runs AS later "
             "WHERE later.execution_id = runs.execution_id AND later.id > runs.id) ORDER BY id"
         )
-        return [_started(row) for row in _rows(db, query) if self._is_dead(row)]
+        return [started_of(row) for row in rows_of(db, query) if self._is_dead(row)]
 
     def history(self, db: sqlite3.Connection, wanted: HistoryFilter) -> list[HistoryEntry]:
         """Return the entries that a filter wants, newest first."""
         query, values = _query(wanted)
         entries: list[HistoryEntry] = []
-        for row in _rows(db, query, values):
+        for row in rows_of(db, query, values):
             if len(entries) == wanted.limit:
                 break
             status = self._progress(row)
             if not wanted.statuses or status in wanted.statuses:
-                entries.append(_entry(row, status, _attempts(db, row["id"])))
+                entries.append(entry_of(row, status, _attempts(db, row["id"])))
         return entries
 
     def prune(self, db: sqlite3.Connection, older_than: datetime | None, keep: int | None) -> int:
@@ -130,17 +160,17 @@ class Rows:
             query = "SELECT id FROM runs ORDER BY id DESC LIMIT 1 OFFSET ?"
             newest = db.execute(query, (keep,)).fetchone()
         last = newest[0] if newest else 0
-        doomed = _rows(db, "SELECT * FROM runs WHERE started_at < ? OR id <= ?", (before, last))
+        doomed = rows_of(db, "SELECT * FROM runs WHERE started_at < ? OR id <= ?", (before, last))
         ids = [(row["id"],) for row in doomed if row["status"] or not self._is_running(row)]
         db.executemany("DELETE FROM runs WHERE id = ?", ids)
         return len(ids)
 
-    def _progress(self, row: _Row) -> HistoryStatus:
+    def _progress(self, row: Row) -> HistoryStatus:
         if row["status"]:
             return HistoryStatus(row["status"])
         return HistoryStatus.RUNNING if self._is_running(row) else HistoryStatus.INTERRUPTED
 
-    def _is_running(self, row: _Row) -> bool:
+    def _is_running(self, row: Row) -> bool:
         """Whether an open run still goes on.
 
         Not beyond its deadline: so a process whose end could not be recorded, or of another
@@ -148,7 +178,7 @@ class Rows:
         """
         if self._is_dead(row):
             return False
-        process = _process(row)
+        process = process_of(row)
         if (process.host, process.boot) == (self._here.host, self._here.boot):
             # Unlike the wall clock it neither jumps nor counts the machine's sleep.
             age = self._clock.monotonic() - row["started_monotonic"]
@@ -156,23 +186,20 @@ class Rows:
             age = self._clock.now().timestamp() - row["started_at"]
         return bool(age < row["deadline"] + _GRACE)
 
-    def _is_dead(self, row: _Row) -> bool:
+    def _is_dead(self, row: Row) -> bool:
         """Whether the process of a run is known to be dead."""
-        process = _process(row)
-        if self.holds_loop and row["origin"] == "cron" and process != self._here:
+        process = process_of(row)
+        if self._holds_loop() and row["origin"] == "cron" and process != self._here:
             return True
         return is_alive(process, self._here) is False
 
 
+_UNFINISHED = ("running", "interrupted")
+_TICKS = (
+    "SELECT job_id, scheduled_time, schedule FROM ticks LEFT JOIN tick_schedules USING (job_id)"
+)
 # Of an outcome, what has a column or a table of its own.
 _IN_COLUMNS = frozenset({"execution_id", "job_id", "scheduled_time", "status", "attempts"})
-
-
-def _rows(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) -> Iterator[_Row]:
-    cursor = db.execute(query, values)
-    names = [column[0] for column in cursor.description]
-    for row in cursor:
-        yield dict(zip(names, row, strict=True))
 
 
 def _query(wanted: HistoryFilter) -> tuple[str, list[Any]]:
@@ -201,61 +228,3 @@ def _query(wanted: HistoryFilter) -> tuple[str, list[Any]]:
 def _attempts(db: sqlite3.Connection, run: int) -> list[Attempt]:
     query = "SELECT attempt FROM attempts WHERE run = ? ORDER BY number"
     return [msgspec.json.decode(row[0], type=Attempt) for row in db.execute(query, (run,))]
-
-
-def _entry(row: _Row, status: HistoryStatus, attempts: list[Attempt]) -> HistoryEntry:
-    snapshot = msgspec.json.decode(row["snapshot"], type=Snapshot)
-    known = {name: getattr(snapshot, name) for name in ("job_name", "protocol", "target")}
-    if row["outcome"]:
-        known |= msgspec.json.decode(row["outcome"])
-    elif status is HistoryStatus.INTERRUPTED:
-        known["message"] = _gone(row)
-    return HistoryEntry(
-        execution_id=row["execution_id"],
-        job_id=row["job_id"],
-        origin=row["origin"],
-        scheduled_time=row["scheduled_time"],
-        started_at=_moment(row["started_at"]),
-        ended_at=_moment(row["ended_at"]) if row["ended_at"] else None,
-        status=status,
-        attempts=attempts,
-        pid=row["pid"],
-        host=row["host"],
-        snapshot=snapshot,
-        **known,
-    )
-
-
-def _started(row: _Row) -> StartedExecution:
-    return StartedExecution(
-        execution_id=row["execution_id"],
-        job_id=row["job_id"],
-        scheduled_time=datetime.fromisoformat(row["scheduled_time"]),
-        origin=row["origin"],
-        started_at=_moment(row["started_at"]),
-        process=_process(row),
-        snapshot=msgspec.json.decode(row["snapshot"], type=Snapshot),
-    )
-
-
-def _process(row: _Row) -> Process:
-    return Process(row["pid"], row["host"], row["boot"], row["process_start"])
-
-
-def _gone(row: _Row) -> str:
-    return f"{_process(row)} ended without a word of this; it may have arrived"
-
-
-def _moment(seconds: float) -> datetime:
-    return datetime.fromtimestamp(seconds, UTC)
-
-
-def _cut(value: Any) -> Any:
-    if isinstance(value, str):
-        kept = value if len(value) <= _LONGEST_TEXT else value[: _LONGEST_TEXT - 1] + "…"
-        return kept.encode(errors="backslashreplace").decode()
-    if isinstance(value, dict):
-        return {key: _cut(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_cut(item) for item in value]
-    return value

@@ -55,8 +55,19 @@ CREATE TABLE tick_schedules (
 ) WITHOUT ROWID;
 """
 
+# Notices that are under way: a loop that is killed has them sent by the next one.
+_NOTICES = """
+CREATE TABLE notices (
+    execution_id TEXT PRIMARY KEY,     -- the notice's own
+    job_id TEXT NOT NULL,
+    name TEXT NOT NULL,                -- on_failure, on_success, on_recovery
+    scheduled_time TEXT NOT NULL,      -- RFC 3339
+    outcome TEXT NOT NULL              -- JSON: what it tells, masked
+) WITHOUT ROWID;
+"""
+
 # The step at place n leads from version n to n + 1. Steps are never changed, only added.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SCHEDULES)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SCHEDULES, _NOTICES)
 VERSION = len(MIGRATIONS)
 
 

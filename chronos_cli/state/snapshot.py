@@ -1,5 +1,6 @@
 """What of an execution is kept for a replay of it: names and places, never a secret."""
 
+from functools import lru_cache
 from pathlib import Path
 
 from chronos_cli.dispatch.execution import Execution
@@ -37,7 +38,12 @@ def _absolute(path: str, redactor: Redactor) -> str | None:
 
     Bytes that are not UTF-8 cannot be kept either.
     """
-    absolute = str(Path(path).absolute())
+    absolute = _from_root(path)
     if absolute != absolute.encode(errors="ignore").decode():
         return None
     return absolute if redactor.text(absolute) == absolute else None
+
+
+@lru_cache(maxsize=1024)
+def _from_root(path: str) -> str:
+    return str(Path(path).absolute())

@@ -1,16 +1,19 @@
 """The state of one machine: what was started, what came of it, and who is running."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct, structs
 
 from chronos_cli.clock import Clock, SystemClock
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
+from chronos_cli.state import notices
 from chronos_cli.state.database import Database
 from chronos_cli.state.entries import (
     HistoryEntry,
@@ -18,15 +21,20 @@ from chronos_cli.state.entries import (
     LastTick,
     Snapshot,
     StartedExecution,
+    UnfinishedNotice,
 )
 from chronos_cli.state.loop_lock import LoopLock
 from chronos_cli.state.process import this_process
-from chronos_cli.state.rows import Rows, encoded
+from chronos_cli.state.rows import Rows
+from chronos_cli.state.values import encoded
 
 # The bounds that hold without being asked for; looked at whenever so many runs were recorded.
 KEPT_FOR = timedelta(days=90)
 KEPT = 100_000
 _PRUNED_EVERY = 1000
+
+# What may hold a secret: what users write and far sides say.
+_FREE = frozenset({"job_name", "target", "variables", "withheld", "code", "message", "receipt"})
 
 # The longest life of an execution, in seconds, of which none is told.
 _ONE_DAY = 86_400.0
@@ -44,6 +52,7 @@ def default_path(environment: Mapping[str, str]) -> Path:
 class Store:
     """A state file, opened by one process; every call is one short transaction.
 
+    Several calls within `together` are one, which is kept or lost as a whole.
     Job and execution IDs are stored as they are, all other text with secrets masked. All calls
     raise StateError when the file cannot be read or written; the store stays usable, so that
     a later call may succeed again. Only the thread that opened it may call.
@@ -54,8 +63,8 @@ class Store:
         self._redactor = redactor
         self._clock = clock
         self._here = this_process()
-        self._rows = Rows(self._here, clock)
         self._loop = LoopLock(database, self._here)
+        self._rows = Rows(self._here, clock, lambda: self._loop.is_held)
         # The run that each execution of this process has in the file.
         self._open: dict[str, int] = {}
 
@@ -72,6 +81,26 @@ class Store:
         """Give everything back. What was not ended counts as interrupted."""
         self.release()
         self._database.close()
+
+    @property
+    def changes(self) -> int:
+        """How many rows were written since the file was opened."""
+        return self._database.changes
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """Make one transaction of the calls in it."""
+        open_before = dict(self._open)
+        try:
+            with self._database.writing():
+                yield
+        except BaseException:
+            self._open = open_before
+            raise
+
+    def is_open(self, execution_id: str) -> bool:
+        """Whether the start of an execution was recorded here, and its end was not."""
+        return execution_id in self._open
 
     def started(  # noqa: PLR0913 - what there is to know of a start
         self,
@@ -127,17 +156,36 @@ class Store:
 
     def ended(self, outcome: Outcome, *, origin: str, snapshot: Snapshot | None = None) -> None:
         """Record an outcome with its attempts; one that was never started is recorded whole."""
-        masked = self._masked(outcome)
-        moment = datetime.fromisoformat(outcome.scheduled_time)
-        values = self._start(outcome.execution_id, outcome.job_id, moment, origin, snapshot, 0.0)
+        masked = self._masked_outcome(outcome)
         with self._database.writing() as db:
             run = self._open.get(outcome.execution_id)
             if run is None:
-                run = self._rows.insert(db, values)
+                moment = datetime.fromisoformat(outcome.scheduled_time)
+                run = self._rows.insert(
+                    db,
+                    self._start(
+                        outcome.execution_id, outcome.job_id, moment, origin, snapshot, 0.0
+                    ),
+                )
             self._rows.end(db, run, outcome.status, masked)
             if run % _PRUNED_EVERY == 0:
                 self._rows.prune(db, self._clock.now() - KEPT_FOR, KEPT)
         self._open.pop(outcome.execution_id, None)
+
+    def notices_began(self, began: Sequence[UnfinishedNotice]) -> None:
+        """Record notices before they are sent; what they tell is masked already."""
+        with self._database.writing() as db:
+            notices.insert(db, began)
+
+    def notice_ended(self, execution_id: str) -> None:
+        """Record that a notice was sent, or given up."""
+        with self._database.writing() as db:
+            notices.delete(db, execution_id)
+
+    def unfinished_notices(self) -> list[UnfinishedNotice]:
+        """Return the notices that loops before this one began and did not live to end."""
+        with self._database.reading() as db:
+            return notices.under_way(db)
 
     def give_up(self, execution_id: str) -> None:
         """Record that an unfinished execution of a dead process will not be sent again."""
@@ -147,23 +195,48 @@ class Store:
     def last_tick(self, job_id: str) -> LastTick | None:
         """Return the last recorded tick of a job."""
         with self._database.reading() as db:
-            query = (
-                "SELECT scheduled_time, schedule FROM ticks "
-                "LEFT JOIN tick_schedules USING (job_id) WHERE job_id = ?"
-            )
-            row = db.execute(query, (job_id,)).fetchone()
-        return LastTick(datetime.fromisoformat(row[0]), row[1]) if row else None
+            return self._rows.last_tick(db, job_id)
+
+    def last_ticks(self) -> dict[str, LastTick]:
+        """Return the last recorded tick of every job."""
+        with self._database.reading() as db:
+            return self._rows.last_ticks(db)
 
     def mark_tick(self, job_id: str, scheduled_time: datetime, schedule: str) -> None:
-        """Record a tick of a job's schedule as seen, whatever came of it."""
+        """Record a tick of a job's schedule as seen, whatever came of it.
+
+        It stands for all before it, so that an earlier one of the same schedule changes nothing.
+        """
         with self._database.writing() as db:
             self._rows.mark_tick(db, job_id, scheduled_time, schedule)
 
-    def last_start(self) -> datetime | None:
-        """Return when the newest execution started, as the clock was then."""
+    def restart_ticks(self, job_id: str, moment: datetime, schedule: str) -> None:
+        """Let the ticks of a job's schedule count from a moment on, also from an earlier one."""
+        with self._database.writing() as db:
+            self._rows.set_tick(db, job_id, moment, schedule)
+
+    def keep_ticks(self, job_ids: Container[str]) -> None:
+        """Forget the ticks of all other jobs: one that comes back has missed nothing."""
+        with self._database.writing() as db:
+            self._rows.keep_ticks(db, job_ids)
+
+    def last_fired(self) -> datetime | None:
+        """Return the latest time at which an execution of a loop started, or for which it stood.
+
+        By the clock as it was then: later than now when the clock was set back since.
+        """
+        # Whole seconds are enough of scheduled times, rounded up.
+        query = "SELECT max(max(started_at, strftime('%s', scheduled_time) + 1)) FROM runs "
+        query += "WHERE origin = 'cron'"
         with self._database.reading() as db:
-            (newest,) = db.execute("SELECT max(started_at) FROM runs").fetchone()
+            (newest,) = db.execute(query).fetchone()
         return None if newest is None else datetime.fromtimestamp(newest, UTC)
+
+    def has(self, execution_id: str) -> bool:
+        """Whether an execution was recorded."""
+        query = "SELECT 1 FROM runs WHERE execution_id = ? LIMIT 1"
+        with self._database.reading() as db:
+            return db.execute(query, (execution_id,)).fetchone() is not None
 
     def running(self, job_id: str) -> StartedExecution | None:
         """Return an execution of the job that has not ended and whose process lives."""
@@ -218,11 +291,9 @@ class Store:
         Raises StateError, with the name, PID and host of the other, when there is one.
         """
         self._loop.acquire(name)
-        self._rows.holds_loop = True
 
     def release(self) -> None:
         """Let another scheduler have the state file."""
-        self._rows.holds_loop = False
         self._loop.release()
 
     def _start(  # noqa: PLR0913, PLR0917 - in the order of `started`
@@ -234,7 +305,6 @@ class Store:
         snapshot: Snapshot | None,
         deadline: float,
     ) -> dict[str, Any]:
-        masked = self._redactor.data(msgspec.to_builtins(snapshot or Snapshot()))
         return {
             "execution_id": execution_id,
             "job_id": job_id,
@@ -243,9 +313,18 @@ class Store:
             "started_at": self._clock.now().timestamp(),
             "started_monotonic": self._clock.monotonic(),
             "deadline": deadline,
-            "snapshot": encoded(masked),
+            "snapshot": encoded(self._masked(snapshot or Snapshot())),
         }
 
-    def _masked(self, value: Attempt | Outcome) -> dict[str, Any]:
-        masked: dict[str, Any] = self._redactor.data(msgspec.to_builtins(value))
-        return masked
+    def _masked(self, value: Struct) -> dict[str, Any]:
+        """Return what a struct holds, with secrets masked where they can stand."""
+        kept: dict[str, Any] = msgspec.to_builtins(value)
+        # The names are ours, and most values too: looking through all takes its time.
+        for name in _FREE & kept.keys():
+            if kept[name]:
+                kept[name] = self._redactor.data(kept[name])
+        return kept
+
+    def _masked_outcome(self, outcome: Outcome) -> dict[str, Any]:
+        attempts = [self._masked(attempt) for attempt in outcome.attempts]
+        return self._masked(structs.replace(outcome, attempts=[])) | {"attempts": attempts}

@@ -152,6 +152,7 @@ def job(
     takes: float = 0.0,
     fails: str = "",
     notices: Iterable[str] = (),
+    notice_takes: float = 0.0,
     **spec: Any,
 ) -> Job:
     """A job on this stage; keys of the job file are given as they are there."""
@@ -176,7 +177,7 @@ def job(
         made_job.target,
         Payload(),
         where,
-        notices={notice: made(Nowhere()) for notice in notices},
+        notices={notice: made(Nowhere(takes=notice_takes)) for notice in notices},
     )
 
 
@@ -226,7 +227,7 @@ class Stage:
 
     async def kill(self) -> None:
         """End everything without a word, and make the state say that the process is dead."""
-        before = len(self.sent)
+        sent, events = len(self.sent), len(self.events)
         self.store.close()
         # One that is cancelled may begin another.
         while others := asyncio.all_tasks() - {asyncio.current_task()}:
@@ -235,10 +236,23 @@ class Stage:
             for task in others:
                 with suppress(asyncio.CancelledError, Exception):
                     await task
-        del self.sent[before:]  # the dead send nothing
+        # The dead send nothing, and say nothing.
+        del self.sent[sent:], self.events[events:]
         with sqlite3.connect(self.folder / "state.sqlite") as db:
             db.execute("UPDATE runs SET boot = 'an earlier one'")
         db.close()
+
+    def last_tick(self, job_id: str = "a") -> datetime:
+        """Up to when the state says that a job's ticks were seen to."""
+        last = self.store.last_tick(job_id)
+        assert last is not None
+        return last.scheduled_time
+
+    def next_time(self, job_id: str = "a") -> str:
+        """When a job fires next, as the live table shows it."""
+        (found,) = [time for one, time in self.loop.upcoming() if one.id == job_id]
+        assert found is not None
+        return found.isoformat()
 
     def of(self, kind: Kind, job_id: str | None = None) -> list[dict[str, Any]]:
         """The fields of the events of one kind."""

@@ -116,8 +116,10 @@ class TestOverlap:
         (skipped, *_) = stage.of(Kind.SKIPPED)
         assert skipped["scheduled_time"] == "2026-03-02T12:02:00+00:00"
         assert stage.sent[0].execution_id in skipped["message"]
-        found = Stage(stage.folder, stage.clock)
-        assert found is not stage
+        with sqlite3.connect(stage.folder / "state.sqlite") as db:
+            statuses = db.execute("SELECT status FROM runs ORDER BY scheduled_time").fetchall()
+        db.close()
+        assert statuses == [("succeeded",), ("skipped",)] * 2
 
     def test_replace_interrupts_what_runs_and_then_starts(self, stage: Stage) -> None:
         async def play() -> None:

@@ -12,12 +12,19 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec import structs
 
 from chronos_cli.dispatch.outcome import Attempt, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import schema
-from chronos_cli.state.entries import HistoryFilter, HistoryStatus, LastTick, Snapshot
+from chronos_cli.state.entries import (
+    HistoryFilter,
+    HistoryStatus,
+    LastTick,
+    Snapshot,
+    UnfinishedNotice,
+)
 from chronos_cli.state.process import Process, is_alive, this_process
 from chronos_cli.state.store import Store, default_path
 from tests.state.support import TICK, HandClock, outcome, store_in
@@ -110,6 +117,66 @@ def test_ticks(tmp_path: Path) -> None:
     assert running
     assert running.execution_id == "x"
     assert store.last_tick("report") == LastTick(TICK + timedelta(hours=2), "s")
+    store.keep_ticks({"other"})
+    assert store.last_tick("report") is None
+
+
+def test_the_last_tick_never_goes_back_unless_it_is_meant_to(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    hour = timedelta(hours=1)
+    later = (TICK + hour).astimezone(ZoneInfo("America/New_York"))  # "04:…" is later than "09:…"
+    store.mark_tick("report", later, "@hourly UTC")
+    store.mark_tick("report", TICK, "@hourly UTC")
+    store.started("x", "report", TICK, origin="cron", schedule="@hourly UTC")
+    assert store.last_tick("report") == LastTick(later, "@hourly UTC")
+    store.mark_tick("report", TICK, "@daily UTC")  # another schedule counts anew
+    assert store.last_tick("report") == LastTick(TICK, "@daily UTC")
+    store.restart_ticks("report", TICK - hour, "@daily UTC")
+    assert store.last_tick("report") == LastTick(TICK - hour, "@daily UTC")
+
+
+def test_calls_together_are_kept_or_lost_as_a_whole(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    store.started("x", "report", TICK, origin="run")
+
+    def fail() -> None:
+        with store.together():
+            store.started("y", "report", TICK, origin="run")
+            store.ended(outcome("x"), origin="run")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert [entry.status for entry in store.history(HistoryFilter())] == ["running"]
+    for name in ("x", "y"):
+        store.ended(outcome(name), origin="run")
+    assert [entry.status for entry in store.history(HistoryFilter())] == ["succeeded"] * 2
+
+
+def test_the_latest_time_that_was_fired_is_of_loops_alone(tmp_path: Path) -> None:
+    clock = HandClock()
+    store = store_in(tmp_path, clock)
+    assert store.last_fired() is None
+    store.started("x", "report", TICK + timedelta(days=9), origin="run")
+    assert store.last_fired() is None
+    store.started("y", "report", TICK - timedelta(days=1), origin="cron")
+    assert store.last_fired() == TICK
+    store.started("z", "report", TICK + timedelta(hours=1), origin="cron")
+    last = store.last_fired()
+    assert last
+    assert timedelta(hours=1) <= last - TICK <= timedelta(hours=1, seconds=1)
+
+
+def test_notices_under_way(tmp_path: Path) -> None:
+    store = store_in(tmp_path)
+    told = {"status": "rejected", "receipt": {"body": "half a pair: \ud800"}}
+    one = UnfinishedNotice("x.on_failure", "report", "on_failure", TICK, told)
+    store.notices_began([one])
+    (found,) = store.unfinished_notices()
+    assert found.outcome == {"status": "rejected", "receipt": {"body": r"half a pair: \ud800"}}
+    assert structs.replace(found, outcome=told) == one
+    store.notice_ended("x.on_failure")
+    assert store.unfinished_notices() == []
 
 
 def test_the_dead_do_not_run(tmp_path: Path) -> None:
@@ -174,6 +241,12 @@ def test_whoever_has_the_loop_knows_that_other_loops_are_dead(tmp_path: Path) ->
     change(tmp_path, "UPDATE runs SET host = 'elsewhere', pid = 7")
     store.acquire_loop("jobs/")
     assert [one.execution_id for one in store.unfinished()] == ["x"]
+    # A `run` elsewhere is no loop.
+    change(tmp_path, "UPDATE runs SET origin = 'run'")
+    assert store.unfinished() == []
+    running = store.running("report")
+    assert running
+    change(tmp_path, "UPDATE runs SET origin = 'cron'")
     assert store.try_begin("x", "report", TICK, origin="cron") is None
     assert store.unfinished() == []
 

@@ -131,6 +131,12 @@ def test_retry_after_beyond_the_deadline_ends_at_once() -> None:
     assert "deadline 1m" in result.message
 
 
+@pytest.mark.parametrize(("wait", "attempts"), [(59.0, 2), (60.0, 1)])
+def test_a_wait_that_takes_all_that_is_left_is_not_begun(wait: float, attempts: int) -> None:
+    result, _, _ = outcome([busy(retry_after=wait)], deadline=60.0)
+    assert len(result.attempts) == attempts
+
+
 def test_without_deadline_a_day_of_retry_after_is_not_waited_for() -> None:
     result, clock, _ = outcome([busy(retry_after=86400.0)])
     assert (result.status, clock.slept) == (Status.UNREACHABLE, [])

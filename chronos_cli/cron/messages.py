@@ -1,0 +1,71 @@
+"""The events that tell of executions, notices and missed runs."""
+
+from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.missed import CatchUp
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.outcome import Attempt, Outcome
+from chronos_cli.jobs.model import Job, warnings_of
+
+# Jobs that a warning names.
+_NAMED = 5
+
+
+def tell_warnings(events: Events, jobs: list[Job]) -> None:
+    """Tell what is dangerous in the jobs: one event for each danger."""
+    for message, ids in warnings_of(jobs).items():
+        more = max(0, len(ids) - _NAMED) or None
+        events.tell(Kind.WARNING, message=message, jobs=ids[:_NAMED], more=more)
+
+
+def tell_missed(events: Events, job: Job, found: CatchUp) -> None:
+    """Tell what a job has missed, and what is made up for."""
+    events.tell(
+        Kind.MISSED,
+        job_id=job.id,
+        missed=found.missed,
+        or_more=found.more or None,
+        last=found.last and found.last.isoformat(),
+        policy=job.spec.missed_runs,
+        executing=len(found.late),
+        too_late=found.too_late or None,
+    )
+
+
+def tell_attempt(events: Events, execution: Execution, attempt: Attempt) -> None:
+    """Tell of an attempt that failed and is not the last."""
+    policy = execution.job.spec.retry_policy
+    if attempt.status.is_failure and attempt.number < policy.max_attempts:
+        events.tell(
+            Kind.ATTEMPT_FAILED,
+            job_id=execution.job.id,
+            execution_id=execution.id,
+            attempt=attempt.number,
+            status=attempt.status.value,
+            code=attempt.code,
+            message=attempt.message or None,
+        )
+
+
+def tell_outcome(events: Events, outcome: Outcome) -> None:
+    """Tell how an execution ended."""
+    events.tell(
+        Kind.ENDED,
+        job_id=outcome.job_id,
+        execution_id=outcome.execution_id,
+        status=outcome.status.value,
+        code=outcome.code,
+        attempts=len(outcome.attempts),
+        duration_ms=outcome.duration_ms,
+        message=outcome.message or None,
+    )
+
+
+def tell_notice(events: Events, outcome: Outcome) -> None:
+    """Tell of a notice that did not get through."""
+    if outcome.status.is_failure:
+        events.tell(
+            Kind.NOTICE_FAILED,
+            job_id=outcome.job_id,
+            execution_id=outcome.execution_id,
+            message=f"{outcome.status}: {outcome.message}",
+        )
