@@ -8,12 +8,12 @@ import pkgutil
 import sys
 import unicodedata
 from collections.abc import Callable, Iterator
-from msgspec.structs import replace
 from datetime import UTC, datetime
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 import chronos_cli.report
