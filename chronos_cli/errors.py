@@ -16,7 +16,8 @@ translated at the protocol's own boundary, with `raise ... from`.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, Final, Self
 
 from chronos_cli.problems import Problem
 from chronos_cli.redact import CUT
@@ -59,7 +60,7 @@ class FileTooLargeError(UnreadableFileError):
 
 
 class DispatchError(ChronosError):
-    """One attempt failed.
+    """One attempt failed. It never changes; `with_message` and `with_receipt` make another.
 
     `message` says why, in at most 4000 characters: what is longer is cut, with a mark.
     `code` is the protocol's own ("503", "UNAVAILABLE", "312 NO_ROUTE"), or None.
@@ -81,12 +82,12 @@ class DispatchError(ChronosError):
         if len(message) > _LONGEST_MESSAGE:
             message = message[: _LONGEST_MESSAGE - 1] + CUT
         super().__init__(message)
-        self.message = message
-        self.code = code
-        self.retry_after = retry_after
-        self.final = final
-        self.receipt = dict(receipt or {})
-        self.kind = kind
+        self.message: Final = message
+        self.code: Final = code
+        self.retry_after: Final = retry_after
+        self.final: Final = final
+        self.receipt: Final[Mapping[str, Any]] = MappingProxyType(dict(receipt or {}))
+        self.kind: Final = kind
 
     def with_message(self, message: str) -> Self:
         """Return the same failure in other words."""

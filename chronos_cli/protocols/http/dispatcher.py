@@ -47,8 +47,7 @@ class HttpDispatcher:
         try:
             return await self._sent(delivery, delivery.target)
         except DispatchError as error:
-            error.message = self._redactor.text(error.message)
-            raise
+            raise error.with_message(self._redactor.text(error.message)) from error
 
     async def preview(self, delivery: Delivery[Webhook]) -> Preview:
         """Return the request as it would leave; see `Dispatcher.preview`."""
@@ -166,6 +165,4 @@ class HttpDispatcher:
 
 
 def _with_hops(error: DispatchError, hops: list[str]) -> DispatchError:
-    if hops:
-        error.receipt["redirects"] = hops
-    return error
+    return error.with_receipt(redirects=hops) if hops else error

@@ -59,7 +59,8 @@ def translated(error: Exception, where: str) -> DispatchError:
     if isinstance(error, OSError):
         found = from_cause(error, where)
         if _is_about_our_certificate(error):
-            found.message += "; over TLS this may mean that it wants another client certificate"
+            hint = "over TLS this may mean that it wants another client certificate"
+            return found.with_message(f"{found.message}; {hint}")
         return found
     return RejectedError(f"the request cannot be made ({where}): {error}")
 

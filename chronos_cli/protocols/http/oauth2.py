@@ -68,10 +68,8 @@ class Tokens:
             error.add_note("waiting for a token of the OAuth 2.0 server")
             raise
         except DispatchError as error:
-            # Each who waits gets an exception of its own: its message may be added to.
-            raise type(error)(
-                error.message, code=error.code, retry_after=error.retry_after
-            ) from error
+            # Each who waits gets an exception of its own: raising one adds to its traceback.
+            raise error.with_message(error.message) from error
         finally:
             asking.waiting -= 1
             if asking.task.done() or not asking.waiting:
