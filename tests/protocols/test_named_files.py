@@ -41,6 +41,12 @@ PLACES: dict[str, Any] = {
     "grpc proto": lambda file: {
         "grpc": {"address": "127.0.0.1:1", "method": "S/M", "proto": {"files": [file]}}
     },
+    "webhook token_file": lambda file: {
+        "webhook": {"url": "http://127.0.0.1:1", "auth": {"bearer": {"token_file": file}}}
+    },
+    "webhook netrc": lambda file: {
+        "webhook": {"url": "http://127.0.0.1:1", "auth": {"netrc": {"file": file}}}
+    },
     "webhook tls": lambda file: {"webhook": {"url": "https://127.0.0.1:1", "tls": {"ca": file}}},
 }
 # Their names are masked, wherever they stand.
@@ -79,3 +85,12 @@ def test_what_is_no_file(tmp_path: Path, kind: str) -> None:
         shown = "cannot use the file of" if only["job_name"] in SECRETS else "named.pem"
         assert shown in only["message"], only
     assert result.seconds < 15
+
+
+def test_a_part_of_a_form_that_is_no_file_is_a_problem(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "part")
+    block = {"url": "http://127.0.0.1:1", "multipart": {"files": {"a": {"path": "part"}}}}
+    path = tmp_path / "job.yaml"
+    path.write_text(json.dumps({"name": "a", "webhook": block}))
+    result = chronos("validate", str(path), limit=10)
+    assert (result.code, "part': it is a FIFO, not a file" in result.err) == (3, True), result.err

@@ -7,7 +7,8 @@ from urllib.parse import urlencode
 
 from msgspec import Meta, Struct
 
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import FileTooLargeError, RejectedError, UnreadableFileError
+from chronos_cli.files import check_readable, read_bytes
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.problems import Path as FlawPath
@@ -42,11 +43,9 @@ class FilePart(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         """Yield why the file cannot be sent."""
         if not isinstance(self.path, Template):
             try:
-                with Path(self.path).open("rb"):
-                    pass
-            except (OSError, ValueError) as error:
-                reason = getattr(error, "strerror", None) or str(error)
-                yield Flaw((*path, "path"), f"cannot read '{self.path}': {reason}")
+                check_readable(self.path)
+            except UnreadableFileError as error:
+                yield Flaw((*path, "path"), f"cannot read '{self.path}': {error}")
         for name, text in (("filename", self.filename), ("content_type", self.content_type)):
             if text and not isinstance(text, Template) and has_control(text):
                 yield Flaw((*path, name), "a line break or a control character is in it")
@@ -136,14 +135,12 @@ def pairs(fields: Fields) -> list[tuple[str, str]]:
 
 def _read(name: str, limit: int) -> bytes:
     try:
-        with Path(name).open("rb") as stream:
-            content = stream.read(limit + 1)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise RejectedError(f"cannot read '{name}': {reason}", code="BODY") from error
-    if len(content) > limit:
-        raise RejectedError(f"the files are larger than {MAX_FILES // 2**20} MiB", code="BODY")
-    return content
+        return read_bytes(name, limit)
+    except FileTooLargeError as error:
+        message = f"the files are larger than {MAX_FILES // 2**20} MiB"
+        raise RejectedError(message, code="BODY") from error
+    except UnreadableFileError as error:
+        raise RejectedError(f"cannot read '{name}': {error}", code="BODY") from error
 
 
 def _disposition(name: str, filename: str | None = None) -> bytes:

@@ -4,7 +4,10 @@ import os
 import stat
 from pathlib import Path
 
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import RejectedError, UnreadableFileError
+from chronos_cli.files import read_text
+
+_LARGEST_FILE = 1024 * 1024
 
 
 def netrc_login(file: str | None, host: str) -> tuple[str, str]:
@@ -18,9 +21,10 @@ def netrc_login(file: str | None, host: str) -> tuple[str, str]:
     path = Path(file or os.environ.get("NETRC") or "~/.netrc").expanduser()
     try:
         _check(path)
+        read_text(str(path), _LARGEST_FILE)  # the parser itself would wait for a FIFO
         entry = netrc.netrc(path).authenticators(host)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+    except (UnreadableFileError, OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise RejectedError(f"cannot read '{path}': {reason}", code="AUTH") from error
     except netrc.NetrcParseError as error:
         message = f"'{path}' line {error.lineno} cannot be read as a netrc file"

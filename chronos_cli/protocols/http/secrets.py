@@ -1,9 +1,9 @@
 """Secrets of a `webhook` block: given in it, or in a file that is read for each attempt."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
-from chronos_cli.errors import RejectedError
+from chronos_cli.errors import RejectedError, UnreadableFileError
+from chronos_cli.files import read_text
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.problems import Path as FlawPath
@@ -20,14 +20,9 @@ def secret_text(given: str | None, file: str | None) -> str:
     if file is None:
         return given or ""
     try:
-        with Path(file).open("rb") as stream:
-            raw = stream.read(_LARGEST_FILE + 1)
-        text = raw.decode()
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise RejectedError(f"cannot read '{file}': {reason}", code="AUTH") from error
-    if len(raw) > _LARGEST_FILE:
-        raise RejectedError(f"'{file}' is larger than 64 KiB", code="AUTH")
+        text = read_text(file, _LARGEST_FILE)
+    except UnreadableFileError as error:
+        raise RejectedError(f"cannot read '{file}': {error}", code="AUTH") from error
     return text.removesuffix("\n").removesuffix("\r")
 
 
