@@ -138,8 +138,9 @@ class Attempts:
         limit = min(timeout, self._end - self._clock.monotonic())
         delivery = prepare(self._execution, number, limit)
         self._target = delivery.target
-        for flaw in delivery.target.flaws():
-            raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
+        if delivery.target is not self._execution.job.target:  # which was checked at load
+            for flaw in delivery.target.flaws():
+                raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
         try:
             return await within(limit, _sent(self._dispatcher, delivery))
         except LimitError as error:

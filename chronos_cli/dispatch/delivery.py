@@ -62,11 +62,13 @@ def prepare(execution: Execution, attempt: int, timeout: float | None = None) ->
     if payload.is_metadata:
         value: Any = own_metadata(execution, attempt)
     else:
-        value = payload.raw if payload.raw is not None else render(payload.value, context)
+        value = payload.value if payload.raw is None else payload.raw
+        if job.has_templates:
+            value = render(value, context)
     body, content_type = encode(value)
     content_type = payload.content_type or content_type
     metadata = metadata_headers(execution, attempt)
-    target = render(job.target, context)
+    target = render(job.target, context) if job.has_templates else job.target
     trace = {name: metadata[name] for name in TRACE_HEADERS if name in metadata}
     event = event_of(context, target, trace, body, content_type)
     is_enveloped = event is not None and event.is_structured

@@ -23,7 +23,7 @@ from chronos_cli.jobs.model import (
     TargetKind,
     TargetKinds,
 )
-from chronos_cli.jobs.nodes import Mapping, Node, Scalar, is_null
+from chronos_cli.jobs.nodes import Mapping, Node, Scalar, is_null, scalars
 from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.read import INVALID, Invalid, Reader
 from chronos_cli.jobs.template import Template
@@ -93,7 +93,10 @@ class JobBuilder:
         """Return what a mapping sends and where to; the spec has been read already."""
         key = self._target_key(node, path)
         kind = self._kind(key, node, path) if key else None
-        target: Any = self._target(node, key, kind, path) if key and kind else INVALID
+        block = self._block(node, key, kind) if key and kind else None
+        target: Any = INVALID
+        if block is not None and key and kind:
+            target = self._target(block, kind, (*path, key))
         payload = self._payload(node, spec, path)
         event = None
         if not isinstance(spec, Invalid):
@@ -117,6 +120,7 @@ class JobBuilder:
             payload=payload,
             position=node.position,
             event=event,
+            has_templates=any(scalar.template for scalar in _scalars(block, node)),
         )
 
     def _event(  # noqa: PLR0913, PLR0917 - a job's parts, as far as they could be read
@@ -204,14 +208,17 @@ class JobBuilder:
         present = tuple(key for key in self._keys if key in node.entries)
         return (*(present or self._keys), *_OTHERWISE_READ)
 
-    def _target(self, node: Mapping, key: str, kind: TargetKind, path: Path) -> Any:
+    def _block(self, node: Mapping, key: str, kind: TargetKind) -> Node:
+        """Return the target block with the operator's defaults."""
         block = node.entries[key].value
         if dispatcher := self._config.dispatchers.get(kind.protocol):
-            block = merged(dispatcher.target_defaults, block)
-        self._texts.met_unknown = False
-        target = read_struct(self._texts, block, kind.target, (*path, key))
-        if isinstance(target, Target) and not self._texts.met_unknown:
-            self._texts.flaws(block, (*path, key), target.flaws())
+            return merged(dispatcher.target_defaults, block)
+        return block
+
+    def _target(self, block: Node, kind: TargetKind, path: Path) -> Any:
+        target = read_struct(self._texts, block, kind.target, path)
+        if isinstance(target, Target) and not any(one.unknown for one in scalars(block)):
+            self._texts.flaws(block, path, target.flaws())
         return target
 
     def _identifier(self, node: Mapping, spec: JobSpec | Invalid, path: Path) -> str:
@@ -254,6 +261,14 @@ class JobBuilder:
         except UnreadableFileError as error:
             self._reader.fail(where, path, f"cannot read '{name}': {error}")
         return None
+
+
+def _scalars(block: Node | None, node: Mapping) -> Iterator[Scalar]:
+    """Yield the scalars of what a job sends: of its target block and its payload."""
+    if block is not None:
+        yield from scalars(block)
+    if entry := node.entries.get("payload"):
+        yield from scalars(entry.value)
 
 
 def slug(name: str) -> str:

@@ -234,6 +234,7 @@ class Job(Struct, frozen=True):
     """One job, checked and complete.
 
     `key` is the target block's key (`webhook`), `protocol` what it stands for (`http`).
+    `has_templates` tells whether target or payload may differ from attempt to attempt.
     `event` is the CloudEvent that the message is, with its mode; None for a plain message.
     `notices` are sent once it has ended: by `on_failure`, `on_success` or `on_recovery`.
     """
@@ -246,6 +247,7 @@ class Job(Struct, frozen=True):
     payload: Payload
     position: Position
     event: CloudEvents | None = None
+    has_templates: bool = True
     notices: "dict[str, Job]" = {}
 
     @property

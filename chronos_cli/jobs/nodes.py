@@ -6,6 +6,7 @@ There are many nodes, so they are small: a place is kept as numbers, and made wh
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from msgspec import Struct
@@ -96,6 +97,19 @@ class Mapping(Struct, eq=False):
 
 
 Node = Scalar | Sequence | Mapping
+
+
+def scalars(node: Node) -> Iterator[Scalar]:
+    """Yield the scalars of a node and of all below it; keys are none."""
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, Scalar):
+            yield one
+        elif isinstance(one, Sequence):
+            waiting += one.items
+        else:
+            waiting += [entry.value for entry in one.entries.values()]
 
 
 def is_null(node: Node) -> bool:
