@@ -19,6 +19,7 @@ FLOORS = {
     "problems": 0,
     "clock": 0,
     "redact": 0,
+    "set_aside": 0,
     "spelling": 0,
     "jobs": 1,
     "schedule": 1,

@@ -23,6 +23,10 @@ def main() -> None:
         streams.stdout.write(f"chronos {__version__}\n")
         streams.report_losses()
         sys.exit(0)
+    from chronos_cli.set_aside import import_without
+
+    # msgspec takes it, if it is there, for what Python has itself by now.
+    import_without("msgspec", "typing_extensions")
     from chronos_cli.cli.guard import guarded
 
     code = guarded()

@@ -1,7 +1,7 @@
 """Logging in where the far side must be asked first: what goes on after a 401."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from chronos_cli.errors import RejectedError
 from chronos_cli.protocols.http.auth import HttpAuth, HttpLogin, bearer
@@ -9,6 +9,7 @@ from chronos_cli.protocols.http.request import Outgoing
 from chronos_cli.protocols.http.response import Answer
 from chronos_cli.protocols.http.target import Webhook
 from chronos_cli.protocols.http.url import place
+from chronos_cli.set_aside import import_without
 
 if TYPE_CHECKING:
     from chronos_cli.protocols.http.oauth2 import Tokens
@@ -94,18 +95,5 @@ class DigestLogin:
 
 
 def _httpx() -> Any:
-    """Return httpx, without its command line.
-
-    Where click is installed it imports that, and Rich with it; this makes it believe, while it is
-    imported, that click is not there.
-    """
-    import sys
-
-    if "httpx" in sys.modules:
-        return sys.modules["httpx"]
-    sys.modules["httpx._main"] = cast("Any", None)
-    try:
-        import httpx
-    finally:
-        del sys.modules["httpx._main"]
-    return httpx
+    """Return httpx; its command line would import Rich where click is installed."""
+    return import_without("httpx", "httpx._main")
