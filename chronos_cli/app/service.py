@@ -164,13 +164,13 @@ class Service:
             raise UsageError("jobs from standard input cannot be read again")
         return self._load()
 
-    def _files(self) -> list[Path]:
+    def _files(self) -> list[str]:
         """Return every file that a reload would read, as far as names tell."""
         names = find_files(self._options.paths)
         with suppress(UsageError):
             names += [find_config(self._options.config, self._environment) or "chronos.yaml"]
         names += [*(self._options.env_files or []), *self._referred]
-        return [Path(name) for name in names]
+        return names
 
 
 async def _watched(helper: Coroutine[Any, Any, None], loop: Loop) -> None:

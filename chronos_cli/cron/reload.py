@@ -7,7 +7,7 @@ from chronos_cli.clock import Clock
 from chronos_cli.cron.events import Events, Kind
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.systemd import ServiceManager
-from chronos_cli.cron.watch import INTERVAL, Watch
+from chronos_cli.cron.watch import Watch
 from chronos_cli.errors import ChronosError, InvalidInputError
 from chronos_cli.problems import Problem
 
@@ -62,7 +62,7 @@ class Reloader:
 async def watch_files(watch: Watch, clock: Clock, ask: Callable[[], None]) -> None:
     """Ask for a reload whenever files have changed; ends by being cancelled."""
     while True:
-        await clock.sleep(INTERVAL)
+        await clock.sleep(watch.interval)
         if await asyncio.to_thread(watch.has_changed):
             ask()
 
