@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.clock import SystemLoopClock
-from chronos_cli.cron.events import Event, Events
+from chronos_cli.cron.events import Events, LoopEvent
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.journal import loop_journal
 from chronos_cli.cron.loop import Loop
@@ -63,7 +63,7 @@ class Service:
         reader: WorkspaceReader,
         redactor: Redactor,
         environment: Mapping[str, str],
-        write: Callable[[Event], None],
+        write: Callable[[LoopEvent], None],
     ) -> None:
         self._options = options
         self._reader = reader

@@ -14,7 +14,7 @@ from rich.text import Text
 from chronos_cli.app.service import Display
 from chronos_cli.cli.streams import streams
 from chronos_cli.clock import Clock
-from chronos_cli.cron.events import Event
+from chronos_cli.cron.events import LoopEvent
 from chronos_cli.cron.overview import Overview
 from chronos_cli.jobs.model import Job
 from chronos_cli.report.live import live_table
@@ -68,7 +68,7 @@ class LiveTable(Display):
         self._live.stop()
         streams.undo = None
 
-    def tell(self, event: Event, line: str) -> None:
+    def tell(self, event: LoopEvent, line: str) -> None:
         """Take in an event; its line, which is masked already, comes above the table soon."""
         self._overview.note(event)
         self._lines.append(line)

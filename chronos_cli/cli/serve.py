@@ -13,7 +13,7 @@ from chronos_cli.cli.loading import reader
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.cli.signals import StopSignals, leave_if_held_up
 from chronos_cli.cli.streams import streams
-from chronos_cli.cron.events import Event
+from chronos_cli.cron.events import LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.report.events import event_document, event_text
 from chronos_cli.report.text import json_text
@@ -65,7 +65,7 @@ class LoopConsole:
         else:
             self._service.reload()
 
-    def _write(self, event: Event) -> None:
+    def _write(self, event: LoopEvent) -> None:
         masked = structs.replace(event, fields=redactor.data(event.fields))
         line = json_text(event_document(masked)) if self._as_json else event_text(masked)
         if self._live is None or not self._live.is_shown:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from chronos_cli.clock import Clock
 
 
-class Kind(StrEnum):
+class EventKind(StrEnum):
     """What happened."""
 
     STARTED = "started"
@@ -33,10 +33,10 @@ class Kind(StrEnum):
     STOPPED = "stopped"
 
 
-class Event(Struct, frozen=True):
+class LoopEvent(Struct, frozen=True):
     """One thing that happened. `fields` is JSON-like; nothing in it is masked yet."""
 
-    kind: Kind
+    kind: EventKind
     time: datetime
     fields: dict[str, Any] = {}
 
@@ -44,11 +44,11 @@ class Event(Struct, frozen=True):
 class Events:
     """Stamps events with the time and passes them on."""
 
-    def __init__(self, clock: Clock, sink: Callable[[Event], None]) -> None:
+    def __init__(self, clock: Clock, sink: Callable[[LoopEvent], None]) -> None:
         self._clock = clock
         self._sink = sink
 
-    def tell(self, kind: Kind, **fields: Any) -> None:
+    def tell(self, kind: EventKind, **fields: Any) -> None:
         """Tell of an event; fields that are None are left out."""
         known = {name: value for name, value in fields.items() if value is not None}
-        self._sink(Event(kind, self._clock.now(), known))
+        self._sink(LoopEvent(kind, self._clock.now(), known))

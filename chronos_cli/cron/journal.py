@@ -1,7 +1,7 @@
 """The journal of a loop: what befalls the state is an event, and the loop goes on."""
 
 from chronos_cli.clock import Clock
-from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state.journal import StateJournal
@@ -19,7 +19,7 @@ def loop_journal(
 
     def on_failed(error: StateError) -> None:
         message = f"{error}; dispatching goes on without a record"
-        events.tell(Kind.STATE_FAILED, message=message)
+        events.tell(EventKind.STATE_FAILED, message=message)
 
     return StateJournal(
         lambda: store,
@@ -28,7 +28,7 @@ def loop_journal(
         origin=ORIGIN,
         config=config,
         on_failed=on_failed,
-        on_restored=lambda: events.tell(Kind.STATE_RESTORED),
+        on_restored=lambda: events.tell(EventKind.STATE_RESTORED),
         pause=_PAUSE,
         keeps_notices=True,
     )

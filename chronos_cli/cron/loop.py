@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chronos_cli.cron.clock import CORRECTION, Jumps, LoopClock
-from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.fired import FiredTicks
 from chronos_cli.cron.jobset import JobSet, changes
 from chronos_cli.cron.messages import (
@@ -89,7 +89,7 @@ class Loop:
         for job in jobset.jobs.values():
             self._resume(job, last.get(job.id), now)
         self._events.tell(
-            Kind.STARTED,
+            EventKind.STARTED,
             jobs=len(jobset.jobs),
             unscheduled=jobset.unscheduled or None,
             next=self._next(),
@@ -114,7 +114,7 @@ class Loop:
         for one in left:
             self._start_or_drop(one)
         changed = changes(before, jobset.jobs)
-        self._events.tell(Kind.RELOADED, jobs=len(jobset.jobs), **changed)
+        self._events.tell(EventKind.RELOADED, jobs=len(jobset.jobs), **changed)
         self._sleeper.wake()
 
     async def run(self) -> None:
@@ -139,7 +139,7 @@ class Loop:
     async def drain(self, grace: float) -> None:
         """Let what is under way end within `grace` seconds, interrupt the rest, send notices."""
         self._events.tell(
-            Kind.DRAINING,
+            EventKind.DRAINING,
             running=len(self._executor),
             waiting=len(self._queue) or None,
             grace_s=grace,
@@ -149,7 +149,7 @@ class Loop:
         await self._executor.notifier.finish(_LAST_NOTICES)
         await self._queue.close()
         self._journal.finish()
-        self._events.tell(Kind.STOPPED, interrupted=self.cut_off or None)
+        self._events.tell(EventKind.STOPPED, interrupted=self.cut_off or None)
 
     def _set_jobs(self, jobset: JobSet, now: datetime) -> list[Tick]:
         """Take over a set of jobs; return the ticks that no longer wait for their start."""
@@ -167,7 +167,7 @@ class Loop:
             self._put(Tick(job, one.scheduled_time, one.starts_at), patient=False)
             return
         self._events.tell(
-            Kind.DROPPED,
+            EventKind.DROPPED,
             job_id=one.job.id,
             execution_id=scheduled_id(one.job.id, one.scheduled_time),
             scheduled_time=one.scheduled_time.isoformat(),
@@ -211,7 +211,7 @@ class Loop:
             self._correct(now)
         if abs(jump) < _WORTH_TELLING:
             return
-        self._events.tell(Kind.CLOCK_SET, by_s=round(jump.total_seconds(), 1))
+        self._events.tell(EventKind.CLOCK_SET, by_s=round(jump.total_seconds(), 1))
         if -jump > CORRECTION:
             self._tell_behind(was, _FIRED)
         elif was > now:
@@ -229,7 +229,7 @@ class Loop:
     def _tell_behind(self, until: datetime, message: str, jobs: int | None = None) -> None:
         """Tell that the clock reads times which it has read before."""
         self._events.tell(
-            Kind.CLOCK_BEHIND,
+            EventKind.CLOCK_BEHIND,
             until=until.astimezone(UTC).isoformat(),
             jobs=jobs,
             next=self._next(),

@@ -1,6 +1,6 @@
 """The events that tell of executions, notices and missed runs."""
 
-from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.missed import CatchUp
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Attempt, Outcome
@@ -14,13 +14,13 @@ def tell_warnings(events: Events, jobs: list[Job]) -> None:
     """Tell what is dangerous in the jobs: one event for each danger."""
     for message, ids in warnings_of(jobs).items():
         more = max(0, len(ids) - _NAMED) or None
-        events.tell(Kind.WARNING, message=message, jobs=ids[:_NAMED], more=more)
+        events.tell(EventKind.WARNING, message=message, jobs=ids[:_NAMED], more=more)
 
 
 def tell_missed(events: Events, job: Job, found: CatchUp) -> None:
     """Tell what a job has missed, and what is made up for."""
     events.tell(
-        Kind.MISSED,
+        EventKind.MISSED,
         job_id=job.id,
         missed=found.missed,
         or_more=found.more or None,
@@ -36,7 +36,7 @@ def tell_attempt(events: Events, execution: Execution, attempt: Attempt) -> None
     policy = execution.job.spec.retry_policy
     if attempt.status.is_failure and attempt.number < policy.max_attempts:
         events.tell(
-            Kind.ATTEMPT_FAILED,
+            EventKind.ATTEMPT_FAILED,
             job_id=execution.job.id,
             execution_id=execution.id,
             attempt=attempt.number,
@@ -49,7 +49,7 @@ def tell_attempt(events: Events, execution: Execution, attempt: Attempt) -> None
 def tell_outcome(events: Events, outcome: Outcome) -> None:
     """Tell how an execution ended."""
     events.tell(
-        Kind.ENDED,
+        EventKind.ENDED,
         job_id=outcome.job_id,
         execution_id=outcome.execution_id,
         status=outcome.status.value,
@@ -64,7 +64,7 @@ def tell_notice(events: Events, outcome: Outcome) -> None:
     """Tell of a notice that did not get through."""
     if outcome.status.is_failure:
         events.tell(
-            Kind.NOTICE_FAILED,
+            EventKind.NOTICE_FAILED,
             job_id=outcome.job_id,
             execution_id=outcome.execution_id,
             message=f"{outcome.status}: {outcome.message}",

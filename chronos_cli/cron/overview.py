@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from chronos_cli.cron.events import Event, Kind
+from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.jobs.model import Job
 from chronos_cli.state.entries import HistoryEntry
 
@@ -44,13 +44,13 @@ class Overview:
         self._running: dict[str, dict[str, datetime]] = {}
         self._endings: dict[str, Ending | None] = {}
 
-    def note(self, event: Event) -> None:
+    def note(self, event: LoopEvent) -> None:
         """Take in one event of the loop."""
         fields = event.fields
-        if event.kind is Kind.FIRED:
+        if event.kind is EventKind.FIRED:
             running = self._running.setdefault(fields["job_id"], {})
             running[fields["execution_id"]] = event.time
-        elif event.kind is Kind.ENDED:
+        elif event.kind is EventKind.ENDED:
             running = self._running.get(fields["job_id"], {})
             running.pop(fields["execution_id"], None)
             if not running:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from chronos_cli.clock import Clock
-from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.overlap import Decision, decide
 from chronos_cli.cron.pending import MOST_PENDING, PendingStart, PendingStarts
 from chronos_cli.dispatch.attempts import ended
@@ -53,7 +53,7 @@ class Queue:
             self._dispatchers.retire()
         self._dispatchers, self._limit = dispatchers, limit
         for start in self._pending.adopt(jobs):
-            self._tell(Kind.DROPPED, start, "the job is gone")
+            self._tell(EventKind.DROPPED, start, "the job is gone")
         self._changed = dict.fromkeys(self._pending)
 
     def put(self, start: PendingStart) -> None:
@@ -61,9 +61,9 @@ class Queue:
         if start.job.spec.concurrency == "replace" and not start.patient:
             for superseded in self._pending.supersede(start.job.id):
                 reason = f"replaced by {start.execution_id} before it could start"
-                self._pass_over(superseded, Kind.SKIPPED, reason)
+                self._pass_over(superseded, EventKind.SKIPPED, reason)
         if overflow := self._pending.put(start):
-            self._pass_over(overflow, Kind.DROPPED, f"over {MOST_PENDING} starts of it wait")
+            self._pass_over(overflow, EventKind.DROPPED, f"over {MOST_PENDING} starts of it wait")
         self._changed[start.job.id] = None
 
     def correct(self, now: datetime) -> None:
@@ -111,7 +111,7 @@ class Queue:
         running = self._executor.running_ids(job_id)
         if start.execution_id in running:
             self._pending.take(job_id)
-            self._tell(Kind.SKIPPED, start, "it is under way already")
+            self._tell(EventKind.SKIPPED, start, "it is under way already")
             return True
         decision = decide(start, self._clock.now(), is_running=bool(running), has_room=has_room)
         if decision is Decision.WAIT:
@@ -125,11 +125,11 @@ class Queue:
         if decision is Decision.START:
             self._start(start)
         elif decision is Decision.SKIP:
-            self._pass_over(start, Kind.SKIPPED, f"execution {running[0]} is still running")
+            self._pass_over(start, EventKind.SKIPPED, f"execution {running[0]} is still running")
         else:
             limit = format_duration(start.job.spec.starting_deadline or 0)
             reason = f"too late to start (starting_deadline {limit})"
-            self._pass_over(start, Kind.DROPPED, reason)
+            self._pass_over(start, EventKind.DROPPED, reason)
         return True
 
     def _start(self, start: PendingStart) -> None:
@@ -137,11 +137,11 @@ class Queue:
         execution = _execution(start)
         if other := self._executor.begin(execution, tick=start.marks):
             reason = f"execution {other.execution_id} is still running ({other.process})"
-            self._pass_over(start, Kind.SKIPPED, reason)
+            self._pass_over(start, EventKind.SKIPPED, reason)
             return
         late = (self._clock.now() - start.starts_at).total_seconds()
         self._events.tell(
-            Kind.FIRED,
+            EventKind.FIRED,
             job_id=start.job.id,
             execution_id=start.execution_id,
             scheduled_time=start.scheduled_time.isoformat(),
@@ -154,7 +154,7 @@ class Queue:
         if not task.cancelled() and (error := task.exception()):
             self._on_crash(error)
 
-    def _pass_over(self, start: PendingStart, kind: Kind, reason: str) -> None:
+    def _pass_over(self, start: PendingStart, kind: EventKind, reason: str) -> None:
         """Record and tell that an execution does not take place."""
         execution = _execution(start)
         self._journal.end(execution, ended(execution, Status.SKIPPED, f"{kind.value}: {reason}"))
@@ -162,7 +162,7 @@ class Queue:
             self._journal.mark(start.job, start.scheduled_time)
         self._tell(kind, start, reason)
 
-    def _tell(self, kind: Kind, start: PendingStart, reason: str) -> None:
+    def _tell(self, kind: EventKind, start: PendingStart, reason: str) -> None:
         self._events.tell(
             kind,
             job_id=start.job.id,

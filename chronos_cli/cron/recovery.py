@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC
 
-from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.cron.queue import Queue
 from chronos_cli.dispatch.execution import Execution, in_zone
@@ -36,7 +36,7 @@ class Recovery:
         job = self._jobs.get(started.job_id)
         again = job is not None and job.spec.enabled and job.spec.on_interrupted == "retry"
         self._events.tell(
-            Kind.RECOVERED,
+            EventKind.RECOVERED,
             job_id=started.job_id,
             execution_id=started.execution_id,
             scheduled_time=started.scheduled_time.isoformat(),
@@ -66,7 +66,7 @@ class Recovery:
         if wanted is None:
             gone = "the job is gone" if job is None else f"the job has no {notice.name} any more"
             self._events.tell(
-                Kind.NOTICE_FAILED,
+                EventKind.NOTICE_FAILED,
                 job_id=notice.job_id,
                 execution_id=notice.execution_id,
                 message=f"cut off when the loop before this one died, and not sent again: {gone}",
@@ -75,7 +75,7 @@ class Recovery:
             return
         moment = in_zone(wanted, notice.scheduled_time)
         self._events.tell(
-            Kind.RECOVERED,
+            EventKind.RECOVERED,
             job_id=notice.job_id,
             execution_id=notice.execution_id,
             scheduled_time=moment.isoformat(),

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from chronos_cli.clock import Clock
-from chronos_cli.cron.events import Events, Kind
+from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.systemd import ServiceManager
 from chronos_cli.cron.watch import Watch
@@ -56,7 +56,7 @@ class Reloader:
             self._adopt(jobset)
 
     def _refuse(self, message: str, problems: list[str] | None) -> None:
-        self._events.tell(Kind.RELOAD_REFUSED, message=message, problems=problems)
+        self._events.tell(EventKind.RELOAD_REFUSED, message=message, problems=problems)
 
 
 async def watch_files(watch: Watch, clock: Clock, ask: Callable[[], None]) -> None:

@@ -3,17 +3,17 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from chronos_cli.cron.events import Event
+from chronos_cli.cron.events import LoopEvent
 from chronos_cli.report.text import json_text, printable
 
 
-def event_text(event: Event) -> str:
+def event_text(event: LoopEvent) -> str:
     """Return an event in one line: `TIME EVENT key=value…`; what holds blanks is quoted."""
     pairs = [f"{name}={_value(value)}" for name, value in event.fields.items()]
     return " ".join([_time(event.time), event.kind.value, *pairs])
 
 
-def event_document(event: Event) -> dict[str, Any]:
+def event_document(event: LoopEvent) -> dict[str, Any]:
     """Return an event as JSON data."""
     return {"time": _time(event.time), "event": event.kind.value, **event.fields}
 

@@ -101,8 +101,8 @@ class Database:
         except sqlite3.Error as error:
             raise StateError(_explained(self.path, error, self._patience)) from error
         except OSError as error:
-            told = error.strerror or str(error)
-            raise StateError(f"cannot keep the state in {self.path}: {told}; {_ELSEWHERE}") from (
+            reason = error.strerror or str(error)
+            raise StateError(f"cannot keep the state in {self.path}: {reason}; {_ELSEWHERE}") from (
                 error
             )
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from msgspec import structs
 
-from chronos_cli.cron.events import Event, Events, Kind
+from chronos_cli.cron.events import EventKind, Events, LoopEvent
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.journal import loop_journal
 from chronos_cli.cron.loop import Loop
@@ -189,7 +189,7 @@ class Stage:
     clock: FakeClock
     limit: int = 100
     sent: list[Sent] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
+    events: list[LoopEvent] = field(default_factory=list)
     dispatchers: list[Nowhereness] = field(default_factory=list)
 
     async def play(self, *jobs: Job) -> None:
@@ -254,7 +254,7 @@ class Stage:
         assert found is not None
         return found.isoformat()
 
-    def of(self, kind: Kind, job_id: str | None = None) -> list[dict[str, Any]]:
+    def of(self, kind: EventKind, job_id: str | None = None) -> list[dict[str, Any]]:
         """The fields of the events of one kind."""
         return [
             event.fields

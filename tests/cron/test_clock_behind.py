@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chronos_cli.cron.events import Kind
+from chronos_cli.cron.events import EventKind
 from tests.cron.stage import FakeClock, Stage, job, utc
 
 
@@ -22,7 +22,7 @@ def test_it_is_told_until_when_jobs_keep_silent(stage: Stage) -> None:
         was = stage.clock.wall
         stage.clock.set_by(hours=-1)
         await stage.clock.advance(2)
-        (behind,) = stage.of(Kind.CLOCK_BEHIND)
+        (behind,) = stage.of(EventKind.CLOCK_BEHIND)
         assert behind["until"] == (was + timedelta(seconds=2)).isoformat()
         assert behind["next"] == "2026-03-02T12:03:00+00:00"
         await stage.stop()
@@ -40,9 +40,9 @@ def test_a_restart_in_between_tells_it_again(stage: Stage) -> None:
         await stage.stop()
 
     asyncio.run(play())
-    (behind,) = stage.of(Kind.CLOCK_BEHIND)
+    (behind,) = stage.of(EventKind.CLOCK_BEHIND)
     assert (behind["until"], behind["jobs"]) == ("2026-03-02T12:02:00+00:00", 2)
-    assert stage.of(Kind.STARTED)[-1]["next"] == "2026-03-02T12:03:00+00:00"
+    assert stage.of(EventKind.STARTED)[-1]["next"] == "2026-03-02T12:03:00+00:00"
 
 
 @pytest.mark.parametrize("restarts", [False, True])
@@ -62,7 +62,7 @@ def test_the_next_time_is_the_one_that_comes(
         stage.clock.set_by(seconds=-seconds)
         if restarts:
             await stage.play(one)
-            assert stage.of(Kind.STARTED)[-1]["next"] == stage.next_time()
+            assert stage.of(EventKind.STARTED)[-1]["next"] == stage.next_time()
         await stage.clock.advance(2)
         for _ in range(3):
             coming, count = stage.next_time(), len(stage.sent)
@@ -90,7 +90,7 @@ def test_a_clock_that_is_set_back_in_the_silence_keeps_it_as_it_is(
             await stage.play(job())
         stage.clock.set_by(minutes=-30)
         await stage.clock.advance(2)
-        untils = [behind["until"][11:16] for behind in stage.of(Kind.CLOCK_BEHIND)]
+        untils = [behind["until"][11:16] for behind in stage.of(EventKind.CLOCK_BEHIND)]
         assert set(untils) == {"12:02"}
         assert stage.next_time() == "2026-03-02T12:03:00+00:00"
         await stage.clock.advance(2 * 3600)
@@ -106,7 +106,7 @@ def test_a_disabled_job_is_not_the_next(stage: Stage) -> None:
         await stage.stop()
 
     asyncio.run(play())
-    (started,) = stage.of(Kind.STARTED)
+    (started,) = stage.of(EventKind.STARTED)
     assert started["next"] == "2026-03-02T13:00:00+00:00"
 
 
@@ -133,4 +133,4 @@ def test_a_small_correction_is_not_worth_a_word(stage: Stage) -> None:
         await stage.stop()
 
     asyncio.run(play())
-    assert stage.of(Kind.CLOCK_BEHIND) == stage.of(Kind.CLOCK_SET) == []
+    assert stage.of(EventKind.CLOCK_BEHIND) == stage.of(EventKind.CLOCK_SET) == []

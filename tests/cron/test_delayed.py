@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chronos_cli.cron.events import Kind
+from chronos_cli.cron.events import EventKind
 from chronos_cli.cron.tick import tick
 from chronos_cli.jobs.model import Job
 from tests.cron.stage import FakeClock, Stage, job, utc
@@ -53,7 +53,7 @@ def test_one_that_was_missed_alone(stage: Stage, policy: str, sent: list[str]) -
         await stage.stop()
 
     asyncio.run(play())
-    (missed,) = stage.of(Kind.MISSED)
+    (missed,) = stage.of(EventKind.MISSED)
     assert (missed["missed"], missed["executing"]) == (1, len(sent))
 
 
@@ -173,7 +173,7 @@ class TestReload:
 
         asyncio.run(play())
         assert stage.clocks() == []
-        (dropped,) = stage.of(Kind.DROPPED)
+        (dropped,) = stage.of(EventKind.DROPPED)
         assert (dropped["job_id"], dropped["message"]) == ("a", "the job is gone")
         assert dropped["scheduled_time"] == ONE.isoformat()
 
@@ -203,7 +203,7 @@ class TestLimits:
             await stage.stop()
 
         asyncio.run(play())
-        assert len(stage.of(Kind.MISSED)) == 1 - len(sent)
+        assert len(stage.of(EventKind.MISSED)) == 1 - len(sent)
 
     @pytest.mark.parametrize(
         ("beyond", "sent"), [(0.0, ["12:01"]), (0.000001, [])], ids=["at", "beyond"]

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chronos_cli.cron import sleep, timer
-from chronos_cli.cron.events import Kind
+from chronos_cli.cron.events import EventKind
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.dispatch.execution import scheduled_id
 from chronos_cli.schedule.timetable import fires, next_fire
@@ -37,7 +37,7 @@ def test_every_tick_fires_once_at_its_instant_under_its_own_id(stage: Stage) -> 
     assert all(
         sent.execution_id == scheduled_id(sent.job_id, sent.scheduled_time) for sent in stage.sent
     )
-    assert [fields["status"] for fields in stage.of(Kind.ENDED)] == ["succeeded"] * 7
+    assert [fields["status"] for fields in stage.of(EventKind.ENDED)] == ["succeeded"] * 7
 
 
 def test_jobs_of_one_schedule_share_one_computation(
@@ -103,7 +103,7 @@ class TestOverlap:
             await stage.stop(grace=200)
 
         asyncio.run(play())
-        assert [fields["status"] for fields in stage.of(Kind.ENDED)] == ["succeeded"] * 2
+        assert [fields["status"] for fields in stage.of(EventKind.ENDED)] == ["succeeded"] * 2
 
     def test_forbid_skips_and_names_what_runs(self, stage: Stage) -> None:
         async def play() -> None:
@@ -113,7 +113,7 @@ class TestOverlap:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "12:03"]
-        (skipped, *_) = stage.of(Kind.SKIPPED)
+        (skipped, *_) = stage.of(EventKind.SKIPPED)
         assert skipped["scheduled_time"] == "2026-03-02T12:02:00+00:00"
         assert stage.sent[0].execution_id in skipped["message"]
         with sqlite3.connect(stage.folder / "state.sqlite") as db:
@@ -129,7 +129,7 @@ class TestOverlap:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "12:02"]
-        first, second = stage.of(Kind.ENDED)
+        first, second = stage.of(EventKind.ENDED)
         assert (first["status"], second["status"]) == ("interrupted", "succeeded")
         assert first["execution_id"] == stage.sent[0].execution_id
         assert first["message"].startswith(f"replaced by {second['execution_id']}: stopped during")
@@ -148,8 +148,8 @@ class TestOverlap:
 
         asyncio.run(play())
         assert len(stage.times("c")) >= 2
-        assert any("before it could start" in one["message"] for one in stage.of(Kind.SKIPPED))
-        assert not any("before the first" in one["message"] for one in stage.of(Kind.ENDED))
+        assert any("before it could start" in one["message"] for one in stage.of(EventKind.SKIPPED))
+        assert not any("before the first" in one["message"] for one in stage.of(EventKind.ENDED))
 
     def test_replace_needs_no_second_slot(self, stage: Stage) -> None:
         stage.limit = 1
@@ -194,7 +194,7 @@ class TestLimits:
             await stage.stop(grace=30)
 
         asyncio.run(play())
-        assert len(stage.of(Kind.ENDED)) == 8
+        assert len(stage.of(EventKind.ENDED)) == 8
 
     def test_a_start_beyond_its_deadline_is_dropped_and_told(self, stage: Stage) -> None:
         stage.limit = 1
@@ -206,7 +206,7 @@ class TestLimits:
 
         asyncio.run(play())
         assert stage.clocks("late") == []
-        (dropped,) = stage.of(Kind.DROPPED)
+        (dropped,) = stage.of(EventKind.DROPPED)
         assert dropped["job_id"] == "late"
         assert "starting_deadline 30s" in dropped["message"]
 
@@ -222,8 +222,8 @@ class TestClock:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "14:01", "14:02"]
-        assert stage.of(Kind.MISSED)[0]["policy"] == "execute_one"
-        assert stage.of(Kind.CLOCK_SET) == [{"by_s": 7200.0}]
+        assert stage.of(EventKind.MISSED)[0]["policy"] == "execute_one"
+        assert stage.of(EventKind.CLOCK_SET) == [{"by_s": 7200.0}]
 
     def test_a_jump_forward_of_five_hours_is_a_correction(self, stage: Stage) -> None:
         async def play() -> None:
@@ -237,7 +237,7 @@ class TestClock:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "17:02"]
-        assert stage.of(Kind.MISSED) == []
+        assert stage.of(EventKind.MISSED) == []
 
     def test_what_was_missed_in_a_suspend_of_five_hours_is_made_up_for(self, stage: Stage) -> None:
         async def play() -> None:
@@ -311,7 +311,7 @@ class TestClock:
         async def play() -> None:
             await stage.play(job(takes=30, concurrency="allow"))
             await stage.clock.advance(35)
-            (fired,) = stage.of(Kind.FIRED)
+            (fired,) = stage.of(EventKind.FIRED)
             again = PendingStart(
                 stage.loop._jobs["a"],
                 fired["execution_id"],
@@ -325,7 +325,7 @@ class TestClock:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "12:02"][: len(stage.clocks())]
-        assert stage.of(Kind.SKIPPED)[0]["message"] == "it is under way already"
+        assert stage.of(EventKind.SKIPPED)[0]["message"] == "it is under way already"
 
     def test_a_clock_that_was_ahead_is_remembered_through_restarts(self, stage: Stage) -> None:
         one = job(schedule="0 * * * *")
@@ -371,7 +371,7 @@ class TestMissed:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "12:02", *made_up, "12:06"]
-        (missed,) = stage.of(Kind.MISSED)
+        (missed,) = stage.of(EventKind.MISSED)
         assert (missed["missed"], missed["executing"]) == (3, len(made_up))
 
     @pytest.mark.parametrize("policy", ["ignore", "execute_one", "execute_all"])
@@ -390,7 +390,7 @@ class TestMissed:
         asyncio.run(play())
         seconds = [sent.scheduled_time.second for sent in stage.sent]
         assert seconds == list(range(31, 45))
-        assert stage.of(Kind.MISSED) == []
+        assert stage.of(EventKind.MISSED) == []
 
     @pytest.mark.parametrize("concurrency", ["forbid", "replace"])
     def test_all_that_are_executed_wait_for_each_other(
@@ -448,7 +448,7 @@ class TestMissed:
             await stage.stop()
 
         asyncio.run(play())
-        assert stage.of(Kind.MISSED) == []
+        assert stage.of(EventKind.MISSED) == []
         assert len(stage.sent) == 1
 
     def test_the_first_start_has_missed_nothing_but_the_second_has(self, stage: Stage) -> None:
@@ -478,8 +478,10 @@ class TestMissed:
             await stage.kill()
 
         asyncio.run(play())
-        assert stage.of(Kind.MISSED)[-1]["or_more"] is True
-        assert stage.of(Kind.MISSED)[-1]["executing"] == 1000 - 11  # the last were late, not missed
+        assert stage.of(EventKind.MISSED)[-1]["or_more"] is True
+        assert (
+            stage.of(EventKind.MISSED)[-1]["executing"] == 1000 - 11
+        )  # the last were late, not missed
         times = [sent.scheduled_time for sent in stage.sent]
         assert times == sorted(set(times))
         assert len(times) > 700
@@ -497,7 +499,7 @@ class TestMissed:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "12:02", "13:01", "13:02"]
-        (missed,) = stage.of(Kind.MISSED)
+        (missed,) = stage.of(EventKind.MISSED)
         assert (missed["executing"], missed["too_late"]) == (2, missed["missed"] - 2)
 
     @pytest.mark.parametrize("instant", ["2024-03-10T06:59:30", "2024-03-10T07:00:00"])
@@ -584,7 +586,7 @@ class TestRecovery:
         asyncio.run(play())
         assert stage.clocks() == ["12:01", "12:01", "12:02"]
         assert stage.sent[0].execution_id == stage.sent[1].execution_id
-        (recovered,) = stage.of(Kind.RECOVERED)
+        (recovered,) = stage.of(EventKind.RECOVERED)
         assert recovered["execution_id"] == stage.sent[0].execution_id
         assert recovered["action"] == "retry"
 
@@ -602,7 +604,7 @@ class TestRecovery:
 
         asyncio.run(play())
         assert stage.clocks() == ["12:01"]
-        (recovered,) = stage.of(Kind.RECOVERED)
+        (recovered,) = stage.of(EventKind.RECOVERED)
         assert recovered["action"] == "ignore"
 
 
@@ -644,11 +646,11 @@ class TestReload:
             await stage.stop()
 
         asyncio.run(play())
-        (ended,) = stage.of(Kind.ENDED, "b")
+        (ended,) = stage.of(EventKind.ENDED, "b")
         assert ended["status"] == "succeeded"
-        (dropped,) = stage.of(Kind.DROPPED)
+        (dropped,) = stage.of(EventKind.DROPPED)
         assert dropped["job_id"] == "gone"
-        assert stage.of(Kind.RELOADED) == [{"jobs": 2, "removed": 1, "changed": 1}]
+        assert stage.of(EventKind.RELOADED) == [{"jobs": 2, "removed": 1, "changed": 1}]
 
 
 class TestDrain:
@@ -659,7 +661,7 @@ class TestDrain:
             await stage.stop(grace=30)
 
         asyncio.run(play())
-        assert [fields["status"] for fields in stage.of(Kind.ENDED)] == ["succeeded"]
+        assert [fields["status"] for fields in stage.of(EventKind.ENDED)] == ["succeeded"]
         assert stage.loop.cut_off == 0
 
     def test_then_they_are_interrupted_and_not_sent_again(self, stage: Stage) -> None:
@@ -673,8 +675,8 @@ class TestDrain:
             await stage.stop()
 
         asyncio.run(play())
-        assert [fields["status"] for fields in stage.of(Kind.ENDED)] == ["interrupted"]
-        assert stage.of(Kind.RECOVERED) == []
+        assert [fields["status"] for fields in stage.of(EventKind.ENDED)] == ["interrupted"]
+        assert stage.of(EventKind.RECOVERED) == []
         assert stage.clocks() == ["12:01"]
 
     def test_notices_of_what_ended_are_sent(self, stage: Stage) -> None:
@@ -755,7 +757,7 @@ class TestNotices:
             await stage.stop()
 
         asyncio.run(play())
-        assert stage.of(Kind.RECOVERED)
+        assert stage.of(EventKind.RECOVERED)
         assert [sent for sent in stage.sent if sent.outcome] == []
 
 
@@ -777,7 +779,7 @@ class TestTrouble:
 
         asyncio.run(play())
         assert stage.clocks("b") == ["12:01", "12:02"]
-        broken = stage.of(Kind.ENDED, "a")
+        broken = stage.of(EventKind.ENDED, "a")
         assert [fields["status"] for fields in broken] == ["unreachable"] * 2
         assert "ZeroDivisionError" in broken[0]["message"]
 
@@ -806,7 +808,7 @@ class TestTrouble:
             db.execute(f"PRAGMA max_page_count = {pages}")
             await stage.clock.advance(1800)
             assert len(stage.sent) == 30
-            assert stage.of(Kind.STATE_FAILED)
+            assert stage.of(EventKind.STATE_FAILED)
             db.execute("PRAGMA max_page_count = 1000000")
             await stage.clock.advance(60)
             await stage.stop(grace=10)
@@ -814,5 +816,5 @@ class TestTrouble:
         asyncio.run(play())
         assert len(stage.sent) == 31 == len({sent.execution_id for sent in stage.sent})
         # Said again from time to time, not at every tick.
-        assert len(stage.of(Kind.STATE_FAILED)) <= 31
-        assert stage.of(Kind.STATE_RESTORED)
+        assert len(stage.of(EventKind.STATE_FAILED)) <= 31
+        assert stage.of(EventKind.STATE_RESTORED)

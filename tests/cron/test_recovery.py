@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from chronos_cli.cron.events import Kind
+from chronos_cli.cron.events import EventKind
 from chronos_cli.jobs.model import Job
 from tests.cron.stage import FakeClock, Stage, job, utc
 
@@ -41,7 +41,7 @@ class TestNotices:
         assert first.execution_id == second.execution_id
         assert first.execution_id.endswith(".on_failure")
         assert (first.outcome, first.scheduled_time) == (second.outcome, second.scheduled_time)
-        (recovered,) = stage.of(Kind.RECOVERED)
+        (recovered,) = stage.of(EventKind.RECOVERED)
         assert (recovered["execution_id"], recovered["action"]) == (first.execution_id, "retry")
 
     def test_one_that_is_cut_off_again_is_sent_once_more(self, stage: Stage) -> None:
@@ -75,7 +75,7 @@ class TestNotices:
 
         asyncio.run(play())
         assert len(stage.sent) == 2
-        (failed,) = stage.of(Kind.NOTICE_FAILED)
+        (failed,) = stage.of(EventKind.NOTICE_FAILED)
         assert failed["execution_id"] == stage.sent[1].execution_id
         assert reason in failed["message"]
 
@@ -99,7 +99,7 @@ class TestNotices:
             holder.execute("BEGIN IMMEDIATE")
             stage.store.set_patience(0.01)
             await stage.clock.advance(3600)
-            assert stage.of(Kind.STATE_FAILED)
+            assert stage.of(EventKind.STATE_FAILED)
             holder.execute("ROLLBACK")
             holder.close()
             await stage.stop()
@@ -108,7 +108,7 @@ class TestNotices:
 
         asyncio.run(play())
         assert len(stage.sent) == 2
-        assert stage.of(Kind.RECOVERED) == []
+        assert stage.of(EventKind.RECOVERED) == []
 
 
 class TestExecutions:
@@ -123,7 +123,7 @@ class TestExecutions:
             await stage.stop()
 
         asyncio.run(play())
-        assert stage.of(Kind.RECOVERED) == []
+        assert stage.of(EventKind.RECOVERED) == []
         assert stage.sent == []
 
     def test_a_tick_that_is_sent_again_does_not_count_again(self, stage: Stage) -> None:
@@ -185,4 +185,4 @@ class TestJobsThatWereAway:
 
         asyncio.run(play())
         assert stage.clocks()[1] >= "12:06"
-        assert stage.of(Kind.MISSED, "a") == []
+        assert stage.of(EventKind.MISSED, "a") == []

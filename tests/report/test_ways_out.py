@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 import chronos_cli.report
-from chronos_cli.cron.events import Event, Kind
+from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.overview import Ending, Row
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
@@ -160,8 +160,10 @@ def listing(text: str) -> timetable.Listing:
     return timetable.Listing(text, text, text, True, text, [timetable.Fire(NOW)])
 
 
-def event(text: str) -> Event:
-    return Event(Kind.ENDED, NOW, {"job_id": text, "message": f"a {text}", "warnings": [text]})
+def event(text: str) -> LoopEvent:
+    return LoopEvent(
+        EventKind.ENDED, NOW, {"job_id": text, "message": f"a {text}", "warnings": [text]}
+    )
 
 
 def row(text: str) -> Row:
