@@ -1,6 +1,5 @@
 """What a state file tells: what was started, and what came of it."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -44,8 +43,7 @@ class Snapshot(Struct, frozen=True, kw_only=True, omit_defaults=True):
     withheld: list[str] = []
 
 
-@dataclass(frozen=True, slots=True)
-class StartedExecution:
+class StartedExecution(Struct, frozen=True):
     """An execution that was started and, as far as is known, has not ended."""
 
     execution_id: str
@@ -67,8 +65,7 @@ class UnfinishedNotice(Struct, frozen=True):
     outcome: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class LastTick:
+class LastTick(Struct, frozen=True):
     """The last tick of a job, aware; `schedule` tells what it was one of, where that is known."""
 
     scheduled_time: datetime
@@ -102,13 +99,12 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     snapshot: Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryFilter:
+class HistoryFilter(Struct, frozen=True):
     """Which entries are wanted; an empty filter wants all. Times are those of the start."""
 
     execution_id: str | None = None
-    jobs: frozenset[str] = field(default_factory=frozenset)
-    statuses: frozenset[HistoryStatus] = field(default_factory=frozenset)
+    jobs: frozenset[str] = frozenset()
+    statuses: frozenset[HistoryStatus] = frozenset()
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None

@@ -1,12 +1,12 @@
 """Telling whether a process that left a note still lives."""
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 
+from msgspec import Struct
 
-@dataclass(frozen=True, slots=True)
-class Process:
+
+class Process(Struct, frozen=True):
     """A process, told apart from a later one that got its PID.
 
     `boot` is the kernel's ID of this start of the machine, `start` when the process began, in
