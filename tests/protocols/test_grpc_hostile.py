@@ -17,7 +17,8 @@ from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
 from chronos_cli.protocols.grpc.dispatcher import GrpcDispatcher
-from chronos_cli.protocols.grpc.target import Grpc, GrpcExpect, GrpcSettings, ProtoSource
+from chronos_cli.protocols.grpc.expect import GrpcExpect
+from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings, ProtoSource
 from tests.servers.streams import Serve, serving
 
 # Answers one call: the connection, what writes bytes as they are, and the stream.

@@ -1,17 +1,19 @@
 """The address of a gRPC server: what people may write, and where a socket would find it."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chronos_cli.protocols.checks import has_space_or_control
+from chronos_cli.protocols.resolver import addresses, is_number
 
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)):(\d{1,5})")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
+# Compiled by `re` itself, and kept, when the first address is read.
+_HOST_PORT = r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)):(\d{1,5})"
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*):(.*)"
 _FORMS = "host:port, dns:///host:port, ipv4:…, ipv6:… or unix:path"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a plain socket reaches the server: a path, or a host and a port."""
 
     host: str = ""
@@ -23,7 +25,7 @@ def parse_address(text: str) -> Address:
     """Read an address; raises ValueError, with a message for the user."""
     if has_space_or_control(text) or not text.isascii():
         raise ValueError("the address has a space, a control or a non-ASCII character in it")
-    match = _SCHEME.fullmatch(text)
+    match = re.fullmatch(_SCHEME, text, re.DOTALL)
     scheme = match[1].lower() if match else ""
     rest = match[2] if match else ""
     if scheme in {"http", "https", "grpc", "grpcs"} and rest.startswith("//"):
@@ -43,10 +45,32 @@ def parse_address(text: str) -> Address:
 
 
 def _host_port(text: str) -> Address:
-    match = _HOST_PORT.fullmatch(text)
+    match = re.fullmatch(_HOST_PORT, text)
     if match is None:
         raise ValueError(f"'{text[:60]}' is not an address: write {_FORMS}")
     port = int(match[2])
     if not 0 < port < 65536:
         raise ValueError(f"port {port} cannot be reached")
     return Address(host=match[1].strip("[]"), port=port)
+
+
+async def resolved(text: str) -> tuple[str, str | None]:
+    """Return an address with numbers for the name in it, and the name with its port if it had one.
+
+    gRPC's own resolver cannot be called off, and tells no cause. What names a resolver to ask
+    (`dns://resolver/host:port`) is left to it. Raises OSError.
+    """
+    address = parse_address(text)
+    names_resolver = text.startswith("dns://") and not text.startswith("dns:///")
+    if not address.host or is_number(address.host) or names_resolver:
+        return text, None
+    found = await addresses(address.host, address.port)
+    return _numeric([where[:2] for _, where in found]), f"{address.host}:{address.port}"
+
+
+def _numeric(found: list[tuple[str, int]]) -> str:
+    """Return the addresses in gRPC's way of naming them; both families at once are all IPv6."""
+    if all(":" not in host for host, _ in found):
+        return "ipv4:" + ",".join(f"{host}:{port}" for host, port in found)
+    mapped = [(host if ":" in host else f"::ffff:{host}", port) for host, port in found]
+    return "ipv6:" + ",".join(f"[{host}]:{port}" for host, port in mapped)
