@@ -160,8 +160,8 @@ def test_no_call_is_lost_where_the_server_ends_connections(
     try:
         with nginx(tmp_path, certificates, place, listen=" http2") as url:
             address = url.removeprefix("http://")
-            found = asyncio.run(calling_side_by_side(address, interval, 40))
+            found = asyncio.run(calling_side_by_side(address, interval, 20))
     finally:
         server.stop()
     assert [one for one in found if not isinstance(one, Receipt)] == []
-    assert len(found) == 400
+    assert len(found) == 200

@@ -13,7 +13,12 @@ from chronos_cli.errors import RejectedError, TimedOutError, UnreachableError
 from chronos_cli.protocols.grpc.any_types import learn, named_types
 from chronos_cli.protocols.grpc.cloudevent import event_message
 from chronos_cli.protocols.grpc.connection import Connection
-from chronos_cli.protocols.grpc.errors import is_answer, rich_details, types_of_details
+from chronos_cli.protocols.grpc.errors import (
+    ended_unanswered,
+    is_answer,
+    rich_details,
+    types_of_details,
+)
 from chronos_cli.protocols.grpc.mapping import (
     encoded_message,
     is_encoded,
@@ -87,9 +92,7 @@ class Call:
         self._check_size(len(request))
         expected = self.target.expect.names
         try:
-            data, unmet = await (self._streamed if method.is_streaming else self._unary)(
-                method, request
-            )
+            data, unmet = await self._answer(method, request)
         except grpc.aio.AioRpcError as error:
             if error.code().name not in expected or not is_answer(error):
                 raise
@@ -131,6 +134,27 @@ class Call:
             return from_files(self.target)
         options = {"metadata": self.metadata, "timeout": self.time_left()}
         return await from_reflection(connection.channel, self.target, options)
+
+    async def _answer(self, method: Method, request: bytes) -> tuple[dict[str, Any], str | None]:
+        """Return what the replies hold, and which expectation they do not meet.
+
+        A kept connection that the server ends just then is replaced, and the call made once more:
+        the execution ID tells a server that has seen it after all. gRPC itself does so only where
+        the server has told how far it read.
+        """
+        import grpc
+
+        assert self._connection is not None
+        called = self._streamed if method.is_streaming else self._unary
+        was_kept = self._connection.has_answered
+        try:
+            found = await called(method, request)
+        except grpc.aio.AioRpcError as error:
+            if not was_kept or not ended_unanswered(error):
+                raise
+            found = await called(method, request)
+        self._connection.has_answered = True
+        return found
 
     async def _unary(self, method: Method, request: bytes) -> tuple[dict[str, Any], str | None]:
         """Return what a reply holds, and which expectation it does not meet."""

@@ -53,6 +53,8 @@ class Connection:
         self._options = options
         self._channel: grpc.aio.Channel | None = None
         self._is_retired = False
+        # Whether a call was answered here: another may find that the server has left since.
+        self.has_answered = False
         self.methods: dict[Any, Method] = {}
         self.learning = asyncio.Lock()
 

@@ -68,6 +68,12 @@ def is_answer(error: "grpc.aio.AioRpcError") -> bool:
     return not any(re.search(pattern, details) for pattern in words)
 
 
+def ended_unanswered(error: "grpc.aio.AioRpcError") -> bool:
+    """Whether the connection ended under a call before anything of an answer came."""
+    is_broken = re.search(r"Stream removed|Socket closed|GOAWAY", error.details() or "")
+    return error.code().name == "UNAVAILABLE" and bool(is_broken) and not error.initial_metadata()
+
+
 def pushback(error: "grpc.aio.AioRpcError") -> tuple[float | None, bool]:
     """Return the wait that the server asked for, and whether it wants no further attempt.
 
