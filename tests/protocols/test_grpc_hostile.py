@@ -62,6 +62,12 @@ def speaking(answer: Answer) -> Serve:
     return serve
 
 
+def delivery(target: Grpc) -> Delivery[Grpc]:
+    spec = JobSpec(name="job", timeout=10)
+    job = Job("job", spec, "grpc", "grpc", target, Payload({}), Position("job.yaml"))
+    return cast("Delivery[Grpc]", prepare(Execution(new_id(), job, datetime.now(UTC)), 1))
+
+
 async def called(serve: Serve, proto: str, method: str = "Do", expect: str = "OK") -> Any:
     """The receipt of a call, or what it raises."""
 
@@ -72,13 +78,10 @@ async def called(serve: Serve, proto: str, method: str = "Do", expect: str = "OK
             proto=ProtoSource(files=(proto,)),
             expect=GrpcExpect(status=expect),
         )
-        spec = JobSpec(name="job", timeout=10)
-        job = Job("job", spec, "grpc", "grpc", target, Payload({}), Position("job.yaml"))
-        delivery = prepare(Execution(new_id(), job, datetime.now(UTC)), 1)
         dispatcher = GrpcDispatcher(GrpcSettings())
         try:
             async with asyncio.timeout(10):
-                return await dispatcher.send(cast("Delivery[Grpc]", delivery))
+                return await dispatcher.send(delivery(target))
         except (RejectedError, UnreachableError) as error:
             return error
         finally:
@@ -192,3 +195,93 @@ def test_what_an_application_says_stays_a_refusal(proto: str, code: str, name: s
     assert failure.code == name
     if name != "CANCELLED":
         assert isinstance(asyncio.run(called(answer, proto, expect=name)), Receipt)
+
+
+# --- a connection that was kept
+
+
+async def called_twice(serve: Serve, proto: str, method: str = "Do") -> Any:
+    """The receipts of two calls one after the other, or what the second raises."""
+    async with serving(serve) as port:
+        target = Grpc(
+            address=f"127.0.0.1:{port}",
+            method=f"probe.Probe/{method}",
+            proto=ProtoSource(files=(proto,)),
+        )
+        dispatcher = GrpcDispatcher(GrpcSettings())
+        try:
+            first = await dispatcher.send(delivery(target))
+            return first, await dispatcher.send(delivery(target))
+        except UnreachableError as error:
+            return error
+        finally:
+            await dispatcher.close()
+
+
+def ending(connections: list[list[Answer]]) -> tuple[Serve, list[int]]:
+    """A server with a list of answers for each connection; and the connections of the calls.
+
+    It answers well, and ends the connection after any other answer.
+    """
+    used: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(set(used))
+        answers = iter(connections[number])
+
+        def answer(connection: H2Connection, write: Callable[[bytes], None], stream: int) -> None:
+            used.append(number)
+            chosen = next(answers)
+            chosen(connection, write, stream)
+            if chosen is not WELL:
+                writer.close()
+
+        await speaking(answer)(reader, writer)
+
+    return serve, used
+
+
+WELL = answering(HEAD, WHOLE, OK)
+
+
+def nothing(_connection: H2Connection, _write: Callable[[bytes], None], _stream: int) -> None:
+    """Give no answer."""
+
+
+def begun(connection: H2Connection, write: Callable[[bytes], None], stream: int) -> None:
+    connection.send_headers(stream, [*HEAD, ("x-begun", "yes")])
+    write(b"")
+
+
+def half(connection: H2Connection, write: Callable[[bytes], None], stream: int) -> None:
+    connection.send_headers(stream, HEAD)
+    connection.send_data(stream, WHOLE)
+    write(b"")
+
+
+def test_a_kept_connection_that_ends_is_replaced(proto: str) -> None:
+    serve, used = ending([[WELL, nothing], [WELL]])
+    first, second = asyncio.run(called_twice(serve, proto))
+    assert first.data == second.data == {"reply": {"text": "hi"}}
+    assert used == [0, 0, 1]
+
+
+def test_it_is_replaced_once(proto: str) -> None:
+    serve, used = ending([[WELL, nothing], [nothing], [WELL]])
+    assert isinstance(asyncio.run(called_twice(serve, proto)), UnreachableError)
+    assert used == [0, 0, 1]
+
+
+@pytest.mark.parametrize(("method", "answer"), [("Do", begun), ("Many", begun), ("Many", half)])
+def test_a_call_is_not_made_again_after_the_beginning_of_an_answer(
+    proto: str, method: str, answer: Answer
+) -> None:
+    serve, used = ending([[WELL, answer], [WELL]])
+    assert isinstance(asyncio.run(called_twice(serve, proto, method)), UnreachableError)
+    assert used == [0, 0]
+
+
+def test_a_fresh_connection_is_not_replaced(proto: str) -> None:
+    serve, used = ending([[nothing], [WELL]])
+    assert isinstance(asyncio.run(called_twice(serve, proto)), UnreachableError)
+    assert used == [0]

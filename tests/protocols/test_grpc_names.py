@@ -149,7 +149,8 @@ async def calling_side_by_side(address: str, interval: float, times: int) -> lis
 
 
 @pytest.mark.parametrize(
-    ("settings", "interval"), [("keepalive_timeout 50ms;", 0.049), ("keepalive_requests 5;", 0)]
+    ("settings", "interval"),
+    [("keepalive_timeout 50ms;", 0.049), ("keepalive_requests 5;", 0)],
 )
 def test_no_call_is_lost_where_the_server_ends_connections(
     certificates: Certificates, tmp_path: Path, settings: str, interval: float

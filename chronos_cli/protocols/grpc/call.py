@@ -54,6 +54,7 @@ class Call:
         self.target = delivery.target
         self.metadata = _metadata(delivery, self.target)
         self.method: Method | None = None
+        self._has_reply = False
         self._connection = connection
         self._delivery = delivery
         self._loop = asyncio.get_running_loop()
@@ -150,7 +151,7 @@ class Call:
         try:
             found = await called(method, request)
         except grpc.aio.AioRpcError as error:
-            if not was_kept or not ended_unanswered(error):
+            if self._has_reply or not was_kept or not ended_unanswered(error):
                 raise
             found = await called(method, request)
         self._connection.has_answered = True
@@ -174,6 +175,7 @@ class Call:
         count = size = 0
         unmet = "there is none" if self.target.expect.reply else None
         async for raw in call(request, **self._options()):
+            self._has_reply = True
             count += 1
             size += len(raw or b"")
             is_kept = len(replies) < self.target.max_replies and size <= MAX_REPLY
