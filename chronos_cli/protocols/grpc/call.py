@@ -55,6 +55,7 @@ class Call:
         self.metadata = _metadata(delivery, self.target)
         self.method: Method | None = None
         self._has_reply = False
+        self._is_kept = connection is not None and connection.has_answered
         self._connection = connection
         self._delivery = delivery
         self._loop = asyncio.get_running_loop()
@@ -93,19 +94,35 @@ class Call:
         self._check_size(len(request))
         expected = self.target.expect.names
         try:
-            data, unmet = await self._answer(method, request)
+            data, unmet = await (self._streamed if method.is_streaming else self._unary)(
+                method, request
+            )
         except grpc.aio.AioRpcError as error:
             if error.code().name not in expected or not is_answer(error):
                 raise
             await self.learn(types_of_details(error))
             found = {"status": error.code().name, "details": rich_details(error, method.pool)}
             return Receipt(error.code().name, error.details() or "", found)
+        if self._connection is not None:
+            self._connection.has_answered = True
         if "OK" not in expected:
             unmet = f"the server answered OK, and {' or '.join(expected)} was expected"
         if unmet is not None:
             message = f"{unmet} ({self.target.address})"
             raise RejectedError(message, code="OK", kind="expectation", receipt=data)
         return Receipt(code="OK", data=data)
+
+    def may_be_repeated(self, error: Exception) -> bool:
+        """Whether a kept connection ended under the call before an answer came.
+
+        The call can be made again then: the execution ID tells a server that has seen it after
+        all. gRPC itself does so only where the server has told how far it read.
+        """
+        import grpc
+
+        if not self._is_kept or self._has_reply or not isinstance(error, grpc.aio.AioRpcError):
+            return False
+        return ended_unanswered(error)
 
     async def learn(self, types: Iterable[str]) -> None:
         """Ask the server for types in an Any, if it is what described the method."""
@@ -135,27 +152,6 @@ class Call:
             return from_files(self.target)
         options = {"metadata": self.metadata, "timeout": self.time_left()}
         return await from_reflection(connection.channel, self.target, options)
-
-    async def _answer(self, method: Method, request: bytes) -> tuple[dict[str, Any], str | None]:
-        """Return what the replies hold, and which expectation they do not meet.
-
-        A kept connection that the server ends just then is replaced, and the call made once more:
-        the execution ID tells a server that has seen it after all. gRPC itself does so only where
-        the server has told how far it read.
-        """
-        import grpc
-
-        assert self._connection is not None
-        called = self._streamed if method.is_streaming else self._unary
-        was_kept = self._connection.has_answered
-        try:
-            found = await called(method, request)
-        except grpc.aio.AioRpcError as error:
-            if self._has_reply or not was_kept or not ended_unanswered(error):
-                raise
-            found = await called(method, request)
-        self._connection.has_answered = True
-        return found
 
     async def _unary(self, method: Method, request: bytes) -> tuple[dict[str, Any], str | None]:
         """Return what a reply holds, and which expectation it does not meet."""

@@ -34,12 +34,26 @@ class GrpcDispatcher:
         self._pool = GrpcPool()
 
     async def send(self, delivery: Delivery[Grpc]) -> Receipt:
-        """Call the method once; see `Dispatcher.send`."""
+        """Call the method once; see `Dispatcher.send`.
+
+        A kept connection that the server ends just then is replaced, and the call made once more.
+        """
+        receipt = await self._sent(delivery)
+        if receipt is None:
+            receipt = await self._sent(delivery, is_last=True)
+        assert receipt is not None
+        return receipt
+
+    async def _sent(self, delivery: Delivery[Grpc], *, is_last: bool = False) -> Receipt | None:
+        """Return None when the connection has to be replaced, which it is unless `is_last`."""
         async with self._pool.lend(delivery.target, delivery.timeout) as connection:
             call = Call(connection, delivery)
             try:
                 return await call.receipt()
             except library_errors() as error:
+                if not is_last and call.may_be_repeated(error):
+                    connection.retire()
+                    return None
                 raise await self._failure(error, connection, call) from error
 
     async def preview(self, delivery: Delivery[Grpc]) -> Preview:

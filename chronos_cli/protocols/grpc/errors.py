@@ -69,7 +69,7 @@ def is_answer(error: "grpc.aio.AioRpcError") -> bool:
 
 
 def ended_unanswered(error: "grpc.aio.AioRpcError") -> bool:
-    """Whether the connection ended under a call before metadata of an answer came."""
+    """Whether the connection ended under a call, as far as it is known without an answer."""
     is_broken = re.search(r"Stream removed|Socket closed|GOAWAY", error.details() or "")
     return error.code().name == "UNAVAILABLE" and bool(is_broken) and not error.initial_metadata()
 

@@ -29,6 +29,8 @@ _SHOWN = 5
 _INTEGER = r"-?\d{1,20}"
 _NUMBER = r"-?\d+(\.\d+)?([eE][-+]?\d+)?"
 _SPECIAL_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
+# By the number that a type has in descriptor.proto: text and truth values.
+_FLAT: dict[int, type] = {9: str, 8: bool}
 _STRUCT = "google.protobuf.Struct"
 _BYTES_VALUE = "google.protobuf.BytesValue"
 
@@ -76,6 +78,8 @@ def metadata_message(method: Method, metadata: dict[str, Any]) -> "Message":
 
 def parsed(descriptor: Any, value: Any, pool: "DescriptorPool") -> "Message":
     """Return the message that JSON data stands for; RejectedError names every mistake."""
+    if (message := _flat(descriptor, value)) is not None:
+        return message
     from google.protobuf.json_format import Error, ParseDict
 
     try:
@@ -88,6 +92,23 @@ def parsed(descriptor: Any, value: Any, pool: "DescriptorPool") -> "Message":
     if len(mistakes) > _SHOWN:
         shown += f"; and {len(mistakes) - _SHOWN} more"
     raise _refused(descriptor, shown)
+
+
+def _flat(descriptor: Any, value: Any) -> "Message | None":
+    """Return the message of nothing but text and truth values, as most are, without a detour."""
+    if not isinstance(value, dict) or descriptor.full_name in OWN_FORM:
+        return None
+    fields = descriptor.fields_by_name
+    for name, item in value.items():
+        field = fields.get(name)
+        if field is None or field.is_repeated or field.containing_oneof is not None:
+            return None
+        if _FLAT.get(field.type) is not type(item):
+            return None
+    try:
+        return message_class(descriptor)(**value)
+    except ValueError:  # a lone half of a pair of UTF-16
+        return None
 
 
 def _folded(name: str) -> str:

@@ -16,6 +16,8 @@ OWN_FORM = frozenset(
     for name in "Any Duration Timestamp FieldMask Struct Value ListValue DoubleValue FloatValue "
     "Int64Value UInt64Value Int32Value UInt32Value BoolValue StringValue BytesValue".split()
 )
+# By the number that a type has in descriptor.proto: truth values and text.
+_FLAT = frozenset({8, 9})
 _PLACEHOLDER = "google.protobuf.StringValue"
 # An Any in an Any is decoded so deep; protobuf bounds the depth within one message only.
 _DEEPEST = 16
@@ -35,7 +37,21 @@ def as_data(message: "Message", pool: "DescriptorPool", *, with_defaults: bool =
     fields without presence that have their default. What has no JSON form (a Timestamp of the
     year 20000) makes the whole message base64.
     """
+    if not with_defaults and (flat := _flat(message)) is not None:
+        return flat
     return _rendered(message, pool, with_defaults, _DEEPEST)
+
+
+def _flat(message: "Message") -> dict[str, Any] | None:
+    """Return a message of nothing but text and truth values, as most are, without a detour."""
+    if message.DESCRIPTOR.full_name in OWN_FORM:
+        return None
+    found: dict[str, Any] = {}
+    for field, value in message.ListFields():
+        if field.type not in _FLAT or field.is_repeated or field.is_extension:
+            return None
+        found[field.name] = value
+    return found
 
 
 def unknown_types(message: "Message", pool: "DescriptorPool") -> set[str]:
