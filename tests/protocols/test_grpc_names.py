@@ -16,8 +16,8 @@ from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import DispatchError
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
-from chronos_cli.protocols.grpc.address import resolved
 from chronos_cli.protocols.grpc.dispatcher import GrpcDispatcher
+from chronos_cli.protocols.grpc.names import resolved
 from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
 from tests.brokers.certificates import Certificates
 from tests.protocols.grpc_servers import BEHAVIOUR, GrpcServer

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from chronos_cli import __version__
-from chronos_cli.protocols.grpc.address import resolved
+from chronos_cli.protocols.grpc.names import resolved
 from chronos_cli.protocols.grpc.target import Grpc, GrpcKeepalive
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.servers import Limit
