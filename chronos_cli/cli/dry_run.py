@@ -18,6 +18,9 @@ def show(workspace: Workspace, executions: Sequence[Execution], output: OutputFo
     warn(executions, Output())
     shown, failures = asyncio.run(previews(workspace.dispatchers(), executions))
     code = exit_code(failures)
+    notes = (note for item in shown if item.preview for note in item.preview.notes)
+    for note in dict.fromkeys(notes):
+        Output().note(f"dry run: {note}")
     if output is OutputFormat.TABLE:
         Output().result(preview_lines(shown, redactor.text))
     else:

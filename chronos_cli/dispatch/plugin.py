@@ -31,13 +31,14 @@ class Preview(Struct, frozen=True):
 
     `summary` is its first line (`POST /job HTTP/1.1`), `headers` keep order and repetition.
     Headers whose names bear secrets are masked by the core; `secret_headers` names further ones,
-    in lower case.
+    in lower case. `notes` are said on stderr: what had to be asked over the network, for example.
     """
 
     summary: str
     headers: list[tuple[str, str]]
     body: str
     secret_headers: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
 
 
 class Dispatcher(Protocol[T_contra]):

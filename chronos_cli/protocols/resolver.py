@@ -27,7 +27,7 @@ async def addresses(host: str, port: int) -> list[Address]:
     when no name server answers. A daemon thread is left to itself. All who ask for one name at
     the same time share one thread.
     """
-    if _is_number(host):
+    if is_number(host):
         return _looked_up(host, port)  # asks nobody
     lookups = _under_way.setdefault(asyncio.get_running_loop(), {})
     lookup = lookups.get((host, port))
@@ -71,5 +71,6 @@ def _looked_up(host: str, port: int) -> list[Address]:
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
 
 
-def _is_number(host: str) -> bool:
+def is_number(host: str) -> bool:
+    """Whether a host is an address itself, for which nobody need be asked."""
     return ":" in host or host.replace(".", "").isdecimal()

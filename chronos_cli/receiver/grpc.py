@@ -7,9 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.protocols.grpc.mapping import as_data, decoded, parsed
+from chronos_cli.protocols.grpc.mapping import parsed
 from chronos_cli.protocols.grpc.protoc import compile_files
 from chronos_cli.protocols.grpc.reflection import METHOD, SERVICES, message_type
+from chronos_cli.protocols.grpc.rendering import as_data, message_class
 from chronos_cli.protocols.grpc.schema import Schema, well_known
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ async def _execute(
 
     method = schema.method(SERVICE, "Execute")
     try:
-        request = as_data(decoded(method.request, raw), method.pool)
+        request = as_data(message_class(method.request).FromString(raw), method.pool)
     except DecodeError as error:
         await context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"not an ExecuteRequest: {error}")
     metadata = [(str(key), value) for key, value in context.invocation_metadata() or ()]

@@ -17,7 +17,8 @@ from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
 from chronos_cli.protocols.grpc.dispatcher import GrpcDispatcher
-from chronos_cli.protocols.grpc.target import Grpc, GrpcExpect, GrpcSettings, ProtoSource
+from chronos_cli.protocols.grpc.expect import GrpcExpect
+from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings, ProtoSource
 from tests.servers.streams import Serve, serving
 
 # Answers one call: the connection, what writes bytes as they are, and the stream.
@@ -61,6 +62,12 @@ def speaking(answer: Answer) -> Serve:
     return serve
 
 
+def delivery(target: Grpc) -> Delivery[Grpc]:
+    spec = JobSpec(name="job", timeout=10)
+    job = Job("job", spec, "grpc", "grpc", target, Payload({}), Position("job.yaml"))
+    return cast("Delivery[Grpc]", prepare(Execution(new_id(), job, datetime.now(UTC)), 1))
+
+
 async def called(serve: Serve, proto: str, method: str = "Do", expect: str = "OK") -> Any:
     """The receipt of a call, or what it raises."""
 
@@ -71,13 +78,10 @@ async def called(serve: Serve, proto: str, method: str = "Do", expect: str = "OK
             proto=ProtoSource(files=(proto,)),
             expect=GrpcExpect(status=expect),
         )
-        spec = JobSpec(name="job", timeout=10)
-        job = Job("job", spec, "grpc", "grpc", target, Payload({}), Position("job.yaml"))
-        delivery = prepare(Execution(new_id(), job, datetime.now(UTC)), 1)
         dispatcher = GrpcDispatcher(GrpcSettings())
         try:
             async with asyncio.timeout(10):
-                return await dispatcher.send(cast("Delivery[Grpc]", delivery))
+                return await dispatcher.send(delivery(target))
         except (RejectedError, UnreachableError) as error:
             return error
         finally:
@@ -191,3 +195,88 @@ def test_what_an_application_says_stays_a_refusal(proto: str, code: str, name: s
     assert failure.code == name
     if name != "CANCELLED":
         assert isinstance(asyncio.run(called(answer, proto, expect=name)), Receipt)
+
+
+# --- a connection that was kept
+
+
+async def called_twice(serve: Serve, proto: str, method: str = "Do") -> Any:
+    """The receipts of two calls one after the other, or what the second raises."""
+    async with serving(serve) as port:
+        target = Grpc(
+            address=f"127.0.0.1:{port}",
+            method=f"probe.Probe/{method}",
+            proto=ProtoSource(files=(proto,)),
+        )
+        dispatcher = GrpcDispatcher(GrpcSettings())
+        try:
+            first = await dispatcher.send(delivery(target))
+            return first, await dispatcher.send(delivery(target))
+        except UnreachableError as error:
+            return error
+        finally:
+            await dispatcher.close()
+
+
+def ending(connections: list[list[Answer]]) -> tuple[Serve, list[int]]:
+    """A server with a list of answers for each connection; and the connections of the calls.
+
+    It answers well, and ends the connection after any other answer.
+    """
+    used: list[int] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(set(used))
+        answers = iter(connections[number])
+
+        def answer(connection: H2Connection, write: Callable[[bytes], None], stream: int) -> None:
+            used.append(number)
+            chosen = next(answers)
+            chosen(connection, write, stream)
+            if chosen is not WELL:
+                # Real time: what came before the end is to be read before it.
+                asyncio.get_running_loop().call_later(0.2, writer.close)
+
+        await speaking(answer)(reader, writer)
+
+    return serve, used
+
+
+WELL = answering(HEAD, WHOLE, OK)
+
+
+def nothing(_connection: H2Connection, _write: Callable[[bytes], None], _stream: int) -> None:
+    """Give no answer."""
+
+
+def half(connection: H2Connection, write: Callable[[bytes], None], stream: int) -> None:
+    connection.send_headers(stream, HEAD)
+    connection.send_data(stream, WHOLE)
+    write(b"")
+
+
+def test_a_kept_connection_that_ends_is_replaced(proto: str) -> None:
+    serve, used = ending([[WELL, nothing], [WELL]])
+    found = asyncio.run(called_twice(serve, proto))
+    assert not isinstance(found, UnreachableError), found
+    first, second = found
+    assert first.data == second.data == {"reply": {"text": "hi"}}
+    assert used == [0, 0, 1]
+
+
+def test_it_is_replaced_once(proto: str) -> None:
+    serve, used = ending([[WELL, nothing], [nothing], [WELL]])
+    assert isinstance(asyncio.run(called_twice(serve, proto)), UnreachableError)
+    assert used == [0, 0, 1]
+
+
+def test_a_call_is_not_made_again_after_a_reply(proto: str) -> None:
+    serve, used = ending([[WELL, half], [WELL]])
+    assert isinstance(asyncio.run(called_twice(serve, proto, "Many")), UnreachableError)
+    assert used == [0, 0]
+
+
+def test_a_fresh_connection_is_not_replaced(proto: str) -> None:
+    serve, used = ending([[nothing], [WELL]])
+    assert isinstance(asyncio.run(called_twice(serve, proto)), UnreachableError)
+    assert used == [0]

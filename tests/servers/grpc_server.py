@@ -21,7 +21,9 @@ from grpc_reflection.v1alpha import reflection_pb2
 from grpc_tools import protoc
 
 HERE = Path(__file__).parent
-PROTOS = [str(HERE / "behaviour.proto"), str(HERE / "twin.proto"), str(HERE / "events.proto")]
+PROTOS = [
+    str(HERE / f"{name}.proto") for name in ("behaviour", "twin", "events", "boxes", "hidden")
+]
 GOOD = "Bearer the-right-token"
 VERSIONS = {
     "v1": "grpc.reflection.v1.ServerReflection",
@@ -112,6 +114,14 @@ class Behaviour:
         if order.code:
             await context.abort(grpc.StatusCode.DATA_LOSS, order.message)
 
+    async def echo(self, box: Any, context: Any) -> Any:
+        self.seen.append({"method": "Echo"})
+        return box
+
+    async def echo_each(self, box: Any, context: Any) -> Any:
+        for one in box.inner:
+            yield one
+
     async def seen_so_far(self, raw: bytes, context: Any) -> bytes:
         return json.dumps(self.seen).encode()
 
@@ -137,10 +147,19 @@ class Behaviour:
             ),
         }
         events = {"Take": unary(self.event, "io.cloudevents.v1.CloudEvent")}
+        boxes = {
+            "Echo": unary(self.echo, "test.v1.Box"),
+            "EchoEach": grpc.unary_stream_rpc_method_handler(
+                self.echo_each,
+                self.type("test.v1.Box").FromString,
+                lambda one: one.SerializeToString(),
+            ),
+        }
         listing: Any = {"List": grpc.unary_unary_rpc_method_handler(self.seen_so_far, None, None)}
         return [
             grpc.method_handlers_generic_handler("test.v1.Behaviour", methods),
             grpc.method_handlers_generic_handler("test.v1.Events", events),
+            grpc.method_handlers_generic_handler("test.v1.Boxes", boxes),
             grpc.method_handlers_generic_handler("test.Seen", listing),
         ]
 
@@ -172,7 +191,13 @@ async def unavailable(questions: Any, context: Any) -> Any:
 
 
 def reflections(mode: str, pool: DescriptorPool) -> list[Any]:
-    names = ["test.v1.Behaviour", "test.v1.Twin", "test.v2.Twin", "grpc.health.v1.Health"]
+    names = [
+        "test.v1.Behaviour",
+        "test.v1.Boxes",
+        "test.v1.Twin",
+        "test.v2.Twin",
+        "grpc.health.v1.Health",
+    ]
     servicer = Reflection(names, pool=pool)
     servicer.lacking = "common.proto" if mode == "incomplete" else ""
     honest = grpc.stream_stream_rpc_method_handler(
@@ -215,6 +240,7 @@ async def serve(options: argparse.Namespace) -> None:
         port = server.add_insecure_port(address)
     await server.start()
     await healthy.set("", health_pb2.HealthCheckResponse.SERVING)
+    await healthy.set("down", health_pb2.HealthCheckResponse.NOT_SERVING)
     sys.stdout.write(f"{port}\n")
     sys.stdout.flush()
     await server.wait_for_termination()

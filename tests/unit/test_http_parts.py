@@ -10,11 +10,11 @@ from chronos_cli.protocols.http.body import MultipartForm, multipart_body
 from chronos_cli.protocols.http.errors import RequestError
 from chronos_cli.protocols.http.expect import HttpExpect
 from chronos_cli.protocols.http.http1 import written
-from chronos_cli.protocols.http.jsonpath import find, parse_path
 from chronos_cli.protocols.http.request import Outgoing, refusal
 from chronos_cli.protocols.http.signing import github_signature, standard_signature
 from chronos_cli.protocols.http.syntax import with_query
 from chronos_cli.protocols.http.target import HttpRedirects, Webhook
+from chronos_cli.protocols.jsonpath import find, parse_path
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 

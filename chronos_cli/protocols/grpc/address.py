@@ -1,17 +1,18 @@
 """The address of a gRPC server: what people may write, and where a socket would find it."""
 
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from chronos_cli.protocols.checks import has_space_or_control
 
-_HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)):(\d{1,5})")
-_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):(.*)", re.DOTALL)
+# Compiled by `re` itself, and kept, when the first address is read.
+_HOST_PORT = r"(\[[0-9A-Fa-f:.]+(?:%\w+)?\]|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*)):(\d{1,5})"
+_SCHEME = r"([A-Za-z][A-Za-z0-9+.-]*):(.*)"
 _FORMS = "host:port, dns:///host:port, ipv4:…, ipv6:… or unix:path"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where a plain socket reaches the server: a path, or a host and a port."""
 
     host: str = ""
@@ -23,7 +24,7 @@ def parse_address(text: str) -> Address:
     """Read an address; raises ValueError, with a message for the user."""
     if has_space_or_control(text) or not text.isascii():
         raise ValueError("the address has a space, a control or a non-ASCII character in it")
-    match = _SCHEME.fullmatch(text)
+    match = re.fullmatch(_SCHEME, text, re.DOTALL)
     scheme = match[1].lower() if match else ""
     rest = match[2] if match else ""
     if scheme in {"http", "https", "grpc", "grpcs"} and rest.startswith("//"):
@@ -43,7 +44,7 @@ def parse_address(text: str) -> Address:
 
 
 def _host_port(text: str) -> Address:
-    match = _HOST_PORT.fullmatch(text)
+    match = re.fullmatch(_HOST_PORT, text)
     if match is None:
         raise ValueError(f"'{text[:60]}' is not an address: write {_FORMS}")
     port = int(match[2])

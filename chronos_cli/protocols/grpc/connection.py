@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 
 from chronos_cli import __version__
+from chronos_cli.protocols.grpc.names import resolved
 from chronos_cli.protocols.grpc.target import Grpc, GrpcKeepalive
+from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.servers import Limit
 from chronos_cli.protocols.tls import Tls, make_context
 
@@ -51,6 +53,8 @@ class Connection:
         self._options = options
         self._channel: grpc.aio.Channel | None = None
         self._is_retired = False
+        # Whether a call was answered here: another may find that the server has left since.
+        self.has_answered = False
         self.methods: dict[Any, Method] = {}
         self.learning = asyncio.Lock()
 
@@ -73,16 +77,21 @@ class Connection:
         return self._channel
 
     async def open(self, _limit: Limit) -> None:
-        """Make the channel; nothing is dialled until the first call.
+        """Look the name up and make the channel; nothing is dialled until the first call.
 
-        Raises RejectedError when a file of TLS cannot be used.
+        Raises UnreachableError when the name has no address, and RejectedError when a file of
+        TLS cannot be used.
         """
         # What the library would log on stderr is told in the outcome.
         os.environ.setdefault("GRPC_VERBOSITY", "NONE")
         import grpc
 
-        address, tls = self._options.address, self._options.tls
-        arguments = _arguments(self._options)
+        tls = self._options.tls
+        try:
+            address, name = await resolved(self._options.address)
+        except OSError as error:
+            raise from_cause(error, self._options.address) from error
+        arguments = _arguments(self._options, self._options.authority or name)
         if tls is None:
             self._channel = grpc.aio.insecure_channel(address, arguments)
         else:
@@ -101,21 +110,22 @@ class Connection:
             await self._channel.close(None)
 
 
-def _arguments(options: ConnectionOptions) -> list[tuple[str, Any]]:
-    """Return the channel arguments, under the names that gRPC's core gives them."""
+def _arguments(options: ConnectionOptions, authority: str | None) -> list[tuple[str, Any]]:
+    """Return the channel arguments, under the names that gRPC's core gives them.
+
+    `authority` is what `:authority` says and a certificate must name, if not the address.
+    """
     arguments: list[tuple[str, Any]] = [
         ("grpc.max_receive_message_length", options.max_message_size),
         ("grpc.max_send_message_length", options.max_message_size),
         ("grpc.primary_user_agent", f"chronos/{__version__}"),
-        # Retries are the job's own, each an attempt in the report.
-        ("grpc.enable_retries", 0),
         # No proxy out of the environment: the address in the job file is the one that is dialled.
         ("grpc.enable_http_proxy", 0),
         # Without this a new channel inherits the back-off of the broken one it replaces.
         ("grpc.use_local_subchannel_pool", 1),
     ]
-    if options.authority is not None:
-        arguments.append(("grpc.default_authority", options.authority))
+    if authority is not None:
+        arguments.append(("grpc.default_authority", authority))
     if options.tls is not None and options.tls.server_name:
         arguments.append(("grpc.ssl_target_name_override", options.tls.server_name))
     if options.keepalive is not None:

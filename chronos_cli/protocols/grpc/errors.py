@@ -1,10 +1,11 @@
 """What a gRPC status, or an exception of the library, means for a job."""
 
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
-from chronos_cli.protocols.grpc.mapping import as_data
+from chronos_cli.protocols.grpc.rendering import as_data, has_type, type_name
 from chronos_cli.redact import excerpt
 
 if TYPE_CHECKING:
@@ -19,17 +20,17 @@ _KINDS: dict[str, type[DispatchError]] = {
     "DEADLINE_EXCEEDED": TimedOutError,
 }
 # Of core, grpc-go and grpc-java: too large today is too large tomorrow.
-_TOO_LARGE = re.compile(r"message (is )?larger than max|exceeds maximum size", re.IGNORECASE)
+# These are compiled by `re` itself, and kept, at the first failure.
+_TOO_LARGE = r"(?i)message (is )?larger than max|exceeds maximum size"
 # The client's words where it makes a status of something else than a gRPC answer: an HTTP status,
 # or a call that was broken off, by a proxy or by a server that dies. No application said so.
-_OF_HTTP = re.compile(r"http2 header with status: (\d+)")
-_NOT_NOW = re.compile(r"408|425|429|5\d\d")
-_BROKEN_OFF = re.compile(
+_OF_HTTP = r"http2 header with status: (\d+)"
+_NOT_NOW = r"408|425|429|5\d\d"
+_BROKEN_OFF = (
     r"RST_STREAM|Stream removed|Socket closed|Failed parsing HTTP/2|\ANo status received\Z|"
     r"\ADecompression failed|\ACompression bit set"
 )
-_LAST_ERROR = re.compile(r"failed to connect to all addresses; last error: [A-Z_]+: ")
-_REFUSED = re.compile(r"connection refused", re.IGNORECASE)
+_LAST_ERROR = r"failed to connect to all addresses; last error: [A-Z_]+: "
 _PUSHBACK = "grpc-retry-pushback-ms"
 _DETAILS = "grpc-status-details-bin"
 
@@ -41,10 +42,10 @@ def failure(
     name = error.code().name
     details = error.details() or ""
     kind = _KINDS.get(name, RejectedError)
-    http = _OF_HTTP.search(details)
-    if _BROKEN_OFF.search(details) or (http and _NOT_NOW.fullmatch(http[1])):
+    http = re.search(_OF_HTTP, details)
+    if re.search(_BROKEN_OFF, details) or (http and re.fullmatch(_NOT_NOW, http[1])):
         kind = UnreachableError
-    if name == "RESOURCE_EXHAUSTED" and _TOO_LARGE.search(details):
+    if name == "RESOURCE_EXHAUSTED" and re.search(_TOO_LARGE, details):
         kind = RejectedError
     retry_after, final = pushback(error)
     receipt: dict[str, Any] = {}
@@ -64,7 +65,13 @@ def is_answer(error: "grpc.aio.AioRpcError") -> bool:
     """Whether a status came from the far side, as far as the client lets us know."""
     details = error.details() or ""
     words = (_OF_HTTP, _BROKEN_OFF, _TOO_LARGE)
-    return not any(pattern.search(details) for pattern in words)
+    return not any(re.search(pattern, details) for pattern in words)
+
+
+def ended_unanswered(error: "grpc.aio.AioRpcError") -> bool:
+    """Whether the connection ended under a call, as far as it is known without an answer."""
+    is_broken = re.search(r"Stream removed|Socket closed|GOAWAY", error.details() or "")
+    return error.code().name == "UNAVAILABLE" and bool(is_broken) and not error.initial_metadata()
 
 
 def pushback(error: "grpc.aio.AioRpcError") -> tuple[float | None, bool]:
@@ -83,26 +90,36 @@ def rich_details(
     error: "grpc.aio.AioRpcError", pool: "DescriptorPool | None"
 ) -> list[dict[str, Any]]:
     """Return the details of a `google.rpc.Status` as JSON data; none when there are none."""
-    raw = _trailer(error, _DETAILS)
-    if not isinstance(raw, bytes):
-        return []
     from google.protobuf import descriptor_pool
-    from google.protobuf.message import DecodeError
-    from google.rpc import error_details_pb2, status_pb2
+    from google.rpc import error_details_pb2
 
-    try:
-        status = status_pb2.Status.FromString(raw)
-    except DecodeError:
-        return []
     # Importing it is what makes google.rpc's own details known to the default pool.
     assert error_details_pb2.DESCRIPTOR
     found = []
-    for detail in status.details:
-        data = as_data(detail, descriptor_pool.Default())
-        if "undecoded" in data and pool is not None:
-            data = as_data(detail, pool)
-        found.append({"@type": detail.type_url, **data})
+    for detail in _details(error):
+        known = descriptor_pool.Default()
+        if pool is not None and not has_type(known, type_name(detail.type_url)):
+            known = pool
+        found.append({"@type": detail.type_url, **as_data(detail, known)})
     return found
+
+
+def types_of_details(error: "grpc.aio.AioRpcError") -> set[str]:
+    """Return the types of the details that came with a status."""
+    return {type_name(detail.type_url) for detail in _details(error)}
+
+
+def _details(error: "grpc.aio.AioRpcError") -> Sequence[Any]:
+    raw = _trailer(error, _DETAILS)
+    if not isinstance(raw, bytes):
+        return ()
+    from google.protobuf.message import DecodeError
+    from google.rpc import status_pb2
+
+    try:
+        return list(status_pb2.Status.FromString(raw).details)
+    except DecodeError:
+        return ()
 
 
 def library_errors() -> tuple[type[Exception], ...]:
@@ -153,9 +170,10 @@ def _trailer(error: "grpc.aio.AioRpcError", key: str) -> str | bytes | None:
 
 
 def _words(name: str, details: str) -> str:
-    if name == "UNAVAILABLE" and _LAST_ERROR.match(details):
-        cause = _LAST_ERROR.sub("", details)
-        return "connection refused" if _REFUSED.search(cause) else f"cannot connect: {cause}"
+    if name == "UNAVAILABLE" and re.match(_LAST_ERROR, details):
+        cause = re.sub(_LAST_ERROR, "", details)
+        is_refused = "connection refused" in cause.lower()
+        return "connection refused" if is_refused else f"cannot connect: {cause}"
     short = excerpt(details, 400)
     return f"{name}: {short}" if short else name
 

@@ -1,4 +1,4 @@
-"""JSON data ↔ protobuf messages, with every mistake named by its path and message type.
+"""JSON data → protobuf messages, with every mistake named by its path and message type.
 
 protobuf's own parser stops at the first mistake and takes broken base64 in silence, so the data
 is walked beside the descriptor first.
@@ -6,7 +6,6 @@ is walked beside the descriptor first.
 
 import base64
 import binascii
-import difflib
 import json
 import math
 import re
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_cli.errors import RejectedError
 from chronos_cli.problems import Path, format_path
+from chronos_cli.protocols.grpc.rendering import OWN_FORM, message_class
 from chronos_cli.protocols.grpc.schema import Method
 
 if TYPE_CHECKING:
@@ -25,45 +25,47 @@ BINARY_TYPES = frozenset(
     "application/protobuf application/x-protobuf application/grpc application/grpc+proto".split()
 )
 _SHOWN = 5
-_INTEGER = re.compile(r"-?\d{1,20}")
-_NUMBER = re.compile(r"-?\d+(\.\d+)?([eE][-+]?\d+)?")
+# Compiled by `re` itself, and kept, when the first text stands for a number.
+_INTEGER = r"-?\d{1,20}"
+_NUMBER = r"-?\d+(\.\d+)?([eE][-+]?\d+)?"
 _SPECIAL_NUMBERS = frozenset({"NaN", "Infinity", "-Infinity"})
-# Types with a JSON form of their own; protobuf's parser reads them, one at a time.
-_OWN_FORM = frozenset(
-    f"google.protobuf.{name}"
-    for name in "Any Duration Timestamp FieldMask Struct Value ListValue DoubleValue FloatValue "
-    "Int64Value UInt64Value Int32Value UInt32Value BoolValue StringValue BytesValue".split()
-)
+# By the number that a type has in descriptor.proto: text and truth values.
+_FLAT: dict[int, type] = {9: str, 8: bool}
 _STRUCT = "google.protobuf.Struct"
 _BYTES_VALUE = "google.protobuf.BytesValue"
 
 
-def request_message(method: Method, payload: Any, content_type: str) -> "Message":
-    """Return the request that a user's payload stands for; RejectedError names every mistake.
+def is_encoded(payload: Any, content_type: str) -> bool:
+    """Whether a payload is the request itself: bytes of a protobuf content type."""
+    return isinstance(payload, bytes) and content_type.partition(";")[0].strip() in BINARY_TYPES
 
-    Bytes and text are the message as JSON; bytes of a protobuf content type are it itself.
-    """
+
+def encoded_message(method: Method, payload: bytes) -> "Message":
+    """Return the request that bytes are; raises RejectedError when they are none."""
     from google.protobuf.message import DecodeError
 
-    if isinstance(payload, bytes) and content_type.partition(";")[0].strip() in BINARY_TYPES:
-        try:
-            return _new(method.request, payload)
-        except DecodeError as error:
-            raise _refused(method.request, f"the payload is not one: {error}") from error
-    if isinstance(payload, bytes | str):
-        try:
-            payload = json.loads(payload)
-        except ValueError as error:
-            raise _refused(method.request, f"the payload is not JSON: {error}") from error
-    return parsed(method.request, payload, method.pool)
+    try:
+        return message_class(method.request).FromString(payload)
+    except DecodeError as error:
+        raise _refused(method.request, f"the payload is not one: {error}") from error
+
+
+def json_payload(method: Method, payload: Any) -> Any:
+    """Return a user's payload as JSON data, which bytes and text are read as; RejectedError."""
+    if not isinstance(payload, bytes | str):
+        return payload
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as error:
+        raise _refused(method.request, f"the payload is not JSON: {error}") from error
 
 
 def metadata_message(method: Method, metadata: dict[str, Any]) -> "Message":
     """Return the request of a job without payload: metadata in the fields that exist."""
     if method.request.full_name == _STRUCT:
         return parsed(method.request, metadata, method.pool)
-    if method.request.full_name in _OWN_FORM:
-        return _new(method.request, b"")
+    if method.request.full_name in OWN_FORM:
+        return message_class(method.request)()
     by_folded_name = {_folded(name): value for name, value in metadata.items()}
     chosen: dict[str, Any] = {}
     for field in method.request.fields:
@@ -76,43 +78,37 @@ def metadata_message(method: Method, metadata: dict[str, Any]) -> "Message":
 
 def parsed(descriptor: Any, value: Any, pool: "DescriptorPool") -> "Message":
     """Return the message that JSON data stands for; RejectedError names every mistake."""
+    if (message := _flat(descriptor, value)) is not None:
+        return message
     from google.protobuf.json_format import Error, ParseDict
 
-    walk = _Walk(pool)
-    mistakes = list(walk.message(descriptor, value, ("payload",)))
-    if not mistakes:
-        try:
-            return ParseDict(value, _new(descriptor), descriptor_pool=pool)
-        except (Error, ValueError, TypeError, AttributeError, RecursionError) as error:
-            mistakes = [f"payload: {error}"]
+    try:
+        mistakes = list(_Walk(pool).message(descriptor, value, ("payload",)))
+        if not mistakes:
+            return ParseDict(value, message_class(descriptor)(), descriptor_pool=pool)
+    except (Error, ValueError, TypeError, AttributeError, RecursionError) as error:
+        mistakes = [f"payload: {error}"]
     shown = "; ".join(mistakes[:_SHOWN])
     if len(mistakes) > _SHOWN:
         shown += f"; and {len(mistakes) - _SHOWN} more"
     raise _refused(descriptor, shown)
 
 
-def as_data(message: "Message", pool: "DescriptorPool") -> Any:
-    """Return a message as JSON data, its fields named as in the .proto file.
-
-    A message inside an Any whose type is not known stays what it is, in base64.
-    """
-    from google.protobuf.json_format import Error, MessageToDict
-
+def _flat(descriptor: Any, value: Any) -> "Message | None":
+    """Return the message of nothing but text and truth values, as most are, without a detour."""
+    if not isinstance(value, dict) or descriptor.full_name in OWN_FORM:
+        return None
+    fields = descriptor.fields_by_name
+    for name, item in value.items():
+        field = fields.get(name)
+        if field is None or field.is_repeated or field.containing_oneof is not None:
+            return None
+        if _FLAT.get(field.type) is not type(item):
+            return None
     try:
-        return MessageToDict(message, preserving_proto_field_name=True, descriptor_pool=pool)
-    except (Error, TypeError, ValueError, RecursionError):
-        return {"undecoded": base64.b64encode(message.SerializeToString()).decode()}
-
-
-def decoded(descriptor: Any, raw: bytes) -> "Message":
-    """Return a message from the wire; raises protobuf's DecodeError."""
-    return _new(descriptor, raw)
-
-
-def _new(descriptor: Any, raw: bytes = b"") -> "Message":
-    from google.protobuf.message_factory import GetMessageClass
-
-    return GetMessageClass(descriptor).FromString(raw)
+        return message_class(descriptor)(**value)
+    except ValueError:  # a lone half of a pair of UTF-16
+        return None
 
 
 def _folded(name: str) -> str:
@@ -131,7 +127,7 @@ class _Walk:
         self._pool = pool
 
     def message(self, descriptor: Any, value: Any, path: Path) -> Iterator[str]:
-        if descriptor.full_name in _OWN_FORM:
+        if descriptor.full_name in OWN_FORM:
             yield from self._own_form(descriptor, value, path)
             return
         if not isinstance(value, dict):
@@ -143,6 +139,8 @@ class _Walk:
             if name in known:
                 yield from self._field(known[name], item, (*path, name))
             elif not name.startswith("["):  # [pkg.name] is an extension
+                import difflib
+
                 near = difflib.get_close_matches(name, list(known), n=1)
                 hint = f"did you mean '{near[0]}'?" if near else f"it has {', '.join(fields)}"
                 hint = hint if fields else "it has no fields"
@@ -187,7 +185,7 @@ class _Walk:
             yield f"{format_path(path)}: not base64 ({descriptor.full_name})"
             return
         try:
-            ParseDict(value, _new(descriptor), descriptor_pool=self._pool)
+            ParseDict(value, message_class(descriptor)(), descriptor_pool=self._pool)
         except (Error, ValueError, TypeError, AttributeError, RecursionError) as error:
             yield f"{format_path(path)}: not a {descriptor.full_name}: {error}"
 
@@ -224,7 +222,7 @@ def _is_base64(value: Any) -> bool:
 
 def _is_integer(low: int, high: int) -> Callable[[Any], bool]:
     def fits(value: Any) -> bool:
-        if isinstance(value, str) and _INTEGER.fullmatch(value):
+        if isinstance(value, str) and re.fullmatch(_INTEGER, value):
             value = int(value)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return False
@@ -235,7 +233,7 @@ def _is_integer(low: int, high: int) -> Callable[[Any], bool]:
 
 def _is_number(value: Any) -> bool:
     if isinstance(value, str):
-        return value in _SPECIAL_NUMBERS or _NUMBER.fullmatch(value) is not None
+        return value in _SPECIAL_NUMBERS or re.fullmatch(_NUMBER, value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 

@@ -16,6 +16,7 @@ from chronos_cli.errors import DispatchError, RejectedError
 from chronos_cli.protocols.grpc.address import Address, parse_address
 from chronos_cli.protocols.grpc.target import Grpc
 from chronos_cli.protocols.network import from_cause
+from chronos_cli.protocols.resolver import resolve
 from chronos_cli.protocols.tls import make_context
 
 _LIMIT = 1.0
@@ -150,7 +151,8 @@ async def _connected(target: Grpc, context: ssl.SSLContext | None) -> AsyncItera
     if address.path:
         dial = partial(asyncio.open_unix_connection, address.path)
     else:
-        dial = partial(asyncio.open_connection, address.host, address.port)
+        host = (await resolve(address.host, address.port))[0]
+        dial = partial(asyncio.open_connection, host, address.port)
     reader, writer = await dial(ssl=context, server_hostname=name)
     try:
         yield reader, writer

@@ -1,7 +1,6 @@
 """`.proto` files compiled inside this process, and descriptor sets read from a file."""
 
 import os
-import re
 import sys
 import tempfile
 import threading
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
 
 # The compiler writes its errors to file descriptor 2, which is bent aside meanwhile.
 _ONE_AT_A_TIME = threading.Lock()
-_WARNING = re.compile(r"warning:", re.IGNORECASE)
 _STDERR = 2
 # Bytes of a file of descriptors.
 _LARGEST_SET = 64 * 1024 * 1024
@@ -85,7 +83,7 @@ def _with_stderr(sink: int, main: "_Compiler", arguments: Sequence[str]) -> int:
 
 
 def _mistakes(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if not _WARNING.search(line)]
+    lines = [line.strip() for line in output.splitlines() if "warning:" not in line.lower()]
     lines = [line for line in lines if line]
     shown = "; ".join(lines[:10]) or output.strip() or "the compiler did not say why"
     return f"the proto files do not compile: {shown}"

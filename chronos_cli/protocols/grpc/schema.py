@@ -1,15 +1,14 @@
 """Finding a method: which service is meant, and what its messages look like."""
 
 import importlib
-import importlib.util
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct, field
+
 from chronos_cli.errors import RejectedError
-from chronos_cli.protocols.grpc.protoc import compile_files, read_set
 from chronos_cli.protocols.grpc.reflection import SERVICES, ReflectionClient
 from chronos_cli.protocols.grpc.target import Grpc
 
@@ -18,19 +17,25 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
     from google.protobuf.descriptor_pool import DescriptorPool
 
-_WELL_KNOWN = re.compile(r"google/protobuf/(\w+)\.proto")
 _SHOWN = 10
+# Files that one method may need; a server that describes more does not stop.
+_MOST_FILES = 5_000
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
-    """A method that may be called: unary, or with a stream of replies."""
+class Method(Struct, frozen=True):
+    """A method that may be called: unary, or with a stream of replies.
+
+    `pool` has the types that are known; those that the server does not know either are `unknown`.
+    `reflection` is the version of reflection that described it, None when files did.
+    """
 
     path: str
     request: Any
     reply: Any
     is_streaming: bool
     pool: "DescriptorPool"
+    reflection: str | None = None
+    unknown: set[str] = field(default_factory=set)
 
 
 class Schema:
@@ -49,7 +54,7 @@ class Schema:
             for service in file.service
         )
 
-    def method(self, service: str, name: str) -> Method:
+    def method(self, service: str, name: str, reflection: str | None = None) -> Method:
         """Return a method of a service by its full name; RejectedError says what is wrong."""
         pool = self._pool()
         try:
@@ -71,45 +76,68 @@ class Schema:
             reply=method.output_type,
             is_streaming=method.server_streaming,
             pool=pool,
+            reflection=reflection,
         )
 
     def _pool(self) -> "DescriptorPool":
         from google.protobuf.descriptor_pool import DescriptorPool
 
         pool = DescriptorPool()
-        added: set[str] = set()
-
-        def add(name: str, wanted_by: str) -> None:
-            if name in added:
-                return
-            added.add(name)
-            file = self._files.get(name) or well_known(name)
-            if file is None:
-                message = f"{self._source} is incomplete: '{name}', imported by '{wanted_by}', is "
-                raise RejectedError(f"{message}missing", code="SCHEMA")
-            for dependency in file.dependency:
-                add(dependency, name)
-            try:
-                pool.Add(file)
-            except TypeError as error:
-                message = f"{self._source} is inconsistent in '{name}': {error}"
-                raise RejectedError(message, code="SCHEMA") from error
-
-        for name in self._files:
-            add(name, "")
+        add_files(pool, self._files, self._source)
         return pool
+
+
+def add_files(
+    pool: "DescriptorPool", files: "Mapping[str, FileDescriptorProto]", source: str
+) -> None:
+    """Add files to a pool, each behind what it imports; raises RejectedError.
+
+    What the pool has already, and the files that every client has built in, may be imported too.
+    """
+    added: set[str] = set()
+
+    def add(name: str, wanted_by: str) -> None:
+        if name in added or has_file(pool, name):
+            return
+        added.add(name)
+        file = files.get(name) or well_known(name)
+        if file is None:
+            message = f"{source} is incomplete: '{name}', imported by '{wanted_by}', is missing"
+            raise RejectedError(message, code="SCHEMA")
+        for dependency in file.dependency:
+            add(dependency, name)
+        try:
+            pool.Add(file)
+        except TypeError as error:
+            message = f"{source} is inconsistent in '{name}': {error}"
+            raise RejectedError(message, code="SCHEMA") from error
+
+    for name in files:
+        add(name, "")
+
+
+def has_file(pool: "DescriptorPool", name: str) -> bool:
+    """Whether a pool has a file of that name."""
+    try:
+        pool.FindFileByName(name)
+    except KeyError:
+        return False
+    return True
 
 
 def well_known(name: str) -> "FileDescriptorProto | None":
     """Return a file of `google/protobuf/`, which every client has built in."""
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
 
-    match = _WELL_KNOWN.fullmatch(name)
-    module = f"google.protobuf.{match[1]}_pb2" if match else ""
-    if not module or importlib.util.find_spec(module) is None:
+    match = re.fullmatch(r"google/protobuf/(\w+)\.proto", name)
+    if match is None:
+        return None
+    try:
+        module = importlib.import_module(f"google.protobuf.{match[1]}_pb2")
+    except ModuleNotFoundError:
         return None
     file = FileDescriptorProto()
-    importlib.import_module(module).DESCRIPTOR.CopyToProto(file)
+    module.DESCRIPTOR.CopyToProto(file)
     return file
 
 
@@ -128,6 +156,8 @@ def full_name(service: str, known: Sequence[str], source: str) -> str:
 
 def from_files(target: Grpc) -> Method:
     """Find the method in the target's own proto files or protoset; raises RejectedError."""
+    from chronos_cli.protocols.grpc.protoc import compile_files, read_set
+
     if target.proto is not None:
         files = compile_files(target.proto.files, target.proto.import_paths)
         source = ", ".join(Path(name).name for name in target.proto.files)
@@ -182,24 +212,38 @@ async def _asked(
             raise _no_service(wanted, known, f"the server at {target.address}")
         message = f"{source} is incomplete: it lists {service} and does not describe it"
         raise RejectedError(message, code="SCHEMA")
+    files = await with_imports(server, found)
+    return Schema(files.values(), source).method(service, method, version)
+
+
+async def with_imports(
+    server: ReflectionClient,
+    found: "Sequence[FileDescriptorProto]",
+    pool: "DescriptorPool | None" = None,
+) -> "dict[str, FileDescriptorProto]":
+    """Return files with all that they import and a pool does not have; raises as the server does.
+
+    Raises RejectedError where the server does not know a file, or never ends.
+    """
     files = {file.name: file for file in found}
-    while missing := _missing(files):
-        name, wanted_by = missing
-        found = await server.files(file_by_filename=name)
-        if name not in {file.name for file in found or ()}:
-            message = f"{source} is incomplete: it lacks '{name}', imported by '{wanted_by}'"
-            hint = "name 'proto' files or a 'protoset' instead"
-            raise RejectedError(f"{message}; {hint}", code="SCHEMA")
-        files.update({file.name: file for file in found or ()})
-    return Schema(files.values(), source).method(service, method)
-
-
-def _missing(files: "dict[str, FileDescriptorProto]") -> tuple[str, str] | None:
-    for file in files.values():
+    waiting = list(found)
+    while waiting:
+        file = waiting.pop()
         for name in file.dependency:
-            if name not in files and well_known(name) is None:
-                return name, file.name
-    return None
+            if (
+                name in files
+                or (pool is not None and has_file(pool, name))
+                or well_known(name) is not None
+            ):
+                continue
+            more = await server.files(file_by_filename=name) or []
+            if name not in {one.name for one in more} or len(files) > _MOST_FILES:
+                message = f"the server's reflection is incomplete: it lacks '{name}', imported by "
+                hint = "name 'proto' files or a 'protoset' instead"
+                raise RejectedError(f"{message}'{file.name}'; {hint}", code="SCHEMA")
+            waiting += [one for one in more if one.name not in files]
+            files.update({one.name: one for one in more})
+    return files
 
 
 def _no_service(service: str, known: Sequence[str], source: str) -> RejectedError:

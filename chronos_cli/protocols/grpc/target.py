@@ -13,46 +13,15 @@ from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols.checks import has_control, is_own_header
 from chronos_cli.protocols.grpc.address import parse_address
+from chronos_cli.protocols.grpc.expect import GrpcExpect
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.units import FilePath, PositiveDuration, Size
 
-_METHOD = re.compile(r"/?([A-Za-z_][\w.]*)/([A-Za-z_]\w*)", re.ASCII)
-_KEY = re.compile(r"[0-9a-z_.-]+")
-_AUTHORITY = re.compile(r"[\[\]A-Za-z0-9_.:%-]+")
+# Compiled by `re` itself, and kept, when the first target is read.
+_METHOD = r"/?([A-Za-z_][A-Za-z0-9_.]*)/([A-Za-z_][A-Za-z0-9_]*)"
+_KEY = r"[0-9a-z_.-]+"
+_AUTHORITY = r"[\[\]A-Za-z0-9_.:%-]+"
 _OWN_KEYS = frozenset("content-type te user-agent connection".split())
-_STATUSES = (
-    "OK CANCELLED UNKNOWN INVALID_ARGUMENT DEADLINE_EXCEEDED NOT_FOUND ALREADY_EXISTS "
-    "PERMISSION_DENIED RESOURCE_EXHAUSTED FAILED_PRECONDITION ABORTED OUT_OF_RANGE "
-    "UNIMPLEMENTED INTERNAL UNAVAILABLE DATA_LOSS UNAUTHENTICATED"
-).split()
-# The client itself reports these when nobody has answered: they can never prove success.
-_AMBIGUOUS = frozenset({"CANCELLED", "DEADLINE_EXCEEDED", "UNAVAILABLE"})
-
-
-class GrpcExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
-    """What the status must be for the dispatch to have succeeded."""
-
-    status: Annotated[
-        str | list[str],
-        Meta(description="A gRPC status name such as OK or ALREADY_EXISTS, or more"),
-    ] = "OK"
-
-    @property
-    def names(self) -> list[str]:
-        """The expected statuses."""
-        return [self.status] if isinstance(self.status, str) else self.status
-
-    def flaws(self) -> Iterator[Flaw]:
-        """Yield the statuses that do not exist, or that prove nothing."""
-        path = ("expect", "status")
-        for name in self.names:
-            if name not in _STATUSES:
-                yield Flaw(path, f"'{name[:40]}' is not a gRPC status", ", ".join(_STATUSES))
-            elif name in _AMBIGUOUS:
-                message = f"{name} cannot be expected: it is also what an absent server looks like"
-                yield Flaw(path, message)
-        if not self.names:
-            yield Flaw(path, "no status is expected, so none could succeed")
 
 
 class ProtoSource(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -132,7 +101,7 @@ class Grpc(Target, kw_only=True, frozen=True):
             except ValueError as error:
                 hint = "for example jobs.example.com:9000, with tls: {} for TLS"
                 yield Flaw(("address",), str(error), hint)
-        if not isinstance(self.method, Template) and not _METHOD.fullmatch(self.method):
+        if not isinstance(self.method, Template) and not re.fullmatch(_METHOD, self.method):
             message = f"'{self.method[:60]}' does not name a method"
             yield Flaw(("method",), message, "for example JobService/Execute")
         for key, value in self.metadata.items():
@@ -150,7 +119,7 @@ class Grpc(Target, kw_only=True, frozen=True):
                 yield Flaw(("token",), "the token has a line break, control or non-ASCII character")
         authority = self.authority
         is_given = authority is not None and not isinstance(authority, Template)
-        if authority is not None and is_given and not _AUTHORITY.fullmatch(authority):
+        if authority is not None and is_given and not re.fullmatch(_AUTHORITY, authority):
             yield Flaw(("authority",), f"'{authority[:60]}' is not host or host:port")
         if self.tls is not None:
             yield from self.tls.flaws()
@@ -158,6 +127,11 @@ class Grpc(Target, kw_only=True, frozen=True):
                 message = "gRPC's client cannot trust any certificate"
                 hint = "name the server's own authority in tls.ca"
                 yield Flaw(("tls", "insecure_skip_verify"), message, hint)
+
+    @property
+    def is_described_by_files(self) -> bool:
+        """Whether the method stands in files of the job's own, so that no server is asked."""
+        return self.proto is not None or self.protoset is not None
 
     def describe(self) -> str:
         """Return address and method."""
@@ -196,8 +170,8 @@ def _metadata_flaws(key: str, value: str | list[str]) -> Iterator[Flaw]:
     lowered = key.lower()
     if is_own_header(key) or lowered in _OWN_KEYS or lowered.startswith("grpc-"):
         yield Flaw(path, f"metadata '{shown}' is set by chronos or by gRPC", "remove it")
-    elif not _KEY.fullmatch(key):
-        hint = f"write '{key.lower()[:40]}'" if _KEY.fullmatch(key.lower()) else None
+    elif not re.fullmatch(_KEY, key):
+        hint = f"write '{key.lower()[:40]}'" if re.fullmatch(_KEY, key.lower()) else None
         yield Flaw(path, f"'{shown}' is not a metadata key: a-z, 0-9, '-', '_' and '.' only", hint)
     for item in [value] if isinstance(value, str) else value:
         if isinstance(item, Template):

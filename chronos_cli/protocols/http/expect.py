@@ -9,8 +9,8 @@ from msgspec import Meta, Struct
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
 from chronos_cli.protocols import patterns
-from chronos_cli.protocols.http.jsonpath import find, is_equal, parse_path
 from chronos_cli.protocols.http.syntax import is_header_name
+from chronos_cli.protocols.jsonpath import difference, path_flaws
 from chronos_cli.redact import excerpt
 
 
@@ -68,12 +68,7 @@ class HttpExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         is_text = self.body is not None and not isinstance(self.body, Template)
         if is_text and (mistake := patterns.mistake(self.body or "")):
             yield Flaw(("expect", "body"), mistake)
-        for path in self.json:
-            try:
-                parse_path(path)
-            except ValueError as error:
-                hint = "for example $.state, $.items[0].id, $.items[*].id"
-                yield Flaw(("expect", "json", path), str(error), hint)
+        yield from path_flaws(self.json, "expect", "json")
 
     def _statuses(self) -> list[str]:
         return [self.status] if isinstance(self.status, str) else self.status
@@ -138,14 +133,4 @@ def _unlike(expected: dict[str, Any], body: str) -> str | None:
         document = json.loads(body)
     except (ValueError, RecursionError):
         return "the body is not JSON"
-    for path, value in expected.items():
-        found = find(parse_path(path), document)
-        if not found:
-            return f"{path} is missing, expected {_shown(value)}"
-        if not any(is_equal(one, value) for one in found):
-            return f"{path} is {_shown(found[0])}, expected {_shown(value)}"
-    return None
-
-
-def _shown(value: Any) -> str:
-    return excerpt(json.dumps(value, ensure_ascii=False), 100)
+    return difference(expected, document)

@@ -3,7 +3,12 @@
 `$.items[0].id`, `$['odd name']`, `$.items[*].state`, `$.*`; a negative index counts from the end.
 """
 
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
+
+from chronos_cli.problems import Flaw
+from chronos_cli.redact import excerpt
 
 _STEP = (
     r"""\.(?P<name>[A-Za-z_\u0080-\U0010ffff][\w-]*)"""
@@ -68,3 +73,28 @@ def is_equal(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(is_equal, one, other))
     return bool(one == other)
+
+
+def difference(expected: Mapping[str, Any], document: Any) -> str | None:
+    """Return the first path that does not lead to its expected value, in words."""
+    for path, value in expected.items():
+        found = find(parse_path(path), document)
+        if not found:
+            return f"{path} is missing, expected {_shown(value)}"
+        if not any(is_equal(one, value) for one in found):
+            return f"{path} is {_shown(found[0])}, expected {_shown(value)}"
+    return None
+
+
+def path_flaws(expected: Mapping[str, Any], *where: str) -> Iterator[Flaw]:
+    """Yield the paths that cannot be read; `where` is the way to them in the target block."""
+    for path in expected:
+        try:
+            parse_path(path)
+        except ValueError as error:
+            hint = "for example $.state, $.items[0].id, $.items[*].id"
+            yield Flaw((*where, path), str(error), hint)
+
+
+def _shown(value: Any) -> str:
+    return excerpt(json.dumps(value, ensure_ascii=False), 100)
