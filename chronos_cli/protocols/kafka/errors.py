@@ -76,6 +76,7 @@ _WORDS = {
     "_UNKNOWN_PARTITION": "the topic has no such partition",
     "MSG_SIZE_TOO_LARGE": "the message is too large",
     "RECORD_LIST_TOO_LARGE": "the message is too large",
+    "INVALID_RECORD": "the broker does not accept the message; a compacted topic needs a key",
     "TOPIC_AUTHORIZATION_FAILED": "we may not write to this topic",
     "NOT_ENOUGH_REPLICAS": "too few replicas are in sync",
     "NOT_ENOUGH_REPLICAS_AFTER_APPEND": "too few replicas are in sync; the message may be kept",
