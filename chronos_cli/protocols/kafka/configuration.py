@@ -13,8 +13,6 @@ _DEFAULTS = {
     "client.id": "chronos",
     "log_level": "0",
     "linger.ms": "0",
-    # A broker that refuses one message refuses all that came with it in one batch.
-    "batch.num.messages": "1",
     "reconnect.backoff.ms": "50",
     # A cold idempotent producer costs half a second, and its promise ends with the process.
     "enable.idempotence": "false",
@@ -45,6 +43,11 @@ def configuration(target: KafkaTarget, settings: KafkaSettings) -> Configuration
         **_security(target.tls, target.sasl),
     }
     return tuple(sorted(chosen.items()))
+
+
+def alone(configuration: Configuration) -> Configuration:
+    """Return the configuration of a client that sends each message in a batch of its own."""
+    return tuple(sorted({**dict(configuration), "batch.num.messages": "1"}.items()))
 
 
 def _security(tls: Tls | None, sasl: KafkaSasl | None) -> dict[str, str]:

@@ -69,6 +69,13 @@ REJECTED = frozenset(
     _VALUE_SERIALIZATION
     """.split()
 )
+# Of what is wrong with one message, for which a broker refuses its whole batch and keeps nothing.
+OF_ONE_MESSAGE = frozenset(
+    """
+    INVALID_RECORD INVALID_TIMESTAMP MSG_SIZE_TOO_LARGE RECORD_LIST_TOO_LARGE
+    _INVALID_DIFFERENT_RECORD
+    """.split()
+)
 
 _WORDS = {
     "UNKNOWN_TOPIC_OR_PART": "the topic does not exist",
@@ -92,6 +99,10 @@ _TLS = re.compile(r"SSL handshake failed|SSL routines::(?!unexpected eof)|SSL al
 _ENDED = re.compile(r"SSL handshake failed: Disconnected")
 _TOKEN = re.compile(r"Failed to acquire SASL OAUTHBEARER token")
 _NO_TOKEN_SERVER = re.compile(r"Failed to connect|not connect|not resolve|timed out|Timeout|HTTP 5")
+
+
+class RefusedTogetherError(RejectedError):
+    """A batch was refused, perhaps for another message than this one; none of it was kept."""
 
 
 def translated(error: "KafkaError", where: str) -> DispatchError:
