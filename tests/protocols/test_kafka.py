@@ -22,7 +22,7 @@ from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
 from chronos_cli.protocols.kafka.target import KafkaSettings
 from tests.brokers.certificates import Certificates
 from tests.brokers.kafka import KafkaBroker
-from tests.protocols.harness_kafka import KafkaHarness, consume, headers_of
+from tests.protocols.harness_kafka import KafkaHarness, consume, headers_of, run_all
 from tests.protocols.mock_kafka import MockCluster
 from tests.support import HttpServer, Result, chronos
 
@@ -46,22 +46,6 @@ def job_file(folder: Path, target: dict[str, Any], **more: Any) -> str:
     path = folder / "job.yaml"
     path.write_text(json.dumps(job))  # which is YAML too
     return str(path)
-
-
-def run_all(
-    folder: Path,
-    targets: dict[str, dict[str, Any]],
-    *,
-    env: dict[str, str] | None = None,
-    **more: Any,
-) -> Result:
-    """Run several jobs in one process; the report has them in this order."""
-    policy = {"max_attempts": 2, "initial_interval": "10ms"}
-    defaults = {"timeout": "10s", "retry_policy": policy, **more}
-    jobs = [{"name": name, "kafka": target} for name, target in targets.items()]
-    path = folder / "jobs.yaml"
-    path.write_text(json.dumps({"defaults": defaults, "jobs": jobs}))
-    return chronos("run", "--output=json", str(path), env=env)
 
 
 @pytest.fixture
