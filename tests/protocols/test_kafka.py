@@ -27,6 +27,7 @@ from tests.protocols.mock_kafka import MockCluster
 from tests.support import HttpServer, Result, chronos
 
 NOT_ENOUGH_REPLICAS, NOT_LEADER, TOO_SLOW, NO_RIGHT = 19, 6, 7, 29
+TOO_LARGE_FOR_BROKER, INVALID_RECORD = 10, 87
 
 
 @pytest.fixture
@@ -493,6 +494,28 @@ def test_answer_of_the_broker(  # noqa: PLR0917
 ) -> None:
     mock.fail_next(*[code] * 20)
     assert_failed(run(on_mock(mock)), status, exit_code, attempts)
+
+
+@pytest.mark.parametrize("code", [TOO_LARGE_FOR_BROKER, INVALID_RECORD])
+def test_messages_of_a_refused_batch_are_sent_again_alone(
+    mock: MockCluster, tmp_path: Path, code: int
+) -> None:
+    mock.fail_next(code, code)
+    result = run_all(tmp_path, {f"job-{number}": on_mock(mock) for number in range(30)})
+    assert (result.code, result.err) == (0, "")
+    assert {len(only["attempts"]) for only in result.report["results"]} == {1}
+    keys = [message.key() for message in consume(mock.address, "orders")]
+    assert len(keys) == len(set(keys)) == 30
+
+
+@pytest.mark.parametrize("code", [TOO_LARGE_FOR_BROKER, INVALID_RECORD])
+def test_a_message_that_is_refused_alone_is_not_sent_again(
+    mock: MockCluster, run: Run, code: int
+) -> None:
+    mock.fail_next(code)
+    assert_failed(run(on_mock(mock)), "rejected", 4, 1)
+    assert run(on_mock(mock)).code == 0
+    assert len(consume(mock.address, "orders")) == 1
 
 
 def test_connection_lost_with_the_message_on_its_way(mock: MockCluster, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Kafka: a far side that is no broker never gets to librdkafka, which would end the process."""
 
 import asyncio
+import ssl
 import struct
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -11,6 +12,7 @@ import pytest
 
 from chronos_cli.errors import UnreachableError
 from chronos_cli.protocols.kafka.api_versions import REQUEST, check_answer, length_of_answer
+from tests.brokers.certificates import Certificates
 from tests.protocols.harness_kafka import run_all
 from tests.protocols.mock_kafka import MockCluster
 from tests.servers.streams import serving
@@ -92,7 +94,7 @@ def against(folder: Path, answers: dict[str, Answer], **more: Any) -> Result:
     return asyncio.run(work())
 
 
-ONCE = {"retry_policy": {"max_attempts": 1}, "timeout": "3s"}
+ONCE: dict[str, Any] = {"retry_policy": {"max_attempts": 1}, "timeout": "3s"}
 
 
 def test_no_far_side_ends_the_process(tmp_path: Path) -> None:
@@ -119,6 +121,35 @@ def test_a_broker_beside_them_is_found(tmp_path: Path) -> None:
     with MockCluster() as mock:
         result = asyncio.run(work())
     assert (result.code, len(result.only["attempts"])) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda asked: framed(asked, b"\0" * 200), "no broker"),
+        # What ends after the handshake may have refused our certificate: librdkafka looks again.
+        (lambda _: None, "127.0.0.1"),
+    ],
+    ids=["zeros", "the end"],
+)
+def test_over_tls(certificates: Certificates, tmp_path: Path, answer: Answer, words: str) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates.server.joined)
+
+    async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if said := answer(await reader.read(65536)):
+            writer.write(said)
+        writer.close()
+
+    async def work() -> Result:
+        async with await asyncio.start_server(one, "127.0.0.1", 0, ssl=context) as server:
+            broker = f"SSL://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+            jobs = {"job": {"brokers": broker, "topic": "t", "tls": {"ca": str(certificates.ca)}}}
+            return await asyncio.to_thread(run_all, tmp_path, jobs, **ONCE)
+
+    result = asyncio.run(work())
+    assert (result.code, result.only["status"]) == (5, "unreachable")
+    assert words in result.only["message"]
 
 
 def test_a_name_server_that_keeps_silent(tmp_path: Path) -> None:
