@@ -59,7 +59,7 @@ class Connection:
         self._configuration = dict(configuration)
         self._probe = Probe(self._configuration)
         self._loop = asyncio.get_running_loop()
-        self._starting: asyncio.Task[Producer] | None = None
+        self._starting: asyncio.Task[None] | None = None
         self._opened: asyncio.Future[Exception | None] = self._loop.create_future()
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._producer: Producer | None = None
@@ -93,8 +93,8 @@ class Connection:
         have been refused for another one that went with it.
         """
         try:
-            producer = await self._started(where)
-            report, is_alone = await self._sent(producer, topic, where, message)
+            await self._started(where)
+            report, is_alone = await self._sent(topic, where, message)
         except asyncio.CancelledError as cancelled:
             # Nothing but the end of the client takes a message back from librdkafka.
             self._is_retired = True
@@ -118,7 +118,7 @@ class Connection:
         if self._opened.done():
             await asyncio.wait([self._closed], timeout=_CLOSE_LIMIT)
 
-    async def _start(self) -> "Producer":
+    async def _start(self) -> None:
         """Make the client, in its thread, when a broker has answered; raises DispatchError."""
         try:
             brokers = await self._probe.answering()
@@ -131,24 +131,20 @@ class Connection:
         except BaseException:
             self._is_retired = True
             raise
-        assert self._producer is not None
-        return self._producer
 
-    async def _started(self, where: str) -> "Producer":
+    async def _started(self, where: str) -> None:
         """Wait for the client together with others; each has an exception of its own."""
         assert self._starting is not None
-        await asyncio.wait([self._starting])
+        if not self._starting.done():
+            await asyncio.wait([self._starting])
         try:
-            producer = self._starting.result()
+            self._starting.result()
         except DispatchError as error:
             raise error.with_message(error.message) from error
         if self._failed_by is not None:
             raise translated(self._failed_by, where)
-        return producer
 
-    async def _sent(
-        self, producer: "Producer", topic: str, where: str, message: dict[str, Any]
-    ) -> tuple[Report, bool]:
+    async def _sent(self, topic: str, where: str, message: dict[str, Any]) -> tuple[Report, bool]:
         """Return the report on one message, and whether no other was on its way meanwhile."""
         is_alone = not self._waiting
         self._count += 1
@@ -157,7 +153,7 @@ class Connection:
         self._waiting.add(future)
         try:
             on_delivery = partial(self._on_delivery, future)
-            self._produce(producer, topic, where, on_delivery, message)
+            self._produce(topic, where, on_delivery, message)
             report = await future
         finally:
             self._waiting.discard(future)
@@ -177,7 +173,6 @@ class Connection:
 
     def _produce(
         self,
-        producer: "Producer",
         topic: str,
         where: str,
         on_delivery: Callable[..., None],
@@ -185,8 +180,10 @@ class Connection:
     ) -> None:
         from confluent_kafka import KafkaException
 
+        # Nobody but its thread may hold the client for longer: there it is waited for.
+        assert self._producer is not None
         try:
-            producer.produce(topic, on_delivery=on_delivery, **message)
+            self._producer.produce(topic, on_delivery=on_delivery, **message)
         except (KafkaException, BufferError, ValueError, TypeError, OverflowError) as error:
             raise translated_exception(error, where) from error
         self._wake.set()
