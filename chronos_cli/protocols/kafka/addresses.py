@@ -1,7 +1,8 @@
 """Addresses of brokers: `host:port`, or with the listener's protocol, as Java's tools write it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw, Path
@@ -15,7 +16,7 @@ _BROKER = re.compile(
 
 def addresses_of(brokers: str | list[str]) -> list[str]:
     """Return the brokers one by one, as librdkafka takes them: without a protocol."""
-    return [match[2] if (match := _BROKER.fullmatch(text)) else text for text in _split(brokers)]
+    return list(_addresses(brokers if isinstance(brokers, str) else tuple(brokers)))
 
 
 def listener_of(brokers: str | list[str]) -> str | None:
@@ -53,7 +54,14 @@ def listener_flaws(listener: str, *, is_tls: bool, has_login: bool) -> Iterator[
         yield Flaw(path, f"{listener}:// has no login, and 'sasl' is given", "keep one of them")
 
 
-def _split(brokers: str | list[str]) -> list[str]:
+@lru_cache(maxsize=64)
+def _addresses(brokers: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return the addresses; jobs by the thousand have the same brokers, and ask several times."""
+    parts = [(_BROKER.fullmatch(text), text) for text in _split(brokers)]
+    return tuple(match[2] if match else text for match, text in parts)
+
+
+def _split(brokers: str | Sequence[str]) -> list[str]:
     listed = [brokers] if isinstance(brokers, str) else brokers
     return [broker.strip() for text in listed for broker in text.split(",") if broker.strip()]
 
