@@ -16,6 +16,7 @@ from chronos_cli.protocols.kafka.api_versions import (
     check_answer,
     length_of_answer,
 )
+from chronos_cli.protocols.kafka.broker_errors import PATIENCE
 from chronos_cli.protocols.lending import end_tasks, look_at
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.tls import tls_failure
@@ -23,9 +24,8 @@ from chronos_cli.protocols.tls import tls_failure
 if TYPE_CHECKING:
     import ssl
 
-# Seconds for a broker that refuses or hangs up, and between the tries: one that restarts is back
-# soon.
-_PATIENCE, _PAUSE = 1.0, 0.05
+# Seconds between the tries, while a broker refuses or hangs up.
+_PAUSE = 0.05
 _DEFAULT_PORT = "9092"
 
 _WANTS_TLS = "the far side closed the connection without an answer; does this port want TLS?"
@@ -100,7 +100,7 @@ class Probe:
         return context
 
     async def _ask_patiently(self, broker: str, context: "ssl.SSLContext | None") -> None:
-        end = time.monotonic() + _PATIENCE
+        end = time.monotonic() + PATIENCE
         while True:
             try:
                 return await _ask(broker, context)
@@ -131,7 +131,8 @@ async def _ask(broker: str, context: "ssl.SSLContext | None") -> None:
         connected.close()
         if isinstance(error, ValueError) or tls_failure(error):
             raise _UnclearError from error
-        raise _PassingError(UnreachableError(f"{_WANTS_PLAINTEXT} ({broker})")) from error
+        words = _WANTS_PLAINTEXT if context else _WANTS_TLS
+        raise _PassingError(UnreachableError(f"{words} ({broker})")) from error
     try:
         await _talk(reader, writer, broker)
     except (OSError, asyncio.IncompleteReadError) as error:
@@ -158,6 +159,10 @@ def _host_and_port(broker: str) -> tuple[str, int]:
 
 def _raise(errors: list[BaseException | None]) -> NoReturn:
     """Raise what is wrong with all brokers, each reason once."""
-    failures = [error for error in errors if isinstance(error, DispatchError)]
+    failures = []
+    for error in errors:
+        if not isinstance(error, DispatchError):
+            raise error or AssertionError("a broker that answers is no failure")
+        failures.append(error)
     messages = "; ".join(dict.fromkeys(failure.message for failure in failures))
     raise failures[0].with_message(messages)
