@@ -1,5 +1,6 @@
 """Kafka for the shared scenarios: the real broker, and a bare consumer."""
 
+import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
 from chronos_cli.testing.harness import Harness, Received, attributes_of, raising
 from tests.brokers.kafka import KafkaBroker
+from tests.support import Result, chronos
 
 
 def open_harness(folder: Path, request: pytest.FixtureRequest) -> "KafkaHarness":
@@ -104,3 +106,19 @@ def consume(address: str, topic: str, limit: float = 10.0) -> list[Message]:
         return sorted(messages, key=lambda message: message.timestamp()[1])
     finally:
         consumer.close()
+
+
+def run_all(
+    folder: Path,
+    targets: dict[str, dict[str, Any]],
+    *,
+    env: dict[str, str] | None = None,
+    **more: Any,
+) -> Result:
+    """Run several jobs in one process; the report has them in this order."""
+    policy = {"max_attempts": 2, "initial_interval": "10ms"}
+    defaults = {"timeout": "10s", "retry_policy": policy, **more}
+    jobs = [{"name": name, "kafka": target} for name, target in targets.items()]
+    path = folder / "jobs.yaml"
+    path.write_text(json.dumps({"defaults": defaults, "jobs": jobs}))
+    return chronos("run", "--output=json", str(path), env=env)

@@ -8,7 +8,7 @@ import pytest
 
 from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
-from chronos_cli.protocols.http import dial
+from chronos_cli.protocols import dial
 from chronos_cli.protocols.http.dispatcher import HttpDispatcher
 from chronos_cli.protocols.http.target import HttpSettings
 from chronos_cli.testing.checks import open_sockets

@@ -22,11 +22,12 @@ from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
 from chronos_cli.protocols.kafka.target import KafkaSettings
 from tests.brokers.certificates import Certificates
 from tests.brokers.kafka import KafkaBroker
-from tests.protocols.harness_kafka import KafkaHarness, consume, headers_of
+from tests.protocols.harness_kafka import KafkaHarness, consume, headers_of, run_all
 from tests.protocols.mock_kafka import MockCluster
 from tests.support import HttpServer, Result, chronos
 
 NOT_ENOUGH_REPLICAS, NOT_LEADER, TOO_SLOW, NO_RIGHT = 19, 6, 7, 29
+TOO_LARGE_FOR_BROKER, INVALID_RECORD = 10, 87
 
 
 @pytest.fixture
@@ -46,22 +47,6 @@ def job_file(folder: Path, target: dict[str, Any], **more: Any) -> str:
     path = folder / "job.yaml"
     path.write_text(json.dumps(job))  # which is YAML too
     return str(path)
-
-
-def run_all(
-    folder: Path,
-    targets: dict[str, dict[str, Any]],
-    *,
-    env: dict[str, str] | None = None,
-    **more: Any,
-) -> Result:
-    """Run several jobs in one process; the report has them in this order."""
-    policy = {"max_attempts": 2, "initial_interval": "10ms"}
-    defaults = {"timeout": "10s", "retry_policy": policy, **more}
-    jobs = [{"name": name, "kafka": target} for name, target in targets.items()]
-    path = folder / "jobs.yaml"
-    path.write_text(json.dumps({"defaults": defaults, "jobs": jobs}))
-    return chronos("run", "--output=json", str(path), env=env)
 
 
 @pytest.fixture
@@ -509,6 +494,28 @@ def test_answer_of_the_broker(  # noqa: PLR0917
 ) -> None:
     mock.fail_next(*[code] * 20)
     assert_failed(run(on_mock(mock)), status, exit_code, attempts)
+
+
+@pytest.mark.parametrize("code", [TOO_LARGE_FOR_BROKER, INVALID_RECORD])
+def test_messages_of_a_refused_batch_are_sent_again_alone(
+    mock: MockCluster, tmp_path: Path, code: int
+) -> None:
+    mock.fail_next(code, code)
+    result = run_all(tmp_path, {f"job-{number}": on_mock(mock) for number in range(30)})
+    assert (result.code, result.err) == (0, "")
+    assert {len(only["attempts"]) for only in result.report["results"]} == {1}
+    keys = [message.key() for message in consume(mock.address, "orders")]
+    assert len(keys) == len(set(keys)) == 30
+
+
+@pytest.mark.parametrize("code", [TOO_LARGE_FOR_BROKER, INVALID_RECORD])
+def test_a_message_that_is_refused_alone_is_not_sent_again(
+    mock: MockCluster, run: Run, code: int
+) -> None:
+    mock.fail_next(code)
+    assert_failed(run(on_mock(mock)), "rejected", 4, 1)
+    assert run(on_mock(mock)).code == 0
+    assert len(consume(mock.address, "orders")) == 1
 
 
 def test_connection_lost_with_the_message_on_its_way(mock: MockCluster, tmp_path: Path) -> None:

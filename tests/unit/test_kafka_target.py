@@ -89,6 +89,9 @@ def test_words_of_an_error() -> None:
         assert "after" not in found.message
 
 
+LOGIN = KafkaSasl(mechanism="PLAIN", username="u", password="p")
+
+
 @pytest.mark.parametrize(
     ("changes", "paths"),
     [
@@ -97,6 +100,17 @@ def test_words_of_an_error() -> None:
         ({"brokers": []}, [("brokers",)]),
         ({"brokers": ["a:1", "kafka://b:1", "c:99999"]}, [("brokers", 1), ("brokers", 2)]),
         ({"brokers": "a:1,,b:2"}, [("brokers",)]),
+        ({"brokers": "SSL://a:1,ssl://b:2,c:3"}, []),
+        ({"brokers": ["SSL://a:1", "PLAINTEXT://b:2"]}, [("brokers",)]),
+        ({"brokers": "PLAINTEXT://a:1", "tls": Tls()}, [("brokers",)]),
+        ({"brokers": "SSL://a:1", "tls": Tls(enabled=False)}, [("brokers",)]),
+        ({"brokers": "SASL_SSL://a:1"}, [("brokers",)]),
+        ({"brokers": "SSL://a:1", "sasl": LOGIN}, [("brokers",)]),
+        ({"brokers": "SASL_SSL://[::1]:1,b", "sasl": LOGIN}, []),
+        (
+            {"partitioner": "random", "properties": {"partitioner": "fnv1a"}},
+            [("properties", "partitioner")],
+        ),
         ({"topic": "a b"}, [("topic",)]),
         ({"topic": ".."}, [("topic",)]),
         ({"acks": "all", "required_acks": 1}, [("required_acks",)]),
@@ -156,6 +170,10 @@ def test_configuration() -> None:
     assert made["sasl.oauthbearer.extensions"] == "a=1,b=2"
     assert (made["acks"], made["linger.ms"], made["log.queue"]) == ("1", "5", "true")
     assert configured(target(), KafkaSettings())["acks"] == "all"
+    assert configured(target(), KafkaSettings())["partitioner"] == "murmur2_random"
+    listed = configured(target(brokers="SASL_SSL://a:1, b", sasl=LOGIN), KafkaSettings())
+    assert listed["security.protocol"] == "SASL_SSL"
+    assert listed["bootstrap.servers"] == "a:1,b"
     plain = configured(target(tls=Tls(enabled=False, ca="/ca")), KafkaSettings())
     assert plain["security.protocol"] == "PLAINTEXT"
 

@@ -4,8 +4,8 @@ import socket
 import ssl
 from urllib.parse import unquote, urlsplit
 
+from chronos_cli.protocols.dial import dial, dial_unix
 from chronos_cli.protocols.http.auth import basic
-from chronos_cli.protocols.http.dial import dial, dial_unix
 from chronos_cli.protocols.http.request import Headers
 from chronos_cli.protocols.http.route import Route
 from chronos_cli.protocols.http.syntax import origin

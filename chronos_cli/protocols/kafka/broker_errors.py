@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from confluent_kafka import KafkaError
 
 # Seconds without any broker: one that restarts is back soon.
-_PATIENCE = 1.0
+PATIENCE = 1.0
 
 
 class BrokerErrors:
@@ -50,7 +50,7 @@ class BrokerErrors:
             return None
         if self.cause is not None and _is_final(self.cause):
             return self.cause
-        return (self.cause or self._down) if self.since_down() >= _PATIENCE else None
+        return (self.cause or self._down) if self.since_down() >= PATIENCE else None
 
 
 def _is_final(error: "KafkaError") -> bool:

@@ -3,7 +3,6 @@
 from msgspec import UNSET
 
 from chronos_cli.protocols.kafka.target import KafkaSasl, KafkaSettings, KafkaTarget
-from chronos_cli.protocols.tls import Tls
 
 # Names and values, in the order of the names.
 Configuration = tuple[tuple[str, str], ...]
@@ -13,8 +12,8 @@ _DEFAULTS = {
     "client.id": "chronos",
     "log_level": "0",
     "linger.ms": "0",
-    # A broker that refuses one message refuses all that came with it in one batch.
-    "batch.num.messages": "1",
+    # Java's producers, Connect and Streams put a key there too.
+    "partitioner": "murmur2_random",
     "reconnect.backoff.ms": "50",
     # A cold idempotent producer costs half a second, and its promise ends with the process.
     "enable.idempotence": "false",
@@ -42,13 +41,20 @@ def configuration(target: KafkaTarget, settings: KafkaSettings) -> Configuration
         "bootstrap.servers": ",".join(target.broker_list()),
         "acks": acks(target, settings),
         "compression.type": target.compression,
-        **_security(target.tls, target.sasl),
+        **_security(target),
     }
+    if target.partitioner is not UNSET:
+        chosen["partitioner"] = target.partitioner
     return tuple(sorted(chosen.items()))
 
 
-def _security(tls: Tls | None, sasl: KafkaSasl | None) -> dict[str, str]:
-    is_tls = tls is not None and tls.enabled is not False
+def alone(configuration: Configuration) -> Configuration:
+    """Return the configuration of a client that sends each message in a batch of its own."""
+    return tuple(sorted({**dict(configuration), "batch.num.messages": "1"}.items()))
+
+
+def _security(target: KafkaTarget) -> dict[str, str]:
+    tls, sasl, is_tls = target.tls, target.sasl, target.is_tls()
     protocol = "SSL" if is_tls else "PLAINTEXT"
     settings = {"security.protocol": f"SASL_{protocol}" if sasl else protocol}
     if tls is not None and is_tls:

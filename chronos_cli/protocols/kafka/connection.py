@@ -2,11 +2,10 @@
 
 librdkafka connects and sends on threads of its own and tells what came of it when it is polled.
 It goes on trying for ever and never says why: so the thread here also watches its errors, and
-decides when the brokers are out of reach.
+decides when the brokers are out of reach. Before that, a probe asks the brokers who they are.
 """
 
 import asyncio
-import re
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,16 +13,18 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.errors import (
-    DispatchError,
-    RejectedError,
-    UnreachableError,
-    UnreadableFileError,
-)
-from chronos_cli.files import check_readable
+from chronos_cli.errors import DispatchError
 from chronos_cli.protocols.kafka.broker_errors import BrokerErrors
 from chronos_cli.protocols.kafka.configuration import Configuration
-from chronos_cli.protocols.kafka.errors import translated, translated_exception
+from chronos_cli.protocols.kafka.errors import (
+    OF_ONE_MESSAGE,
+    RefusedTogetherError,
+    translated,
+    translated_exception,
+)
+from chronos_cli.protocols.kafka.probe import Probe
+from chronos_cli.protocols.kafka.setup import check_files, setup_failure
+from chronos_cli.protocols.lending import end_tasks, look_at
 from chronos_cli.protocols.servers import Limit
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ _BUSY_POLL, _IDLE_POLL = 0.1, 1.0
 _ASK_AFTER, _ASK_LIMIT = 0.3, 0.2
 # Seconds that closing waits for librdkafka; beyond that its threads end with the program.
 _CLOSE_LIMIT = 1.0
-_TLS_FILE = re.compile(r"ssl\.[a-z.]*location")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +57,14 @@ class Connection:
 
     def __init__(self, configuration: Configuration) -> None:
         self._configuration = dict(configuration)
+        self._probe = Probe(self._configuration)
         self._loop = asyncio.get_running_loop()
+        self._starting: asyncio.Task[None] | None = None
         self._opened: asyncio.Future[Exception | None] = self._loop.create_future()
         self._closed: asyncio.Future[None] = self._loop.create_future()
         self._producer: Producer | None = None
         self._waiting: set[asyncio.Future[Report]] = set()
+        self._count = 0
         self._reports: list[tuple[asyncio.Future[Report], Report]] = []
         self._errors = BrokerErrors()
         self._wake = threading.Event()
@@ -75,47 +78,91 @@ class Connection:
         return not self._is_retired
 
     async def open(self, _limit: Limit) -> None:
-        """Make the client, in its thread; raises DispatchError when it cannot be made."""
-        self._check_files()
-        # A daemon, so that nothing that hangs in the C library can delay the end of the program.
-        threading.Thread(target=self._run, name="chronos-kafka", daemon=True).start()
-        error = await asyncio.shield(self._opened)
-        if error is not None:
-            raise self._setup_failure(error) from error
+        """Begin to look for a broker; raises RejectedError for an unusable file of TLS.
+
+        Who sends waits for what comes of it, and knows what went wrong when its time is over.
+        """
+        check_files(self._configuration)
+        self._starting = self._loop.create_task(self._start())
+        self._starting.add_done_callback(look_at)
 
     async def send(self, topic: str, where: str, **message: Any) -> Report:
         """Send one message and return where it is; raises DispatchError when it is not.
 
-        `where` is the target, for messages.
+        `where` is the target, for messages. RefusedTogetherError is raised when the message may
+        have been refused for another one that went with it.
         """
+        try:
+            await self._started(where)
+            report, is_alone = await self._sent(topic, where, message)
+        except asyncio.CancelledError as cancelled:
+            # Nothing but the end of the client takes a message back from librdkafka.
+            self._is_retired = True
+            if failure := self._last_failure(where):
+                cancelled.add_note(f"last error: {failure.message}")
+            raise
+        if report.error is None:
+            return report
+        failure = translated(report.error, where)
+        if report.error.name() not in OF_ONE_MESSAGE:
+            self._is_retired = True
+        elif not is_alone:
+            raise RefusedTogetherError(failure.message, code=failure.code)
+        raise failure
+
+    async def close(self) -> None:
+        """Give up every message and wait for the end of the client, but not for long."""
+        if self._starting is not None:
+            await end_tasks([self._starting])
+        self._end()
+        if self._opened.done():
+            await asyncio.wait([self._closed], timeout=_CLOSE_LIMIT)
+
+    async def _start(self) -> None:
+        """Make the client, in its thread, when a broker has answered; raises DispatchError."""
+        try:
+            brokers = await self._probe.answering()
+            self._configuration["bootstrap.servers"] = ",".join(brokers)
+            # A daemon, so that nothing that hangs in the C library delays the end of the program.
+            threading.Thread(target=self._run, name="chronos-kafka", daemon=True).start()
+            error = await asyncio.shield(self._opened)
+            if error is not None:
+                raise setup_failure(error, self._configuration) from error
+        except BaseException:
+            self._is_retired = True
+            raise
+
+    async def _started(self, where: str) -> None:
+        """Wait for the client together with others; each has an exception of its own."""
+        assert self._starting is not None
+        if not self._starting.done():
+            await asyncio.wait([self._starting])
+        try:
+            self._starting.result()
+        except DispatchError as error:
+            raise error.with_message(error.message) from error
         if self._failed_by is not None:
             raise translated(self._failed_by, where)
-        assert self._producer is not None
+
+    async def _sent(self, topic: str, where: str, message: dict[str, Any]) -> tuple[Report, bool]:
+        """Return the report on one message, and whether no other was on its way meanwhile."""
+        is_alone = not self._waiting
+        self._count += 1
+        number = self._count
         future: asyncio.Future[Report] = self._loop.create_future()
         self._waiting.add(future)
         try:
             on_delivery = partial(self._on_delivery, future)
-            self._produce(self._producer, topic, where, on_delivery, message)
+            self._produce(topic, where, on_delivery, message)
             report = await future
-        except asyncio.CancelledError as cancelled:
-            # Nothing but the end of the client takes a message back from librdkafka.
-            self._is_retired = True
-            if cause := self._errors.cause:
-                cancelled.add_note(f"last error: {translated(cause, where).message}")
-            raise
         finally:
             self._waiting.discard(future)
-        if report.error is not None:
-            self._is_retired = True
-            raise translated(report.error, where)
-        return report
+        return report, is_alone and number == self._count
 
-    async def close(self) -> None:
-        """Give up every message and wait for the end of the client, but not for long."""
-        self._end()
-        if not self._opened.done():
-            return
-        await asyncio.wait([self._closed], timeout=_CLOSE_LIMIT)
+    def _last_failure(self, where: str) -> DispatchError | None:
+        if cause := self._errors.cause:
+            return translated(cause, where)
+        return self._probe.last_failure
 
     def _end(self) -> None:
         """Have the client go; returns at once."""
@@ -126,7 +173,6 @@ class Connection:
 
     def _produce(
         self,
-        producer: "Producer",
         topic: str,
         where: str,
         on_delivery: Callable[..., None],
@@ -134,8 +180,10 @@ class Connection:
     ) -> None:
         from confluent_kafka import KafkaException
 
+        # Nobody but its thread may hold the client for longer: there it is waited for.
+        assert self._producer is not None
         try:
-            producer.produce(topic, on_delivery=on_delivery, **message)
+            self._producer.produce(topic, on_delivery=on_delivery, **message)
         except (KafkaException, BufferError, ValueError, TypeError, OverflowError) as error:
             raise translated_exception(error, where) from error
         self._wake.set()
@@ -160,33 +208,6 @@ class Connection:
         if not self._waiting:
             # Else it would go on trying until the next send.
             self._end()
-
-    def _check_files(self) -> None:
-        """Refuse what is named as a file and is none: librdkafka would wait for it."""
-        for name, path in self._configuration.items():
-            if _TLS_FILE.fullmatch(name):
-                try:
-                    check_readable(path)
-                except UnreadableFileError as error:
-                    message = f"the Kafka client cannot be set up: {error}; file {path}"
-                    brokers = self._configuration["bootstrap.servers"]
-                    raise RejectedError(f"{message} ({brokers})", code="TLS") from error
-
-    def _setup_failure(self, error: Exception) -> DispatchError:
-        """Return what it means that the client cannot be made."""
-        from confluent_kafka import KafkaException
-
-        words = "the Kafka client cannot be set up"
-        if isinstance(error, OSError | MemoryError | RuntimeError):
-            return UnreachableError(f"{words}: {error}")
-        text = str(error)
-        if isinstance(error, KafkaException):
-            text = error.args[0].str()
-        code = "CONFIGURATION"
-        if file := _TLS_FILE.search(text):
-            code, text = "TLS", f"{text}; file {self._configuration.get(file[0])}"
-        brokers = self._configuration["bootstrap.servers"]
-        return RejectedError(f"{words}: {text} ({brokers})", code=code)
 
     # What follows runs in the thread.
 

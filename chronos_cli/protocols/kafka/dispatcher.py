@@ -4,6 +4,7 @@ A dispatch succeeds when the broker has acknowledged the message, by default for
 replicas. With `acks: 0` there is no acknowledgement, and the report says so.
 """
 
+from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 from chronos_cli.dispatch.delivery import Delivery
@@ -11,7 +12,8 @@ from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import RejectedError
 from chronos_cli.protocols.event_headers import kafka_event_headers
 from chronos_cli.protocols.kafka.configuration import acks
-from chronos_cli.protocols.kafka.connection import Report
+from chronos_cli.protocols.kafka.connection import Connection, Report
+from chronos_cli.protocols.kafka.errors import RefusedTogetherError
 from chronos_cli.protocols.kafka.pool import KafkaPool
 from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
 
@@ -29,8 +31,12 @@ class KafkaDispatcher:
         message = _message(delivery)
         if target.partition is not None:
             message["partition"] = target.partition
-        async with self._pool.lend(target, delivery.timeout) as connection:
-            report = await connection.send(target.topic, target.describe(), **message)
+        try:
+            report = await _sent(self._pool.lend(target, delivery.timeout), target, message)
+        except RefusedTogetherError:
+            # A broker refuses a batch for one of its messages, and says not for which.
+            lent = self._pool.lend_for_one(target, delivery.timeout)
+            report = await _sent(lent, target, message)
         return _receipt(report, is_confirmed=acks(target, self._settings) != "0")
 
     async def preview(self, delivery: Delivery[KafkaTarget]) -> Preview:
@@ -49,6 +55,13 @@ class KafkaDispatcher:
     async def close(self) -> None:
         """Let every client go."""
         await self._pool.close()
+
+
+async def _sent(
+    lent: AbstractAsyncContextManager[Connection], target: KafkaTarget, message: dict[str, Any]
+) -> Report:
+    async with lent as connection:
+        return await connection.send(target.topic, target.describe(), **message)
 
 
 def _message(delivery: Delivery[KafkaTarget]) -> dict[str, Any]:

@@ -69,6 +69,13 @@ REJECTED = frozenset(
     _VALUE_SERIALIZATION
     """.split()
 )
+# Of what is wrong with one message, for which a broker refuses its whole batch and keeps nothing.
+OF_ONE_MESSAGE = frozenset(
+    """
+    INVALID_RECORD INVALID_TIMESTAMP MSG_SIZE_TOO_LARGE RECORD_LIST_TOO_LARGE
+    _INVALID_DIFFERENT_RECORD
+    """.split()
+)
 
 _WORDS = {
     "UNKNOWN_TOPIC_OR_PART": "the topic does not exist",
@@ -76,6 +83,7 @@ _WORDS = {
     "_UNKNOWN_PARTITION": "the topic has no such partition",
     "MSG_SIZE_TOO_LARGE": "the message is too large",
     "RECORD_LIST_TOO_LARGE": "the message is too large",
+    "INVALID_RECORD": "the broker does not accept the message; a compacted topic needs a key",
     "TOPIC_AUTHORIZATION_FAILED": "we may not write to this topic",
     "NOT_ENOUGH_REPLICAS": "too few replicas are in sync",
     "NOT_ENOUGH_REPLICAS_AFTER_APPEND": "too few replicas are in sync; the message may be kept",
@@ -91,6 +99,10 @@ _TLS = re.compile(r"SSL handshake failed|SSL routines::(?!unexpected eof)|SSL al
 _ENDED = re.compile(r"SSL handshake failed: Disconnected")
 _TOKEN = re.compile(r"Failed to acquire SASL OAUTHBEARER token")
 _NO_TOKEN_SERVER = re.compile(r"Failed to connect|not connect|not resolve|timed out|Timeout|HTTP 5")
+
+
+class RefusedTogetherError(RejectedError):
+    """A batch was refused, perhaps for another message than this one; none of it was kept."""
 
 
 def translated(error: "KafkaError", where: str) -> DispatchError:

@@ -16,53 +16,29 @@ from chronos_cli.protocols.checks import (
     header_value_flaws,
     own_header_flaws,
 )
+from chronos_cli.protocols.kafka.addresses import (
+    address_flaws,
+    addresses_of,
+    listener_flaws,
+    listener_of,
+)
+from chronos_cli.protocols.kafka.properties import property_flaws
 from chronos_cli.protocols.tls import Tls
 
 Acks = Literal["all", "-1", "0", "1", -1, 0, 1]
 HeaderValue = str | None
+Partitioner = Literal[
+    "murmur2_random",
+    "murmur2",
+    "consistent_random",
+    "consistent",
+    "fnv1a_random",
+    "fnv1a",
+    "random",
+]
 Partition = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
-_BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::(\d{1,5}))?")
-_PROPERTY = re.compile(r"[a-z][a-z0-9._]*")
-
-# librdkafka's properties that have a key of their own, and that key.
-_KEYS_OF_PROPERTIES = {
-    "bootstrap.servers": "brokers",
-    "metadata.broker.list": "brokers",
-    "acks": "acks",
-    "request.required.acks": "acks",
-    "compression.codec": "compression",
-    "compression.type": "compression",
-    "security.protocol": "tls' and 'sasl",
-    "sasl.mechanism": "sasl.mechanism",
-    "sasl.mechanisms": "sasl.mechanism",
-    "sasl.username": "sasl.username",
-    "sasl.password": "sasl.password",
-    "sasl.oauthbearer.method": "sasl.mechanism",
-    "sasl.oauthbearer.client.id": "sasl.client_id",
-    "sasl.oauthbearer.client.secret": "sasl.client_secret",
-    "sasl.oauthbearer.scope": "sasl.scope",
-    "sasl.oauthbearer.extensions": "sasl.extensions",
-    "sasl.oauthbearer.token.endpoint.url": "sasl.token_endpoint",
-    "ssl.ca.location": "tls.ca",
-    "ssl.certificate.location": "tls.cert",
-    "ssl.key.location": "tls.key",
-    "ssl.key.password": "tls.key_password",
-    "enable.ssl.certificate.verification": "tls.insecure_skip_verify",
-    "ssl.endpoint.identification.algorithm": "tls.insecure_skip_verify",
-    "message.timeout.ms": "timeout",
-    "delivery.timeout.ms": "timeout",
-    "retries": "retry_policy",
-    "message.send.max.retries": "retry_policy",
-}
-# Properties that would have a message counted as delivered that is not, or loads foreign code.
-_FORBIDDEN_PROPERTIES = frozenset(
-    "transactional.id delivery.report.only.error plugin.library.paths opaque "
-    "interceptors default.topic.config default_topic_conf logger on_delivery background_event_cb "
-    "enabled_events enable.sasl.oauthbearer.unsecure.jwt".split()
-)
-_FORBIDDEN_FORMS = re.compile(r"test\.mock\..*|.*_cb")
 
 
 class KafkaHeader(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -122,7 +98,8 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
     brokers: Annotated[
         str | list[str],
         Meta(
-            description="host:port of some brokers: a list, or with commas",
+            description="host:port of some brokers: a list, or with commas; SSL://, SASL_SSL:// "
+            "and the like may stand before it",
             examples=["127.0.0.1:9092"],
         ),
     ]
@@ -143,6 +120,13 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
     partition: Annotated[
         Partition | None, Meta(description="Number of the partition. Default: chosen by the key")
     ] = None
+    partitioner: Annotated[
+        Partitioner | UnsetType,
+        Meta(
+            description="How a key chooses the partition: murmur2_random as Java's producer, "
+            "consistent_random as librdkafka's. Default: murmur2_random"
+        ),
+    ] = UNSET
     acks: Annotated[
         Acks | UnsetType,
         Meta(
@@ -155,7 +139,10 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
         Literal["none", "gzip", "snappy", "lz4", "zstd"], Meta(description="Of the message")
     ] = "none"
     sasl: Annotated[KafkaSasl | None, Meta(description="How we log in")] = None
-    tls: Annotated[Tls | None, Meta(description="Default: no TLS, unless this is given")] = None
+    tls: Annotated[
+        Tls | None,
+        Meta(description="Default: no TLS, unless this is given, or an address with SSL://"),
+    ] = None
     properties: Annotated[
         dict[str, str | int | float | bool],
         Meta(description="Further properties of librdkafka, as they are"),
@@ -163,8 +150,13 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
 
     def broker_list(self) -> list[str]:
         """Return the brokers one by one."""
-        listed = [self.brokers] if isinstance(self.brokers, str) else self.brokers
-        return [broker.strip() for text in listed for broker in text.split(",") if broker.strip()]
+        return addresses_of(self.brokers)
+
+    def is_tls(self) -> bool:
+        """Whether the connection is encrypted: by `tls`, else by the brokers' addresses."""
+        if self.tls is not None:
+            return self.tls.enabled is not False
+        return (listener_of(self.brokers) or "").endswith("SSL")
 
     def header_list(self) -> list[tuple[str, HeaderValue]]:
         """Return name and value of each header, in order."""
@@ -201,8 +193,11 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
         if UNSET not in {self.acks, self.required_acks}:
             message = "'acks' and 'required_acks' are the same setting"
             yield Flaw(("required_acks",), message, "keep one of them")
+        if self.partitioner is not UNSET and "partitioner" in self.properties:
+            message = "'partitioner' stands in 'properties' too"
+            yield Flaw(("properties", "partitioner"), message, "keep one of them")
         yield from self._header_flaws()
-        yield from _property_flaws(self.properties)
+        yield from property_flaws(self.properties)
         if self.sasl is not None:
             yield from self.sasl.flaws()
         if self.tls is not None:
@@ -223,16 +218,10 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
         return f"{self.topic} on {','.join(self.broker_list())}"
 
     def _broker_flaws(self) -> Iterator[Flaw]:
-        listed = [self.brokers] if isinstance(self.brokers, str) else self.brokers
-        if not listed:
-            yield Flaw(("brokers",), "no broker is named", "for example [kafka:9092]")
-        for index, text in enumerate(listed):
-            path: Path = ("brokers",) if isinstance(self.brokers, str) else ("brokers", index)
-            for broker in [] if isinstance(text, Template) else text.split(","):
-                match = _BROKER.fullmatch(broker.strip())
-                if match is None or (match[2] and not 0 < int(match[2]) < 65536):
-                    message = f"'{_without_login(broker.strip())[:60]}' is not a broker's address"
-                    yield Flaw(path, message, "host:port, for example kafka:9092")
+        yield from address_flaws(self.brokers)
+        if listener := listener_of(self.brokers):
+            has_login = self.sasl is not None
+            yield from listener_flaws(listener, is_tls=self.is_tls(), has_login=has_login)
 
     def _header_flaws(self) -> Iterator[Flaw]:
         if isinstance(self.headers, list):
@@ -263,27 +252,9 @@ def _is_web_address(text: str) -> bool:
     return isinstance(text, Template) or bool(re.match(r"https?://[^/\s]", text))
 
 
-def _without_login(text: str) -> str:
-    return text.rpartition("@")[2]
-
-
 def _name_flaws(name: str, path: Path) -> Iterator[Flaw]:
     if isinstance(name, Template):
         return
     if not name or has_control(name):
         yield Flaw(path, f"{name[:SHOWN]!r} is not a header name")
     yield from own_header_flaws(path, name)
-
-
-def _property_flaws(properties: dict[str, str | int | float | bool]) -> Iterator[Flaw]:
-    for name, value in properties.items():
-        path = ("properties", name)
-        lowered = name.lower()
-        if key := _KEYS_OF_PROPERTIES.get(lowered.removeprefix("topic.")):
-            yield Flaw(path, f"'{name}' has a key of its own", f"use '{key}'")
-        elif lowered in _FORBIDDEN_PROPERTIES or _FORBIDDEN_FORMS.fullmatch(lowered):
-            yield Flaw(path, f"property '{name[:60]}' cannot be set", "remove it")
-        elif not _PROPERTY.fullmatch(name):
-            yield Flaw(path, f"'{name[:60]}' is not a property's name", "such as linger.ms")
-        elif isinstance(value, str) and not isinstance(value, Template) and "\0" in value:
-            yield Flaw(path, f"the value of '{name}' has a NUL in it")
