@@ -17,4 +17,6 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(MESSAGE, name=error.name) from error
 
 # A failed assertion of the contract shows its values, as one in a test file does.
-pytest.register_assert_rewrite("chronos_cli.testing.contract")
+pytest.register_assert_rewrite(
+    "chronos_cli.testing.contract", "chronos_cli.testing.hostile_contract"
+)
