@@ -183,7 +183,7 @@ KINDS: dict[str, tuple[Side, Callable[[_Link], Awaitable[None]]]] = {
     "FIN after the server's": ("server", _finish),
     "RST after the server's": ("server", _reset),
     "garbage": ("server", _garbage),
-    "silence": ("server", _silence),
     "flood": ("server", _flood),
     "drip": ("server", _drip),
+    "silence": ("server", _silence),
 }

@@ -16,31 +16,39 @@ from chronos_cli.testing.hostile import KINDS, Behaviour, HostileProxy
 from chronos_cli.testing.program import environment
 from chronos_cli.testing.sender import Sent
 
-# How long an attempt may take, and how much later its end may come, in seconds.
-LIMIT, GRACE = 1.0, 0.5
+# How much later than its limit the end of an attempt may come, in seconds.
+_GRACE = 0.5
 # Longer than this nothing can take.
 _NEVER = 30.0
 
 
 class Case(msgspec.Struct, frozen=True):
-    """What came of one behaviour; `has_acted`: whether the proxy came to it."""
+    """What came of one behaviour; `has_acted`: whether the proxy came to it.
+
+    `limit` is how long the attempt might take, in seconds.
+    """
 
     behaviour: Behaviour
     has_acted: bool
+    limit: float
     sent: Sent
 
     @property
     def is_late(self) -> bool:
         """Whether it ended after its limit."""
-        return self.sent.seconds > LIMIT + GRACE
+        return self.sent.seconds > self.limit + _GRACE
+
+    @property
+    def may_be_rejected(self) -> bool:
+        """Whether TLS, or chance, may read a refusal in what came: an alert, a status."""
+        kind = self.behaviour.kind
+        return kind == "garbage" or (kind == "flood" and self.sent.code == "TLS")
 
     def flaw(self, arrived: set[str]) -> str | None:
         """Say what is wrong with it, if anything; `arrived` are the IDs of what arrived."""
         sent, allowed = self.sent, {"succeeded", "timed_out"}
         if self.has_acted:
-            allowed |= {"unreachable"}
-            # Chance may make a refusal of it: an alert of TLS, a status of HTTP.
-            allowed |= {"rejected"} if self.behaviour.kind == "garbage" else set()
+            allowed |= {"unreachable", "rejected"} if self.may_be_rejected else {"unreachable"}
         if sent.status not in allowed:
             return f"{self.behaviour}: {sent.status} ({sent.code}): {sent.message:.300}"
         if self.is_late:
@@ -106,9 +114,12 @@ class Sender:
 class Trial:
     """Sends to one target of a harness through every kind of behaviour."""
 
-    def __init__(self, harness: Harness, target: dict[str, Any], seed: int, log: Path) -> None:
+    def __init__(
+        self, harness: Harness, target: dict[str, Any], log: Path, *, seed: int, limit: float
+    ) -> None:
         self._harness = harness
         self._target = target
+        self._limit = limit
         self._seed = seed
         self._sender = Sender(log)
         self._cases: list[Case] = []
@@ -116,8 +127,8 @@ class Trial:
     async def cases(self, packets: Sequence[int]) -> list[Case]:
         """Return what came of every behaviour, each after so many packets."""
         gates = self._harness.gates(self._target)
+        # From the end: what takes long begins first.
         waiting = [Behaviour(kind, count) for kind in KINDS for count in packets]
-        waiting.reverse()
         async with self._sender, asyncio.TaskGroup() as group:
             for gate in gates:
                 group.create_task(self._work(gate, waiting))
@@ -134,9 +145,9 @@ class Trial:
     async def _tried(self, behaviour: Behaviour, gate: Gate) -> Case:
         async with HostileProxy(behaviour, gate, self._seed) as proxy:
             target = self._harness.rerouted(self._target, proxy.port)
-            text = self._harness.job(target, timeout=f"{LIMIT}s")
+            text = self._harness.job(target, timeout=f"{self._limit}s")
             sent = await self._sender.send(uuid4().hex, text)
-            return Case(behaviour, proxy.has_acted, sent)
+            return Case(behaviour, proxy.has_acted, self._limit, sent)
 
 
 def counted(cases: Sequence[Case]) -> dict[str, dict[str, int]]:

@@ -27,7 +27,7 @@ _TOPIC_LIMIT = 20.0
 _LISTENERS = ("PLAINTEXT", "SSL", "MUTUAL", "WRONGHOST", "SASL_SSL", "CONTROLLER")
 _SECURITY = {"CONTROLLER": "PLAINTEXT", "MUTUAL": "SSL", "WRONGHOST": "SSL"}
 # Listeners that are advertised at ports of proxies, as many of each as proxies at the same time.
-_PROXIED, _PROXIES = ("PLAINTEXT", "SSL", "SASL_SSL"), 4
+_PROXIED, _PROXIES = ("PLAINTEXT", "SSL", "SASL_SSL"), 8
 # A start is short, so it gains more from a quick compiler than from good code.
 _JVM = (
     "-Xmx512m",
