@@ -24,7 +24,7 @@ faults: $(VENV)/.installed-dev  ## Minutes of hostile far sides, and of killing 
 	@$(BIN)/python -m tests.brokers.provision
 	@echo "CHRONOS_TEST_SEED=$$CHRONOS_TEST_SEED"
 	CHRONOS_TEST_PACKETS=40 $(BIN)/pytest tests/protocols/test_hostile.py
-	CHRONOS_TEST_KILLS=100 $(BIN)/pytest -s tests/cli/test_kills.py
+	CHRONOS_TEST_KILLS=100 $(BIN)/pytest tests/cli/test_kills.py
 	CHRONOS_TEST_SECONDS=60 $(BIN)/pytest tests/cron/test_three_protocols.py
 	CHRONOS_TEST_KILLS=300 $(BIN)/pytest tests/cron/test_program.py -k kill_9
 

@@ -9,7 +9,6 @@ import random
 import sqlite3
 import subprocess
 import time
-from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -72,7 +71,6 @@ def test_the_state_survives_and_history_is_true(
         assert integrity(tmp_path / "state.sqlite") in {None, "ok"}, f"seed {SEED}"
     arrived = {headers(one)["x-chronos-execution-id"] for one in server.requests(path)}
     told = {one["execution_id"]: one["status"] for one in history(tmp_path)}
-    print(f"seed {SEED}: {len(arrived)} arrived, {Counter(told.values())}")
     assert arrived, f"seed {SEED}"
     assert set(told.values()) <= {"succeeded", "interrupted"}, f"seed {SEED}"
     assert {key for key, status in told.items() if status == "succeeded"} <= arrived
