@@ -12,7 +12,7 @@ import pytest
 from msgspec import Struct
 
 # Cases of a hostile far side that run side by side.
-_AT_ONCE = 12
+_AT_ONCE = 8
 
 
 class Received(Struct, frozen=True):
