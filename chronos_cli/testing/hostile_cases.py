@@ -73,8 +73,11 @@ class Sender:
     async def __aexit__(self, *_: object) -> None:
         if self._process is not None and self._process.stdin is not None:
             self._process.stdin.close()
-        if self._reading is not None:
-            await asyncio.wait_for(self._reading, _NEVER)
+        if self._reading is not None and self._process is not None:
+            await asyncio.wait({self._reading}, timeout=_NEVER)
+            if not self._reading.done():
+                self._process.kill()
+                await self._reading
         self._log.close()
 
     async def send(self, execution_id: str, text: str) -> Sent:
@@ -86,7 +89,11 @@ class Sender:
         assert stdin is not None
         answer = self._answers[execution_id] = asyncio.get_running_loop().create_future()
         stdin.write(json.dumps([execution_id, text]).encode() + b"\n")
-        return await asyncio.wait_for(answer, _NEVER)
+        try:
+            return await asyncio.wait_for(answer, _NEVER)
+        except TimeoutError:
+            message = f"no end within {_NEVER:g} s"
+            return Sent(execution_id=execution_id, status="crashed", message=message)
 
     async def _start(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
@@ -102,13 +109,19 @@ class Sender:
         assert process.stdout is not None
         while line := await process.stdout.readline():
             sent = msgspec.json.decode(line, type=Sent)
-            self._answers.pop(sent.execution_id).set_result(sent)
+            self._settle(self._answers.pop(sent.execution_id), sent)
         code = await process.wait()
         self._process = None
         for execution_id, answer in self._answers.items():
             message = f"the process ended with {code}"
-            answer.set_result(Sent(execution_id=execution_id, status="crashed", message=message))
+            sent = Sent(execution_id=execution_id, status="crashed", message=message)
+            self._settle(answer, sent)
         self._answers.clear()
+
+    @staticmethod
+    def _settle(answer: "asyncio.Future[Sent]", sent: Sent) -> None:
+        if not answer.done():  # nobody waits any more for one that came too late
+            answer.set_result(sent)
 
 
 class Trial:
