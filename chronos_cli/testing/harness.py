@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,13 +31,13 @@ class Authorities(Struct, frozen=True):
 
 
 class Gate(Struct, frozen=True):
-    """A way to a server through a proxy, for one case at a time.
+    """A way to a server at 127.0.0.1 through a proxy, for one case at a time.
 
-    Both listen at 127.0.0.1, the proxy at a port that is free if its own is 0.
+    The proxy accepts at a free port, or at a `listener` that was opened for it.
     """
 
     server_port: int
-    proxy_port: int = 0
+    listener: socket.socket | None = None
 
 
 class Harness(ABC):

@@ -60,22 +60,26 @@ class _Link(Struct, frozen=True):
 
 
 class HostileProxy:
-    """Listens at `port`, the proxy's own of a gate, before the server that the gate leads to.
+    """Listens at `port`, before the server that a gate leads to.
 
     `has_acted` tells whether a connection came so far that the proxy did something. An asynchronous
     context manager; at its end no connection is left.
     """
 
     def __init__(self, behaviour: Behaviour, gate: Gate, seed: int = 0) -> None:
-        self.port = gate.proxy_port
+        self.port = 0
         self.has_acted = False
         self._behaviour = behaviour
-        self._server_port = gate.server_port
+        self._gate = gate
         self._dice = random.Random(f"{seed} {behaviour}")  # noqa: S311
         self._links: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._listener = await asyncio.start_server(self._accept, "127.0.0.1", self.port)
+        if self._gate.listener is None:
+            self._listener = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        else:
+            listener = _emptied(self._gate.listener.dup())
+            self._listener = await asyncio.start_server(self._accept, sock=listener)
         self.port = self._listener.sockets[0].getsockname()[1]
         return self
 
@@ -95,7 +99,7 @@ class HostileProxy:
         ends = [client]
         try:
             with suppress(OSError):
-                far = await asyncio.open_connection("127.0.0.1", self._server_port)
+                far = await asyncio.open_connection("127.0.0.1", self._gate.server_port)
                 ends.append(_End(*far))
                 await self._connect(*ends)
         finally:
@@ -118,6 +122,15 @@ class HostileProxy:
             onward.cancel()
             back.cancel()
             await asyncio.gather(onward, back, return_exceptions=True)
+
+
+def _emptied(listener: socket.socket) -> socket.socket:
+    """Hang up on clients that came after the last proxy at this socket."""
+    listener.setblocking(False)
+    with suppress(BlockingIOError):
+        while True:
+            listener.accept()[0].close()
+    return listener
 
 
 async def _pass(source: _End, sink: _End, limit: int | None) -> bool:

@@ -1,10 +1,12 @@
 """A Kafka broker for the tests: one process that is its own controller."""
 
 import os
+import socket
 import subprocess
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from uuid import uuid4
 
 from tests.brokers.certificates import Certificates, Identity
@@ -60,23 +62,33 @@ class KafkaBroker(Broker):
         self.certificates = certificates
         proxied = [f"PROXIED_{kind}_{n}" for kind in _PROXIED for n in range(_PROXIES)]
         names = (*_LISTENERS, *proxied)
-        ports = free_ports(len(names) + len(proxied))
-        self._ports = dict(zip(names, ports, strict=False))
-        self._advertised = dict(zip(proxied, ports[len(names) :], strict=True))
+        self._ports = dict(zip(names, free_ports(len(names)), strict=True))
+        # Open all the time, or another broker would take a port while no proxy is there.
+        self._proxies = {name: socket.create_server((LOOPBACK, 0)) for name in proxied}
         self.plaintext = self.external or f"{LOOPBACK}:{self._ports['PLAINTEXT']}"
         self.ssl = self._address("SSL")
         self.mutual_ssl = self._address("MUTUAL")
         self.wrong_host_ssl = self._address("WRONGHOST")
         self.sasl_ssl = self._address("SASL_SSL")
 
-    def proxied(self, address: str) -> list[tuple[int, int]]:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        for proxy in self._proxies.values():
+            proxy.close()
+
+    def proxied(self, address: str) -> list[tuple[int, socket.socket]]:
         """Return ports of listeners that are like the one at an address, but for what they tell.
 
-        The second of each pair is the port that clients are told: a proxy has to be there.
+        Clients are told the port of the socket, where a proxy has to accept.
         """
         return [
-            (self._ports[name], advertised)
-            for name, advertised in self._advertised.items()
+            (self._ports[name], proxy)
+            for name, proxy in self._proxies.items()
             if self._address(_kind(name)) == address
         ]
 
@@ -152,7 +164,8 @@ class KafkaBroker(Broker):
         def addresses(ports: Mapping[str, int]) -> str:
             return ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in ports.items())
 
-        told = {**self._ports, **self._advertised}
+        advertised = {name: proxy.getsockname()[1] for name, proxy in self._proxies.items()}
+        told = {**self._ports, **advertised}
         del told["CONTROLLER"]
         return {
             "process.roles": "broker,controller",

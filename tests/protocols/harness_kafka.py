@@ -67,7 +67,7 @@ class KafkaHarness(Harness):
         (address,) = (
             [target["brokers"]] if isinstance(target["brokers"], str) else target["brokers"]
         )
-        return [Gate(*ports) for ports in self.broker.proxied(address)]
+        return [Gate(port, listener) for port, listener in self.broker.proxied(address)]
 
     def rerouted(self, target: dict[str, Any], port: int) -> dict[str, Any]:
         return {**target, "brokers": f"127.0.0.1:{port}"}
