@@ -18,8 +18,13 @@ test: $(VENV)/.installed-dev  ## Run the tests, against real brokers that it bri
 	@$(BIN)/python -m tests.brokers.provision
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
 
-faults: $(VENV)/.installed-dev  ## Minutes of killing, stopping and reloading the loop
+# Other random bytes and instants each time; CHRONOS_TEST_SEED makes them the same again.
+faults: export CHRONOS_TEST_SEED := $(or $(CHRONOS_TEST_SEED),$(shell date +%s))
+faults: $(VENV)/.installed-dev  ## Minutes of hostile far sides, and of killing and reloading
 	@$(BIN)/python -m tests.brokers.provision
+	@echo "CHRONOS_TEST_SEED=$$CHRONOS_TEST_SEED"
+	CHRONOS_TEST_PACKETS=40 $(BIN)/pytest tests/protocols/test_hostile.py
+	CHRONOS_TEST_KILLS=100 $(BIN)/pytest tests/cli/test_kills.py
 	CHRONOS_TEST_SECONDS=60 $(BIN)/pytest tests/cron/test_three_protocols.py
 	CHRONOS_TEST_KILLS=300 $(BIN)/pytest tests/cron/test_program.py -k kill_9
 

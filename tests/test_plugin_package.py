@@ -67,8 +67,8 @@ def test_it_is_well_typed(installed: Installed) -> None:
 
 def test_it_keeps_the_contract(installed: Installed) -> None:
     out = installed.run("pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_line.py")
-    # It has no TLS, and everything else.
-    assert " passed, 3 skipped in " in out
+    # It has no TLS, no target with a login besides, and everything else.
+    assert " passed, 5 skipped in " in out
 
 
 def test_one_that_breaks_the_contract_is_found_out(installed: Installed) -> None:

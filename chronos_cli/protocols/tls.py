@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 # Bytes of a PEM file; the authorities of a whole system are a quarter of a megabyte.
 _LARGEST_FILE = 4 * 1024 * 1024
 
+# What OpenSSL says of records that were garbled on the way.
+_GARBLED = frozenset(
+    ("BAD_RECORD_TYPE", "DECRYPTION_FAILED_OR_BAD_RECORD_MAC", "RECORD_LAYER_FAILURE")
+)
+
 
 class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """How the far side is trusted, and how we show who we are."""
@@ -106,7 +111,7 @@ def tls_failure(error: BaseException) -> str | None:
     """Return the cause in words when TLS is what failed, by the chain of causes; else None.
 
     The end of a connection is no refusal, in the handshake either: a load balancer that starts
-    anew ends it like that.
+    anew ends it like that. Nor is a record that was garbled on the way.
     """
     import ssl
 
@@ -122,6 +127,8 @@ def tls_failure(error: BaseException) -> str | None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return f"TLS: the certificate was not accepted: {cause.verify_message}"
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, of_connection):
+            if cause.reason in _GARBLED:
+                return None
             return f"TLS: {cause.reason or cause}"
     return None
 

@@ -6,6 +6,7 @@ A test module gives the far sides of a protocol, and takes the tests over:
     def harness() -> MyHarness: ...
 
     class TestContract(Contract): ...
+    class TestHostile(HostileContract): ...
 
 `docs/plugins.md` has the whole of it. Needs pytest: `pip install 'chronos-dispatch[testing]'`.
 """
@@ -17,4 +18,6 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(MESSAGE, name=error.name) from error
 
 # A failed assertion of the contract shows its values, as one in a test file does.
-pytest.register_assert_rewrite("chronos_cli.testing.contract")
+pytest.register_assert_rewrite(
+    "chronos_cli.testing.contract", "chronos_cli.testing.hostile_contract"
+)

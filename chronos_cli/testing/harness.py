@@ -1,6 +1,8 @@
 """What the contract must know of a protocol: where a real far side is, good and bad."""
 
 import json
+import re
+import socket
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -9,6 +11,9 @@ from urllib.parse import unquote
 
 import pytest
 from msgspec import Struct
+
+# Cases of a hostile far side that run side by side.
+_AT_ONCE = 8
 
 
 class Received(Struct, frozen=True):
@@ -23,6 +28,16 @@ class Authorities(Struct, frozen=True):
 
     trusted: Path
     foreign: Path
+
+
+class Gate(Struct, frozen=True):
+    """A way to a server at 127.0.0.1 through a proxy, for one case at a time.
+
+    The proxy accepts at a free port, or at a `listener` that was opened for it.
+    """
+
+    server_port: int
+    listener: socket.socket | None = None
 
 
 class Harness(ABC):
@@ -64,6 +79,30 @@ class Harness(ABC):
         del ca
         return None
 
+    def login_target(self) -> dict[str, Any] | None:
+        """Return a working target with a login, where `target` has none."""
+        return None
+
+    def server_port(self, target: dict[str, Any]) -> int | None:
+        """Return the port of 127.0.0.1 where the server of a target listens.
+
+        With None no proxy is brought between, and no hostile far side is tried.
+        """
+        del target
+        return None
+
+    def rerouted(self, target: dict[str, Any], port: int) -> dict[str, Any]:
+        """Return the target as it is, but for its server, which is at another port."""
+        raise NotImplementedError
+
+    def gates(self, target: dict[str, Any]) -> list[Gate]:
+        """Return the ways to a target's server through proxies, as many as are used at once.
+
+        To be replaced where a server tells its clients at which port they find it.
+        """
+        port = self.server_port(target)
+        return [] if port is None else [Gate(port)] * _AT_ONCE
+
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
         """Let the client library raise an error at the next send; return whether it can be done.
 
@@ -88,6 +127,23 @@ class Harness(ABC):
         """Return the text of a job file with this target; `keys` are further keys of the job."""
         usual = {"name": "contract", "timeout": "10s", "retry_policy": {"max_attempts": 1}}
         return json.dumps({**usual, self.key: target, **keys})
+
+
+def port_of(address: str) -> int:
+    """Return the port in a URL or in `host:port`."""
+    return int(_port_in(address)[0].removeprefix(":"))
+
+
+def with_port(address: str, port: int) -> str:
+    """Return a URL or `host:port` with another port."""
+    found = _port_in(address)
+    return f"{address[: found.start()]}:{port}{address[found.end() :]}"
+
+
+def _port_in(address: str) -> re.Match[str]:
+    found = re.search(r":\d+(?=[/?]|$)", address)
+    assert found, f"{address} has no port"
+    return found
 
 
 def attributes_of(headers: Mapping[str, str], prefix: str) -> dict[str, str]:

@@ -1,10 +1,12 @@
 """A Kafka broker for the tests: one process that is its own controller."""
 
 import os
+import socket
 import subprocess
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from pathlib import Path
+from types import TracebackType
 from uuid import uuid4
 
 from tests.brokers.certificates import Certificates, Identity
@@ -25,6 +27,9 @@ _SCRAM = ("SCRAM-SHA-256", "SCRAM-SHA-512")
 _START_LIMIT, _STOP_LIMIT, _FORMAT_LIMIT = 60.0, 10.0, 60.0
 _TOPIC_LIMIT = 20.0
 _LISTENERS = ("PLAINTEXT", "SSL", "MUTUAL", "WRONGHOST", "SASL_SSL", "CONTROLLER")
+_SECURITY = {"CONTROLLER": "PLAINTEXT", "MUTUAL": "SSL", "WRONGHOST": "SSL"}
+# Listeners that are advertised at ports of proxies, as many of each as proxies at the same time.
+_PROXIED, _PROXIES = ("PLAINTEXT", "SSL", "SASL_SSL"), 8
 # A start is short, so it gains more from a quick compiler than from good code.
 _JVM = (
     "-Xmx512m",
@@ -55,12 +60,37 @@ class KafkaBroker(Broker):
         super().__init__(folder, os.environ.get(EXTERNAL))
         self.user, self.limited_user, self.password = USER, LIMITED_USER, password
         self.certificates = certificates
-        self._ports = dict(zip(_LISTENERS, free_ports(len(_LISTENERS)), strict=True))
+        proxied = [f"PROXIED_{kind}_{n}" for kind in _PROXIED for n in range(_PROXIES)]
+        names = (*_LISTENERS, *proxied)
+        self._ports = dict(zip(names, free_ports(len(names)), strict=True))
+        # Open all the time, or another broker would take a port while no proxy is there.
+        self._proxies = {name: socket.create_server((LOOPBACK, 0)) for name in proxied}
         self.plaintext = self.external or f"{LOOPBACK}:{self._ports['PLAINTEXT']}"
         self.ssl = self._address("SSL")
         self.mutual_ssl = self._address("MUTUAL")
         self.wrong_host_ssl = self._address("WRONGHOST")
         self.sasl_ssl = self._address("SASL_SSL")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        super().__exit__(kind, error, trace)
+        for proxy in self._proxies.values():
+            proxy.close()
+
+    def proxied(self, address: str) -> list[tuple[int, socket.socket]]:
+        """Return ports of listeners that are like the one at an address, but for what they tell.
+
+        Clients are told the port of the socket, where a proxy has to accept.
+        """
+        return [
+            (self._ports[name], proxy)
+            for name, proxy in self._proxies.items()
+            if self._address(_kind(name)) == address
+        ]
 
     def create_topic(
         self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
@@ -131,22 +161,25 @@ class KafkaBroker(Broker):
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
     def _node_settings(self) -> dict[str, str]:
-        def addresses(host: str, *without: str) -> str:
-            chosen = [name for name in _LISTENERS if name not in without]
-            return ",".join(f"{name}://{host}:{self._ports[name]}" for name in chosen)
+        def addresses(ports: Mapping[str, int]) -> str:
+            return ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in ports.items())
 
+        advertised = {name: proxy.getsockname()[1] for name, proxy in self._proxies.items()}
+        told = {**self._ports, **advertised}
+        del told["CONTROLLER"]
         return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{LOOPBACK}:{self._ports['CONTROLLER']}",
             "controller.listener.names": "CONTROLLER",
             "inter.broker.listener.name": "PLAINTEXT",
-            "listeners": addresses(LOOPBACK),
-            "advertised.listeners": addresses(LOOPBACK, "CONTROLLER"),
-            "listener.security.protocol.map": (
-                "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SSL:SSL,MUTUAL:SSL,WRONGHOST:SSL,"
-                "SASL_SSL:SASL_SSL"
+            "listeners": addresses(self._ports),
+            "advertised.listeners": addresses(told),
+            "listener.security.protocol.map": ",".join(
+                f"{name}:{_SECURITY.get(_kind(name), _kind(name))}" for name in self._ports
             ),
+            # Of each listener: three of each would be a crowd.
+            "num.network.threads": "1",
             # A broker that crashed can come back only when its session is over: 9 s by default.
             "broker.session.timeout.ms": "2000",
             "broker.heartbeat.interval.ms": "500",
@@ -174,16 +207,29 @@ class KafkaBroker(Broker):
         }
 
     def _login_settings(self) -> dict[str, str]:
-        prefix, module = "listener.name.sasl_ssl.", "org.apache.kafka.common.security"
+        module = "org.apache.kafka.common.security"
         users = " ".join(f'user_{user}="{self.password}"' for user in (USER, LIMITED_USER))
         scram = f"{module}.scram.ScramLoginModule required;"
+        logins = {
+            "sasl.enabled.mechanisms": ",".join(("PLAIN", *_SCRAM)),
+            "plain.sasl.jaas.config": f"{module}.plain.PlainLoginModule required {users};",
+            **{f"{mechanism.lower()}.sasl.jaas.config": scram for mechanism in _SCRAM},
+        }
         return {
-            f"{prefix}sasl.enabled.mechanisms": ",".join(("PLAIN", *_SCRAM)),
-            f"{prefix}plain.sasl.jaas.config": f"{module}.plain.PlainLoginModule required {users};",
-            **{f"{prefix}{mechanism.lower()}.sasl.jaas.config": scram for mechanism in _SCRAM},
+            **{
+                f"listener.name.{name.lower()}.{key}": value
+                for name in self._ports
+                if _kind(name) == "SASL_SSL"
+                for key, value in logins.items()
+            },
             "authorizer.class.name": "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
             "super.users": f"User:ANONYMOUS;User:{self.user}",
         }
+
+
+def _kind(listener: str) -> str:
+    """Return the name of the listener that this one is like."""
+    return listener.removeprefix("PROXIED_").rstrip("_0123456789")
 
 
 def _keystore(prefix: str, identity: Identity) -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from chronos_cli.testing.harness import Harness, Received, raising
+from chronos_cli.testing.harness import Harness, Received, port_of, raising, with_port
 from tests.brokers.certificates import Certificates
 from tests.protocols.grpc_servers import BEHAVIOUR, GrpcServer
 
@@ -51,6 +51,12 @@ class GrpcHarness(Harness):
 
     def tls(self, ca: Path) -> dict[str, Any] | None:
         return {**self._to(self._secure.address), "tls": {"ca": str(ca)}}
+
+    def server_port(self, target: dict[str, Any]) -> int:
+        return port_of(target["address"])
+
+    def rerouted(self, target: dict[str, Any], port: int) -> dict[str, Any]:
+        return {**target, "address": with_port(target["address"], port)}
 
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
         patch.setattr("grpc.aio.insecure_channel", raising(error))

@@ -11,7 +11,7 @@ import confluent_kafka
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
 
-from chronos_cli.testing.harness import Harness, Received, attributes_of, raising
+from chronos_cli.testing.harness import Gate, Harness, Received, attributes_of, raising
 from tests.brokers.kafka import KafkaBroker
 from tests.support import Result, chronos
 
@@ -60,6 +60,19 @@ class KafkaHarness(Harness):
 
     def tls(self, ca: Path) -> dict[str, Any] | None:
         return self._at(self.broker.ssl, ca)
+
+    def login_target(self) -> dict[str, Any] | None:
+        target = self._at(self.broker.sasl_ssl, self.broker.certificates.ca)
+        return target and {**target, "sasl": self.login("PLAIN")}
+
+    def gates(self, target: dict[str, Any]) -> list[Gate]:
+        (address,) = (
+            [target["brokers"]] if isinstance(target["brokers"], str) else target["brokers"]
+        )
+        return [Gate(port, listener) for port, listener in self.broker.proxied(address)]
+
+    def rerouted(self, target: dict[str, Any], port: int) -> dict[str, Any]:
+        return {**target, "brokers": f"127.0.0.1:{port}"}
 
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
         # Its methods are written in C: none can be replaced, but by those of a subclass.

@@ -6,7 +6,8 @@ from uuid import uuid4
 
 import pytest
 
-from chronos_cli.testing.harness import Harness, Received, raising
+from chronos_cli.testing.harness import Harness, Received, port_of, raising, with_port
+from tests.brokers.nats import PASSWORD, USER
 from tests.servers.nats_wire import Wire
 
 
@@ -38,14 +39,27 @@ class NatsHarness(Harness):
         trusted = str(self._request.getfixturevalue("certificates").ca)
         return {**self._watched(server.url, trusted), "tls": {"ca": str(ca)}}
 
+    def login_target(self) -> dict[str, Any]:
+        server = self._request.getfixturevalue("nats_secured").users
+        target = self._watched(server.url, login={"user": USER, "pass": PASSWORD})
+        return {**target, "user": USER, "password": PASSWORD}
+
+    def server_port(self, target: dict[str, Any]) -> int:
+        return port_of(target["url"])
+
+    def rerouted(self, target: dict[str, Any], port: int) -> dict[str, Any]:
+        return {**target, "url": with_port(target["url"], port)}
+
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
         patch.setattr("nats.aio.client.Client.publish", raising(error))
         return True
 
-    def _watched(self, url: str, ca: str | None = None) -> dict[str, Any]:
+    def _watched(
+        self, url: str, ca: str | None = None, login: dict[str, str] | None = None
+    ) -> dict[str, Any]:
         """A subject with its subscriber in place: what nobody listens to is gone."""
         subject = f"jobs.contract.{uuid4().hex}"
-        wire = self._subscribers[subject] = Wire(url, ca).subscribe(subject)
+        wire = self._subscribers[subject] = Wire(url, ca, login or {}).subscribe(subject)
         self._request.addfinalizer(wire.close)
         return {"url": url, "subject": subject}
 

@@ -16,7 +16,9 @@ from chronos_cli.testing.harness import (
     Harness,
     Received,
     attributes_of,
+    port_of,
     raising,
+    with_port,
 )
 
 # Method, properties and body, as pika gives them.
@@ -108,6 +110,12 @@ class RabbitHarness(Harness):
             return None
         queue = declare_queue(self._broker.url)
         return {"url": self._broker.tls_url, "queue": queue, "tls": {"ca": str(ca)}}
+
+    def server_port(self, target: dict[str, Any]) -> int:
+        return port_of(target["url"])
+
+    def rerouted(self, target: dict[str, Any], port: int) -> dict[str, Any]:
+        return {**target, "url": with_port(target["url"], port)}
 
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
         patch.setattr("pika.channel.Channel.basic_publish", raising(error))

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from chronos_cli.testing.harness import Authorities, Harness, Received, raising
+from chronos_cli.testing.harness import Authorities, Harness, Received, port_of, raising, with_port
 from tests.brokers.certificates import Certificates
 from tests.support import HttpServer, headers
 
@@ -40,6 +40,12 @@ class WebhookHarness(Harness):
     def tls(self, ca: Path) -> dict[str, Any]:
         url = f"{self._secured.url}/status/200?contract={uuid4().hex}"
         return {"url": url, "tls": {"ca": str(ca)}}
+
+    def server_port(self, target: dict[str, Any]) -> int:
+        return port_of(target["url"])
+
+    def rerouted(self, target: dict[str, Any], port: int) -> dict[str, Any]:
+        return {**target, "url": with_port(target["url"], port)}
 
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
         patch.setattr("h11.Connection.send", raising(error))

@@ -24,6 +24,8 @@ _LIMIT = 1.0
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
 # A frame's head, where its type is in it, and the type of settings (RFC 9113, 4.1 and 6.5).
 _FRAME_HEAD, _FRAME_TYPE, _SETTINGS = 9, 3, 4
+# A message of the handshake, and which one (RFC 5246, 6.2.1 and 7.4).
+_CERTIFICATE_REQUEST = (22, 13)
 
 _Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -65,18 +67,28 @@ async def _refuses_certificate(target: Grpc) -> bool:
     """Whether a server that hangs up after the handshake does so for the client's certificate.
 
     Some do it without an alert. In TLS 1.2 the certificate is part of the handshake, so it is
-    the handshake that fails; what hangs up for another reason completes it.
+    the handshake that fails; what hangs up for another reason completes it, or breaks off a
+    handshake in which it asked for no certificate.
     """
+    has_asked = False
+
+    def watch(*message: object) -> None:
+        nonlocal has_asked
+        _connection, _direction, _version, content, kind, _data = message
+        has_asked = has_asked or (content, kind) == _CERTIFICATE_REQUEST
+
     context = make_context(target.secure)
     context.set_alpn_protocols(["h2"])
     context.maximum_version = ssl.TLSVersion.TLSv1_2
+    # Nothing public tells what a server asks for.
+    context._msg_callback = watch  # type: ignore[attr-defined]  # noqa: SLF001
     try:
         async with _connected(target, context):
             return False
     except ssl.SSLError as error:
-        return "VERSION" not in (error.reason or "")
+        return has_asked and "VERSION" not in (error.reason or "")
     except ConnectionError:
-        return True
+        return has_asked
 
 
 async def _of_plaintext(target: Grpc) -> DispatchError | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chronos_cli.errors import RejectedError, UnreadableFileError
-from chronos_cli.files import check_readable, read_bytes
+from chronos_cli.files import read_bytes
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import FileDescriptorProto
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 # The compiler writes its errors to file descriptor 2, which is bent aside meanwhile.
 _ONE_AT_A_TIME = threading.Lock()
 _STDERR = 2
-# Bytes of a file of descriptors.
-_LARGEST_SET = 64 * 1024 * 1024
+# Bytes of a file of descriptors, and of a .proto file.
+_LARGEST_SET, _LARGEST_PROTO = 64 * 1024 * 1024, 4 * 1024 * 1024
 
 
 def compile_files(files: Sequence[str], import_paths: Sequence[str]) -> "list[FileDescriptorProto]":
@@ -62,10 +62,10 @@ def read_set(path: str) -> "list[FileDescriptorProto]":
 
 
 def _check(files: Sequence[str]) -> None:
-    """Refuse what is there and is no file: the compiler would wait for it, or read for ever."""
+    """Refuse what is no file, or too large: the compiler would wait for it, or read for ever."""
     for name in files:
         try:
-            check_readable(name)
+            read_bytes(name, _LARGEST_PROTO)
         except UnreadableFileError as error:
             message = f"the proto files do not compile: {name}: {error}"
             raise RejectedError(message, code="PROTO") from error

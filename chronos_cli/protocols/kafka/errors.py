@@ -95,8 +95,12 @@ _STATE = re.compile(r" \(after \d+ms in state .*\)$")
 _LIBRARY = re.compile(r"error:[0-9A-F]{8}:[\w /]*:[\w ]*:")
 # librdkafka reports a connection that breaks during TLS as an error of the transport.
 _TLS = re.compile(r"SSL handshake failed|SSL routines::(?!unexpected eof)|SSL alert")
-# An end in the handshake, by FIN or RST: a broker that restarts, or a port without TLS.
-_ENDED = re.compile(r"SSL handshake failed: Disconnected")
+# An end in a handshake or a login, by FIN or RST: a broker that restarts, or a port without TLS;
+# and records of TLS that were garbled on the way.
+_BROKEN = re.compile(
+    r"SSL handshake failed: Disconnected|SASL .*: Local: (?:Broker transport failure|Timed out)|"
+    r"record layer failure|bad record|decryption failed"
+)
 _TOKEN = re.compile(r"Failed to acquire SASL OAUTHBEARER token")
 _NO_TOKEN_SERVER = re.compile(r"Failed to connect|not connect|not resolve|timed out|Timeout|HTTP 5")
 
@@ -111,8 +115,9 @@ def translated(error: "KafkaError", where: str) -> DispatchError:
     if address := _ADDRESS.match(text):
         text, where = text[address.end() :], address[1]
     text = _LIBRARY.sub("", _STATE.sub("", text))
-    has_ended = _ENDED.search(text)
-    if name == "_SSL" or (name == "_TRANSPORT" and _TLS.search(error.str()) and not has_ended):
+    if _BROKEN.search(text):
+        return UnreachableError(f"{text} ({where})", code=name)
+    if name == "_SSL" or (name == "_TRANSPORT" and _TLS.search(error.str())):
         message = text.partition(", verify that ssl.ca.location")[0]
         return RejectedError(f"TLS: {message} ({where})", code="TLS")
     if name == "_AUTHENTICATION":

@@ -8,13 +8,17 @@ the library in these ways, each by one overridden method:
 - It tries a server once, and raises the real cause of a failure.
 - It never drops TLS that was asked for. The library would go on in plain text, login included,
   when the server does not ask for TLS.
+- It is silent when a server ends a connection over TLS. With the library's own protocol asyncio
+  would warn on stderr.
 - It closes at once, also when the server reads nothing and answers no TLS goodbye.
 """
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import ParseResult
 
 from nats.aio import client as library
 from nats.aio.transport import TcpTransport
@@ -27,6 +31,15 @@ FOREVER = 366 * 86400
 logging.getLogger("nats").addHandler(logging.NullHandler())
 
 
+class _TlsProtocol(asyncio.StreamReaderProtocol):
+    """Reads what comes over TLS, where no connection is half open."""
+
+    def eof_received(self) -> bool:
+        """Take in the end of the connection."""
+        super().eof_received()
+        return False
+
+
 class Transport(TcpTransport):
     """A socket that is closed without waiting for the other side."""
 
@@ -36,6 +49,30 @@ class Transport(TcpTransport):
     def __bool__(self) -> bool:
         """Keep the library from replacing it before it is connected."""
         return True
+
+    async def connect_tls(
+        self,
+        uri: str | ParseResult,
+        ssl_context: ssl.SSLContext,
+        buffer_size: int,
+        connect_timeout: int,
+    ) -> None:
+        """Go on over TLS on the connection that there is, as the library does."""
+        del connect_timeout
+        assert self._io_writer is not None
+        loop = asyncio.get_running_loop()
+        # Of its own: what came in plain text is not read as if it had come over TLS.
+        reader = asyncio.StreamReader(limit=buffer_size)
+        protocol = _TlsProtocol(reader)
+        transport = await loop.start_tls(
+            self._io_writer.transport,
+            protocol,
+            ssl_context,
+            server_hostname=uri if isinstance(uri, str) else uri.hostname,
+        )
+        assert transport is not None
+        self._io_reader = reader
+        self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 
     def close(self) -> None:
         """Close the socket at once, dropping what was not sent."""

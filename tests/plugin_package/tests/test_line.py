@@ -12,6 +12,7 @@ import pytest
 
 from chronos_cli.testing.contract import Contract
 from chronos_cli.testing.harness import Harness, Received, raising
+from chronos_cli.testing.hostile_contract import HostileContract
 
 
 class LineServer(ThreadingTCPServer):
@@ -30,7 +31,10 @@ class Handler(StreamRequestHandler):
     server: LineServer
 
     def handle(self) -> None:
-        line = json.loads(self.rfile.readline())
+        text = self.rfile.readline()
+        if not text.endswith(b"\n"):
+            return
+        line = json.loads(text)
         if line["headers"].get("Token", "right") != "right":
             self.wfile.write(b"unknown token\n")
             return
@@ -69,6 +73,13 @@ class LineHarness(Harness):
     def bad_credentials(self, secret: str) -> dict[str, Any]:
         return {**self.target(), "token": secret}
 
+    def server_port(self, target: dict[str, Any]) -> int:
+        port: int = target["port"]
+        return port
+
+    def rerouted(self, target: dict[str, Any], port: int) -> dict[str, Any]:
+        return {**target, "port": port}
+
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
         patch.setattr("asyncio.open_connection", raising(error))
         return True
@@ -85,3 +96,7 @@ def harness() -> Iterator[LineHarness]:
 
 class TestContract(Contract):
     """All its tests, with the fixture `harness` of this module."""
+
+
+class TestHostile(HostileContract):
+    """The same with far sides that cut, flood and garble."""
