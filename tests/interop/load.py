@@ -41,7 +41,7 @@ class Load:
 
 
 @contextmanager
-def ticking(folder: Path, targets: Mapping[str, dict[str, Any]], load: Load) -> Iterator[Cron]:
+def ticking(folder: Path, targets: Mapping[str, Any], load: Load) -> Iterator[Cron]:
     """Run the loop; `targets` are keys of a job by a name for it."""
     jobs = [
         _job(f"{name}-{number}", keys, load)
@@ -56,7 +56,7 @@ def ticking(folder: Path, targets: Mapping[str, dict[str, Any]], load: Load) -> 
 
 def fire(
     folder: Path,
-    targets: Mapping[str, dict[str, Any]],
+    targets: Mapping[str, Any],
     load: Load,
     between: Callable[[], None] = lambda: None,
 ) -> dict[str, list[Event]]:

@@ -26,6 +26,7 @@ _PACKAGES = {
     "squid": "squid",
     "caddy": "caddy",
     "golang-go": "go",
+    "default-jdk-headless": "javac",
     "nodejs": "node",
     "npm": "npm",
 }

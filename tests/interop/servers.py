@@ -4,7 +4,7 @@ import json
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ from tests.interop import provision
 
 _START_LIMIT, _CONSUME_LIMIT = 30.0, 60.0
 NODE_SCRIPTS = provision.NODE
+Command = Sequence[str | Path]
 
 
 def need(name: str) -> Path:
@@ -64,7 +65,7 @@ def free_port() -> int:
 
 @contextmanager
 def running(
-    command: list[str | Path], port: int, log: Path, environment: dict[str, str] | None = None
+    command: Command, port: int, log: Path, environment: dict[str, str] | None = None
 ) -> Iterator[ServerProcess]:
     """Start a server, wait until it accepts on its port, and end it after use."""
     process = ServerProcess(command, log, environment)
@@ -79,7 +80,7 @@ def running(
 def go_server(kind: str, folder: Path, *options: str) -> Iterator[tuple[int, ServerProcess]]:
     """Run one of the servers of tests/interop/go on a free port."""
     port = free_port()
-    command = [need("farside"), kind, "-listen", f"127.0.0.1:{port}", *options]
+    command: Command = [need("farside"), kind, "-listen", f"127.0.0.1:{port}", *options]
     with running(command, port, folder / f"{kind}-{port}.log") as process:
         yield port, process
 
@@ -92,7 +93,7 @@ def lines(process: ServerProcess) -> list[dict[str, Any]]:
 
 @contextmanager
 def consuming(
-    command: list[str | Path], log: Path, environment: dict[str, str] | None = None
+    command: Command, log: Path, environment: dict[str, str] | None = None
 ) -> Iterator["Consumer"]:
     """Start a consumer that ends by itself, and wait until it says "ready"."""
     process = ServerProcess(command, log, environment)
@@ -117,7 +118,7 @@ class Consumer:
         return found
 
 
-def consumed(command: list[str | Path]) -> list[dict[str, Any]]:
+def consumed(command: Command) -> list[dict[str, Any]]:
     """Run a consumer that reads what is there already; return what it read."""
     done = subprocess.run(
         command, capture_output=True, text=True, timeout=_CONSUME_LIMIT, check=False

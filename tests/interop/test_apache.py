@@ -29,7 +29,7 @@ def test_keep_alive(tmp_path: Path, certificates: Certificates, record_property:
     load = Load(jobs=100, full_rounds=10, every="5s")
     ours = {"ca": str(certificates.ca)}
     with apache(tmp_path, certificates) as url:
-        page = {"url": f"{url}/index.html", "method": "GET", "tls": ours}
+        page: dict[str, Any] = {"url": f"{url}/index.html", "method": "GET", "tls": ours}
         targets = {"tls": {"webhook": page}, "h2": {"webhook": {**page, "http2": True}}}
         found = fire(tmp_path, targets, load)
     record_property("held", assert_held(found, load))
@@ -54,7 +54,7 @@ def test_certificate_by_place(
     ):
         for http2 in (False, True):
             for _ in range(10):
-                keys = {"http2": http2, "keys": {"payload": "x" * 50_000}}
+                keys: dict[str, Any] = {"http2": http2, "keys": {"payload": "x" * 50_000}}
                 result = run(f"{url}/private/job", tls=ours, **keys)
                 assert result.code == 0, result.out
                 assert result.only["receipt"]["body"] == "HTTP/1.1 50000"

@@ -42,10 +42,21 @@ def test_hypercorn(tmp_path: Path, certificates: Certificates, record_property: 
     record_property("version", installed_version("hypercorn"))
     port, load = free_port(), Load(jobs=100, full_rounds=10, every="5s")
     identity = certificates.server
-    files = ["--certfile", identity.certificate, "--keyfile", identity.key]
-    command = [sys.executable, "-m", "hypercorn", "--bind", f"127.0.0.1:{port}", *files, _APP]
+    files: list[str | Path] = ["--certfile", identity.certificate, "--keyfile", identity.key]
+    command: list[str | Path] = [
+        sys.executable,
+        "-m",
+        "hypercorn",
+        "--bind",
+        f"127.0.0.1:{port}",
+        *files,
+        _APP,
+    ]
     environment = {**inherited_environment(), "PYTHONPATH": str(ROOT)}
-    page = {"url": f"https://127.0.0.1:{port}/", "tls": {"ca": str(certificates.ca)}}
+    page: dict[str, Any] = {
+        "url": f"https://127.0.0.1:{port}/",
+        "tls": {"ca": str(certificates.ca)},
+    }
     with running(command, port, tmp_path / "hypercorn.log", environment):
         targets = {"tls": {"webhook": page}, "h2": {"webhook": {**page, "http2": True}}}
         found = fire(tmp_path, targets, load)

@@ -76,7 +76,7 @@ def test_client_certificates(
     ):
         for http2 in (False, True):
             for _ in range(10):
-                keys = {"http2": http2, "keys": {"payload": {"a": 1}}}
+                keys: dict[str, Any] = {"http2": http2, "keys": {"payload": {"a": 1}}}
                 result = run(closed, tls=ours, **keys)
                 assert result.code == 0, result.out
                 for tls in (trusted, foreign):
@@ -94,7 +94,7 @@ def test_keep_alive(tmp_path: Path, certificates: Certificates, record_property:
         go_server("http", tmp_path) as (behind, process),
         caddy(tmp_path, certificates, behind) as (url, _),
     ):
-        page = {"url": url, "tls": {"ca": str(certificates.ca)}}
+        page: dict[str, Any] = {"url": url, "tls": {"ca": str(certificates.ca)}}
         targets = {"tls": {"webhook": page}, "h2": {"webhook": {**page, "http2": True}}}
         found = fire(tmp_path, targets, load)
         arrived = [line["id"] for line in lines(process)]

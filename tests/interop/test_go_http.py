@@ -36,7 +36,10 @@ def test_client_certificates(
         url = f"https://127.0.0.1:{port}/"
         for http2 in (False, True):
             for number in range(10):
-                keys = {"http2": http2, "keys": {"payload": "x" * (10**number % 99_991)}}
+                keys: dict[str, Any] = {
+                    "http2": http2,
+                    "keys": {"payload": "x" * (10**number % 99_991)},
+                }
                 result = run(url, tls=ours, **keys)
                 assert result.code == 0, result.out
                 for tls in (trusted, foreign):
@@ -74,7 +77,7 @@ def test_keep_alive(tmp_path: Path, certificates: Certificates, record_property:
         go_server("http", tmp_path, "-idle", "1s") as (plain, one),
         go_server("http", tmp_path, "-idle", "1s", *options(certificates)) as (secure, other),
     ):
-        page = {"url": f"https://127.0.0.1:{secure}/", "tls": tls}
+        page: dict[str, Any] = {"url": f"https://127.0.0.1:{secure}/", "tls": tls}
         targets = {
             "plain": {"webhook": {"url": f"http://127.0.0.1:{plain}/"}},
             "tls": {"webhook": page},

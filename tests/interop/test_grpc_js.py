@@ -33,7 +33,7 @@ _FILES = {"proto": {"files": [str(_PROTOS / "behaviour.proto")], "import_paths":
 def test_calls(tmp_path: Path, record_property: Any) -> None:
     environment, port, load = need_modules("grpc-js"), free_port(), Load()
     record_property("version", module_version("@grpc/grpc-js"))
-    script = [NODE_SCRIPTS / "rpc.js", str(port), _PROTOS, "1000"]
+    script: list[str | Path] = [NODE_SCRIPTS / "rpc.js", str(port), _PROTOS, "1000"]
     address = f"127.0.0.1:{port}"
     log = tmp_path / "rpc.log"
     with running([need("node"), *script], port, log, environment) as process:
@@ -63,7 +63,7 @@ def test_calls(tmp_path: Path, record_property: Any) -> None:
 def test_reflection(tmp_path: Path, record_property: Any) -> None:
     environment, port = need_modules("grpc-js"), free_port()
     record_property("version", module_version("@grpc/grpc-js"))
-    script = [NODE_SCRIPTS / "rpc.js", str(port), _PROTOS, "1000"]
+    script: list[str | Path] = [NODE_SCRIPTS / "rpc.js", str(port), _PROTOS, "1000"]
     with running([need("node"), *script], port, tmp_path / "rpc.log", environment):
         result = call(f"127.0.0.1:{port}", "test.simple.Simple/Greet", {"name": "a"})
     assert result.code == 0, result.out

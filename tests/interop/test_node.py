@@ -19,9 +19,12 @@ def test_keep_alive(tmp_path: Path, certificates: Certificates, record_property:
     record_property("version", version(program, "--version"))
     load, (plain, secure) = Load(jobs=100, full_rounds=10, every="5s"), free_ports(2)
     files = [identity.certificate, identity.key]
-    command = [program, NODE_SCRIPTS / "web.js", str(plain), str(secure), *files]
+    command: list[str | Path] = [program, NODE_SCRIPTS / "web.js", str(plain), str(secure), *files]
     with running(command, secure, tmp_path / "node.log") as process:
-        page = {"url": f"https://127.0.0.1:{secure}/", "tls": {"ca": str(certificates.ca)}}
+        page: dict[str, Any] = {
+            "url": f"https://127.0.0.1:{secure}/",
+            "tls": {"ca": str(certificates.ca)},
+        }
         targets = {
             "plain": {"webhook": {"url": f"http://127.0.0.1:{plain}/"}},
             "tls": {"webhook": page},
