@@ -135,9 +135,8 @@ def test_leader_killed(tmp_path: Path, record_property: Any) -> None:
     assert failures(found["a"]) == []
     assert {event["execution_id"] for event in found["a"]} <= stored
     retried = sum(event["attempts"] > 1 for event in found["a"])
-    held = f"{len(found['a'])} ticks, all stored"
-    record_property("held", held)
-    assert retried < len(found["a"]) / 2
+    assert retried, "the election was over before a tick came"
+    record_property("held", f"{len(found['a'])} ticks, all stored")
 
 
 async def _make_stream(ports: dict[str, int]) -> str:
