@@ -20,7 +20,7 @@ test: $(VENV)/.installed-dev  ## Run the tests, against real brokers that it bri
 
 interop: $(VENV)/.installed-dev  ## Minutes at nginx, haproxy, grpc-go, grpc-js, clusters and other far sides
 	@$(BIN)/python -m tests.interop.provision
-	$(BIN)/pytest tests/interop -m "" -n 2 --interop-page docs/interop.md
+	$(BIN)/pytest tests/interop -m "" -n 2 --dist loadfile --interop-page docs/interop.md
 
 faults: $(VENV)/.installed-dev  ## Minutes of killing, stopping and reloading the loop
 	@$(BIN)/python -m tests.brokers.provision

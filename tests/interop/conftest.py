@@ -62,8 +62,8 @@ def _held(outcome: str, report: pytest.TestReport, properties: dict[str, str]) -
 
 def _first(lines: Iterable[str]) -> str:
     """Return the assertion's own line of a traceback."""
-    told = (line.removeprefix("E ").strip() for line in lines if line.startswith("E "))
-    return next(told, "see above")[:160]
+    errors = (line.removeprefix("E ").strip() for line in lines if line.startswith("E "))
+    return next(errors, "see above")[:160]
 
 
 def _write_between_markers(page: Path, table: str) -> None:

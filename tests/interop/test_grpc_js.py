@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.interop.load import Load, assert_held, fire
-from tests.interop.runs import call
+from tests.interop.runs import call, send
 from tests.interop.servers import (
     NODE_SCRIPTS,
     free_port,
@@ -69,3 +69,24 @@ def test_reflection(tmp_path: Path, record_property: Any) -> None:
     assert result.code == 0, result.out
     assert result.only["receipt"]["reply"] == {"text": "hello a"}
     record_property("held", "1 of 1")
+
+
+@pytest.mark.far_side(
+    "grpc-js", "a CloudEvent with the extensions 5 and true, binary and structured"
+)
+def test_events(tmp_path: Path, record_property: Any) -> None:
+    environment, port = need_modules("grpc-js"), free_port()
+    record_property("version", module_version("@grpc/grpc-js"))
+    script: list[str | Path] = [NODE_SCRIPTS / "rpc.js", str(port), _PROTOS, "1000"]
+    files = {"files": [str(_PROTOS / "events.proto")], "import_paths": [str(_PROTOS)]}
+    block = {"address": f"127.0.0.1:{port}", "method": "test.v1.Events/Take", "proto": files}
+    log = tmp_path / "rpc.log"
+    with running([need("node"), *script], port, log, environment) as process:
+        for mode in ("binary", "structured"):
+            events = {"mode": mode, "extensions": {"number": 5, "flag": True}}
+            result = send({"grpc": block}, payload={"a": 1}, cloudevents=events)
+            assert result.code == 0, result.out + result.err
+        seen = [line["request"]["attributes"] for line in lines(process)]
+    assert [one["number"] for one in seen] == [{"ce_integer": 5}] * 2
+    assert [one["flag"] for one in seen] == [{"ce_boolean": True}] * 2
+    record_property("held", "2 of 2, with their types")

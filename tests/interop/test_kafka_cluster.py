@@ -1,5 +1,6 @@
 """Three Kafka brokers, of which one dies; Java's partitions; consumers in other languages."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import pytest
 from tests.brokers.certificates import Certificates
 from tests.interop.kafka_cluster import Node, java, kafka_cluster, kafka_version
 from tests.interop.load import Load, failures, fire
-from tests.interop.runs import send_all
+from tests.interop.runs import send, send_all
 from tests.interop.servers import (
     consumed,
     go_version,
@@ -62,7 +63,8 @@ def test_partitions(cluster: list[Node], record_property: Any) -> None:
 
 
 @pytest.mark.far_side(
-    "Kafka's consumers: Java, franz-go, kafkajs", "keys, values, headers of 20 messages"
+    "Kafka's consumers: Java, franz-go, kafkajs",
+    "keys, values, headers of 20 messages and a structured event",
 )
 def test_consumers(cluster: list[Node], record_property: Any) -> None:
     need_modules("kafkajs")
@@ -79,6 +81,10 @@ def test_consumers(cluster: list[Node], record_property: Any) -> None:
     result = send_all(jobs)
     assert result.code == 0, result.out
     ids = {one["job_id"]: one["execution_id"] for one in result.report["results"]}
+    events = {"mode": "structured", "extensions": {"number": 5, "flag": True}}
+    sent = send({"kafka": {**block, "key": "event"}}, payload="x", cloudevents=events)
+    assert sent.code == 0, sent.out + sent.err
+    ids["event"] = sent.only["execution_id"]
     command: list[str | Path] = [
         need("farside"),
         "kafka",
@@ -90,9 +96,9 @@ def test_consumers(cluster: list[Node], record_property: Any) -> None:
         "20",
     ]
     by_go = {record["key"]: record for record in consumed(command)}
-    by_node = {record["key"]: record for record in _read_by_node(brokers[0], "read", 20)}
+    by_node = {record["key"]: record for record in _read_by_node(brokers[0], "read", 21)}
     by_java = {
-        line.split("\t")[1]: line.split("\t") for line in java("consume", brokers[0], "read", "20")
+        line.split("\t")[1]: line.split("\t") for line in java("consume", brokers[0], "read", "21")
     }
     assert set(by_go) == set(by_node) == set(by_java) == set(ids)
     for key, execution_id in ids.items():
@@ -104,12 +110,12 @@ def test_consumers(cluster: list[Node], record_property: Any) -> None:
         assert dict(cell.split("=", 1) for cell in cells) == headers
         assert by_go[key]["value"] == by_node[key]["value"] == value
         assert by_go[key]["partition"] == by_node[key]["partition"] == int(partition)
-    record_property("held", "20 of 20, the same in all three")
+    event = json.loads(by_go["event"]["value"])
+    assert (event["number"], event["flag"]) == (5, True)
+    record_property("held", "21 of 21, the same in all three")
 
 
 def _read_by_node(broker: str, topic: str, count: int) -> list[dict[str, Any]]:
-    import json
-
     printed = node("kafkajs", "kafka.js", broker, topic, str(count))
     return [json.loads(line) for line in printed.splitlines()]
 

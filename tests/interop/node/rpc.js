@@ -4,7 +4,7 @@ const loader = require("@grpc/proto-loader");
 const { ReflectionService } = require("@grpc/reflection");
 
 const [port, folder, idle] = process.argv.slice(2);
-const definition = loader.loadSync(["behaviour.proto", "simple.proto"], {
+const definition = loader.loadSync(["behaviour.proto", "simple.proto", "events.proto"], {
   includeDirs: [folder, __dirname],
   keepCase: true,
   longs: String,
@@ -30,6 +30,7 @@ const { simple, v1 } = grpc.loadPackageDefinition(definition).test;
 server.addService(simple.Simple.service, {
   Greet: (call, done) => done(null, { text: `hello ${call.request.name}` }),
 });
+server.addService(v1.Events.service, { Take: take });
 server.addService(v1.Behaviour.service, { Take: take, Status: status, Count: count });
 new ReflectionService(definition).addToServer(server);
 server.bindAsync(`127.0.0.1:${port}`, grpc.ServerCredentials.createInsecure(), (error) => {
