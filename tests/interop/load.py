@@ -90,7 +90,8 @@ def failures(events: list[Event]) -> list[str]:
 def assert_held(found: Mapping[str, list[Event]], load: Load) -> str:
     """Hold that each tick succeeded; return the words for the table."""
     for name, events in found.items():
-        assert (name, failures(events)) == (name, [])
+        lost = failures(events)
+        assert not lost, f"{len(lost)} of {len(events)} failed at {name}: {lost[0]}"
         assert len(events) >= load.ticks
         assert {event["attempts"] for event in events} == {1}
     total = sum(len(events) for events in found.values())

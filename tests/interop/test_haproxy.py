@@ -53,31 +53,47 @@ def haproxy(
         yield ports[0], ports[1], ports[2]
 
 
-@pytest.mark.far_side(
-    "haproxy", "timeout http-keep-alive 1s, jobs @every 1s: HTTP, TLS, HTTP/2, gRPC"
-)
+@pytest.mark.far_side("haproxy", "timeout http-keep-alive 1s, jobs @every 1s: HTTP, TLS, HTTP/2")
 def test_keep_alive(tmp_path: Path, certificates: Certificates, record_property: Any) -> None:
     record_property("version", version(need("haproxy"), "-v"))
     load = Load()
-    ours = {"ca": str(certificates.ca)}
     with (
-        go_server("http", tmp_path) as (web, served),
-        go_server("grpc", tmp_path) as (rpc, called),
-        haproxy(tmp_path, certificates, web, rpc) as (plain, tls, grpc),
+        go_server("http", tmp_path) as (web, process),
+        haproxy(tmp_path, certificates, web, web) as (plain, tls, _),
     ):
-        secure = {"url": f"https://127.0.0.1:{tls}/", "tls": ours}
-        method = "grpc.testing.TestService/EmptyCall"
-        block = {"address": f"127.0.0.1:{grpc}", "method": method, "tls": ours}
+        secure = {"url": f"https://127.0.0.1:{tls}/", "tls": {"ca": str(certificates.ca)}}
         targets = {
             "plain": {"webhook": {"url": f"http://127.0.0.1:{plain}/"}},
             "tls": {"webhook": secure},
             "h2": {"webhook": {**secure, "http2": True}},
-            "grpc": {"grpc": block},
         }
         found = fire(tmp_path, targets, load)
         held = assert_held(found, load)
-        arrived = [line["id"] for line in lines(served)]
-        arrived += [line["ids"][0] for line in lines(called)]
+        arrived = [line["id"] for line in lines(process)]
     ids = [event["execution_id"] for events in found.values() for event in events]
     assert sorted(arrived) == sorted(ids)
+    record_property("held", f"{held}; each arrived once")
+
+
+@pytest.mark.far_side(
+    "haproxy",
+    "timeout client 1s, jobs @every 1s over gRPC",
+    needs="`bind … alpn h2`, `server … proto h2`",
+)
+def test_grpc(tmp_path: Path, certificates: Certificates, record_property: Any) -> None:
+    record_property("version", version(need("haproxy"), "-v"))
+    load = Load()
+    with (
+        go_server("grpc", tmp_path) as (rpc, process),
+        haproxy(tmp_path, certificates, rpc, rpc) as (_, _, port),
+    ):
+        block = {
+            "address": f"127.0.0.1:{port}",
+            "method": "grpc.testing.TestService/EmptyCall",
+            "tls": {"ca": str(certificates.ca)},
+        }
+        found = fire(tmp_path, {"grpc": {"grpc": block}}, load)
+        held = assert_held(found, load)
+        arrived = [line["ids"][0] for line in lines(process)]
+    assert sorted(arrived) == sorted(event["execution_id"] for event in found["grpc"])
     record_property("held", f"{held}; each arrived once")
