@@ -14,6 +14,8 @@ from tests.servers.webservers import apache
 pytestmark = pytest.mark.interop
 
 _MODULES = "/usr/lib/apache2/modules"
+# One process, as the helper starts it, has threads for as many connections as two of its own.
+_THREADS = "ThreadLimit 512\nThreadsPerChild 512\nMaxRequestWorkers 512"
 _PROXY = f"""
 LoadModule proxy_module {_MODULES}/mod_proxy.so
 LoadModule proxy_http_module {_MODULES}/mod_proxy_http.so
@@ -28,7 +30,7 @@ def test_keep_alive(tmp_path: Path, certificates: Certificates, record_property:
     record_property("version", version(need("apache2"), "-v"))
     load = Load(jobs=200, full_rounds=5, every="5s")
     ours = {"ca": str(certificates.ca)}
-    with apache(tmp_path, certificates) as url:
+    with apache(tmp_path, certificates, _THREADS) as url:
         page: dict[str, Any] = {"url": f"{url}/index.html", "method": "GET", "tls": ours}
         targets = {"tls": {"webhook": page}, "h2": {"webhook": {**page, "http2": True}}}
         found = fire(tmp_path, targets, load)
