@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults fuzz bench lint format reference completions clean
+.PHONY: help demo test interop faults fuzz bench lint format reference completions clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -17,6 +17,10 @@ demo: $(VENV)/.installed  ## Send the sample jobs to a receiver on this machine
 test: $(VENV)/.installed-dev  ## Run the tests, against real brokers that it brings along
 	@$(BIN)/python -m tests.brokers.provision
 	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+
+interop: $(VENV)/.installed-dev  ## Minutes at nginx, haproxy, grpc-go, grpc-js, clusters and other far sides
+	@$(BIN)/python -m tests.interop.provision
+	$(BIN)/pytest tests/interop -m "" -n 2 --dist loadfile --interop-page docs/interop.md
 
 # Other random bytes and instants each time; CHRONOS_TEST_SEED makes them the same again.
 faults: export CHRONOS_TEST_SEED := $(or $(CHRONOS_TEST_SEED),$(shell date +%s))

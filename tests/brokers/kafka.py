@@ -60,6 +60,7 @@ class KafkaBroker(Broker):
         super().__init__(folder, os.environ.get(EXTERNAL))
         self.user, self.limited_user, self.password = USER, LIMITED_USER, password
         self.certificates = certificates
+        self.cluster_id = _cluster_id()
         proxied = [f"PROXIED_{kind}_{n}" for kind in _PROXIED for n in range(_PROXIES)]
         names = (*_LISTENERS, *proxied)
         self._ports = dict(zip(names, free_ports(len(names)), strict=True))
@@ -93,14 +94,19 @@ class KafkaBroker(Broker):
         ]
 
     def create_topic(
-        self, name: str, partitions: int = 1, config: Mapping[str, str] | None = None
+        self,
+        name: str,
+        partitions: int = 1,
+        config: Mapping[str, str] | None = None,
+        *,
+        replicas: int = 1,
     ) -> None:
         """Create a topic, and return when it can be used."""
         from confluent_kafka.admin import AdminClient
         from confluent_kafka.cimpl import NewTopic
 
         admin = AdminClient({"bootstrap.servers": self.plaintext, "log_level": 0})
-        topic = NewTopic(name, partitions, replication_factor=1, config=dict(config or {}))
+        topic = NewTopic(name, partitions, replication_factor=replicas, config=dict(config or {}))
         for created in admin.create_topics([topic], operation_timeout=_TOPIC_LIMIT).values():
             created.result(_TOPIC_LIMIT)
 
@@ -141,7 +147,7 @@ class KafkaBroker(Broker):
             for user in (self.user, self.limited_user)
             for argument in ("--add-scram", f"{mechanism}=[name={user},password={self.password}]")
         ]
-        arguments: list[str | Path] = ["format", "-t", _cluster_id(), "-c", properties, *users]
+        arguments: list[str | Path] = ["format", "-t", self.cluster_id, "-c", properties, *users]
         done = subprocess.run(
             self._java("kafka.tools.StorageTool", *arguments),
             capture_output=True,

@@ -86,11 +86,11 @@ def _provide_packages() -> None:
     for package, find in wanted.items():
         place = find()
         if package not in lacking:
-            _say(f"have {package} ({place})")
+            say(f"have {package} ({place})")
         elif place:
-            _say(f"installed {package} ({place})")
+            say(f"installed {package} ({place})")
         else:
-            _say(f"could not install {package}: {refusal or 'apt-get gave none that fits'}")
+            say(f"could not install {package}: {refusal or 'apt-get gave none that fits'}")
 
 
 def install(packages: list[str]) -> str | None:
@@ -103,7 +103,7 @@ def install(packages: list[str]) -> str | None:
     install = [*apt, "install", "-y", "--no-install-recommends", *packages]
     try:
         with _no_daemons() as environment:
-            return _run([*apt, "update"], environment) or _run(install, environment)
+            return run([*apt, "update"], environment) or run(install, environment)
     except OSError as error:
         return str(error)
 
@@ -141,14 +141,14 @@ def _end_marked(mark: bytes) -> None:
 def _provide_jars() -> None:
     folder = jars_folder()
     if have_jars():
-        _say(f"have Kafka's jars ({folder})")
+        say(f"have Kafka's jars ({folder})")
         return
     maven = find_program("mvn")
     try:
         refusal = _fetch_jars(maven, folder) if maven else "there is no mvn"
     except OSError as error:
         refusal = str(error)
-    _say(
+    say(
         f"could not get Kafka's jars: {refusal}"
         if refusal
         else f"installed Kafka's jars ({folder})"
@@ -166,7 +166,7 @@ def _fetch_jars(maven: Path, folder: Path) -> str | None:
         fresh = Path(scratch) / "jars"
         command = [str(maven), "-q", "-B", "-ntp", "-f", str(POM), "dependency:copy-dependencies"]
         options = ["-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
-        if refusal := _run([*command, *options], dict(os.environ)):
+        if refusal := run([*command, *options], dict(os.environ)):
             return refusal
         (fresh / _STAMP).write_text(_pom_digest(), encoding="ascii")
         if folder.exists():
@@ -176,8 +176,8 @@ def _fetch_jars(maven: Path, folder: Path) -> str | None:
     return None
 
 
-def _run(command: list[str], environment: dict[str, str]) -> str | None:
-    """Run a command; return the errors that it told of if it failed."""
+def run(command: list[str], environment: dict[str, str]) -> str | None:
+    """Run a command; return the errors that it gave if it failed."""
     done = subprocess.run(
         command,
         env=environment,
@@ -209,7 +209,8 @@ def _pom_digest() -> str:
     return hashlib.sha256(POM.read_bytes()).hexdigest()
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
+    """Print a line at once, also where the output is a pipe."""
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 

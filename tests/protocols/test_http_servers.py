@@ -87,6 +87,27 @@ def test_an_answer_before_the_body_is_sent_is_the_answer_over_http2_too(
         asyncio.run(refused(url))
 
 
+def test_an_early_answer_and_more_room_may_come_in_one_piece(certificates: Certificates) -> None:
+    """Go's server sends room for the body, the answer and a reset at once."""
+
+    def behave(peer: Peer, number: int) -> None:
+        for stream in (None, number):
+            peer.h2.increment_flow_control_window(1000, stream)
+        peer.h2.send_headers(number, [(":status", "413")])
+        peer.h2.send_data(number, b"too large", end_stream=True)
+        peer.h2.reset_stream(number, ErrorCodes.NO_ERROR)
+
+    async def send() -> Any:
+        context = server_context(certificates.server)
+        tls = {"ca": str(certificates.ca)}
+        async with serving_http2(behave, context, early=True) as url, dispatching() as dispatcher:
+            return await outcome(dispatcher, delivery(url, "x" * 100_000, http2=True, tls=tls))
+
+    found = asyncio.run(send())
+    assert isinstance(found, RejectedError), found
+    assert found.code == "413"
+
+
 def test_a_certificate_that_is_asked_for_by_place(
     certificates: Certificates, tmp_path: Path
 ) -> None:

@@ -12,10 +12,11 @@ from hyperframe.frame import GoAwayFrame, RstStreamFrame
 
 
 class Peer(asyncio.Protocol):
-    """One connection; `behave` is called for each request that is whole."""
+    """One connection; `behave` is called for each request that is whole, or with `early` begun."""
 
-    def __init__(self, behave: Callable[["Peer", int], None]) -> None:
+    def __init__(self, behave: Callable[["Peer", int], None], *, early: bool = False) -> None:
         self._behave = behave
+        self._moment = RequestReceived if early else StreamEnded
         self.h2 = H2Connection(H2Configuration(client_side=False))
         self.paths: dict[int, str] = {}
         self.resets: list[int] = []
@@ -32,7 +33,7 @@ class Peer(asyncio.Protocol):
         for event in self.h2.receive_data(data):
             if isinstance(event, RequestReceived):
                 self.paths[event.stream_id] = dict(event.headers)[b":path"].decode()
-            elif isinstance(event, StreamEnded):
+            if isinstance(event, self._moment):
                 self._behave(self, event.stream_id)
         self.flush()
 
@@ -67,13 +68,13 @@ class Peer(asyncio.Protocol):
 
 @asynccontextmanager
 async def serving_http2(
-    behave: Callable[[Peer, int], None], context: ssl.SSLContext
+    behave: Callable[[Peer, int], None], context: ssl.SSLContext, *, early: bool = False
 ) -> AsyncIterator[str]:
     context.set_alpn_protocols(["h2"])
     peers: list[Peer] = []
 
     def accepted() -> Peer:
-        peers.append(Peer(behave))
+        peers.append(Peer(behave, early=early))
         return peers[-1]
 
     loop = asyncio.get_running_loop()

@@ -1,6 +1,7 @@
 """HTTP/2 (RFC 9113) on one connection: several requests at a time, by h2."""
 
 import asyncio
+from contextlib import suppress
 from http import HTTPStatus
 
 from h2.config import H2Configuration
@@ -16,7 +17,12 @@ from h2.events import (
     StreamReset,
     WindowUpdated,
 )
-from h2.exceptions import H2Error, NoAvailableStreamIDError, TooManyStreamsError
+from h2.exceptions import (
+    H2Error,
+    NoAvailableStreamIDError,
+    StreamClosedError,
+    TooManyStreamsError,
+)
 from h2.settings import SettingCodes
 
 from chronos_cli.errors import DispatchError
@@ -151,7 +157,9 @@ class Http2Connection(Receiver):
     def _take(self, event: Event) -> None:
         if isinstance(event, (WindowUpdated, RemoteSettingsChanged)):
             for number, stream in list(self._streams.items()):
-                self._send_body(number, stream)
+                # Of those that ended in the same piece of bytes, an event further on tells.
+                with suppress(StreamClosedError):
+                    self._send_body(number, stream)
             return
         if isinstance(event, DataReceived) and event.flow_controlled_length:
             self._h2.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
