@@ -19,12 +19,15 @@ from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.address import Address, Login
 from chronos_cli.protocols.rabbitmq.errors import REJECTED, by_reply, readable, translated
+from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME, FrameBuffer
 
 if TYPE_CHECKING:
     import ssl
 
 _TLS_RECORDS = frozenset({0x15, 0x16})
 _METHOD_FRAME = 0x01
+# Seconds for which one connection may work off what it got before the others have their turn.
+_TURN = 0.002
 
 
 class AsyncioAdapter(Connection):
@@ -46,6 +49,7 @@ class AsyncioAdapter(Connection):
         self.chronos_blocked_by = ""
         self.chronos_socket: asyncio.Transport | None = None
         self.chronos_greeted = False
+        self.chronos_buffer = FrameBuffer()
         # What is known of its end: the exception below, the broker's words, pika's reason.
         self.chronos_lost_by: Exception | None = None
         self.chronos_reply: tuple[int, str | bytes] | None = None
@@ -140,7 +144,29 @@ class AsyncioAdapter(Connection):
         try:
             if not self.chronos_greeted:
                 self.chronos_check_greeting(data)
-            self._on_data_available(data)
+        except exceptions.ProtocolSyntaxError as error:
+            self._terminate_stream(exceptions.StreamLostError(str(error)))
+            return
+        self.chronos_buffer.add(data)
+        self.chronos_work_off()
+
+    def chronos_work_off(self) -> None:
+        """Hand over the frames that are whole, for one turn; nothing is read before the last.
+
+        So a broker that floods us has a share of the time, and no more memory than one read takes.
+        """
+        transport = self.chronos_socket
+        if transport is None or transport.is_closing():
+            return
+        end = self.chronos_loop.time() + _TURN
+        try:
+            for frame in self.chronos_buffer.frames():
+                self._on_data_available(frame)
+                if self.chronos_loop.time() > end:
+                    transport.pause_reading()
+                    self.chronos_loop.call_soon(self.chronos_work_off)
+                    return
+            transport.resume_reading()
         except Exception as error:  # noqa: BLE001 - whatever a stranger's bytes do to the parser
             self.chronos_lost_by = self.chronos_lost_by or _of_parser(error, self.chronos_address)
             self._terminate_stream(exceptions.StreamLostError(str(error)))
@@ -165,6 +191,10 @@ class AsyncioAdapter(Connection):
         is_known = error is None and self._error is not None
         reason = None if is_known else exceptions.StreamLostError("the connection was lost")
         self._on_stream_terminated(reason)
+
+    def _send_message(self, channel_number: int, method_frame: Any, content: Any) -> None:
+        self.chronos_buffer.largest_body = max(self.chronos_buffer.largest_body, len(content[1]))
+        super()._send_message(channel_number, method_frame, content)
 
     # What pika asks of an adapter.
 
@@ -217,6 +247,7 @@ def _parameters(login: Login, address: Address) -> pika.ConnectionParameters:
         virtual_host=login.vhost,
         credentials=pika.PlainCredentials(login.username, login.password),
         heartbeat=login.heartbeat,
+        frame_max=LARGEST_FRAME,
         client_properties={"connection_name": f"chronos {__version__}"},
     )
 
