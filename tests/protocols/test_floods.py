@@ -12,7 +12,7 @@ import pytest
 
 from chronos_cli.dispatch.delivery import Delivery, prepare
 from chronos_cli.dispatch.execution import Execution, new_id
-from chronos_cli.errors import UnreachableError
+from chronos_cli.errors import DispatchError
 from chronos_cli.jobs.model import Job, JobSpec, Payload, Target
 from chronos_cli.problems import Position
 from chronos_cli.protocols.nats.dispatcher import NatsDispatcher
@@ -48,7 +48,7 @@ async def timed(dispatcher: Any, key: str, target: Target, limit: float) -> tupl
     try:
         async with asyncio.timeout(limit):
             await dispatcher.send(cast("Delivery[Any]", delivery))
-    except (TimeoutError, UnreachableError) as failure:
+    except (TimeoutError, DispatchError) as failure:
         error = failure
     return loop.time() - began, error
 

@@ -11,6 +11,7 @@ the library in these ways, each by one overridden method:
 - It is silent when a server ends a connection over TLS. With the library's own protocol asyncio
   would warn on stderr.
 - It closes at once, also when the server reads nothing and answers no TLS goodbye.
+- It reads in turns with the rest of the program, and keeps no server that another one names.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from urllib.parse import ParseResult
 from nats.aio import client as library
 from nats.aio.transport import TcpTransport
 from nats.errors import Error, SecureConnRequiredError, SecureConnWantedError
+
+from chronos_cli.protocols.nats.parser import Parser
 
 # A limit for every wait inside the library: the attempt's own limit is the one that counts.
 FOREVER = 366 * 86400
@@ -91,6 +94,7 @@ class Client(library.Client):
     def __init__(self, *, wants_tls: bool | None, on_lost: Callable[[], None]) -> None:
         super().__init__()
         self._transport = self._socket = Transport()
+        self._ps = Parser(self)
         self._wants_tls = wants_tls
         self._on_lost = on_lost
 
@@ -129,6 +133,8 @@ class Client(library.Client):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         _check(info)
+        # Whom the server knows besides is never asked: the list would grow with each INFO.
+        info.pop("connect_urls", None)
         if initial_connection:
             required = bool(info.get("tls_required"))
             if self._wants_tls and not required:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
 _TLS_RECORDS = frozenset({0x15, 0x16})
 _METHOD_FRAME = 0x01
-# Seconds for which one connection may work off what it got before the others have their turn.
-_TURN = 0.002
+_HEARTBEAT_FRAME = 0x08
+# Seconds for which one connection may work off what it got, and then leaves the time to others.
+_TURN, _REST = 0.002, 0.004
 
 
 class AsyncioAdapter(Connection):
@@ -161,10 +162,12 @@ class AsyncioAdapter(Connection):
         end = self.chronos_loop.time() + _TURN
         try:
             for frame in self.chronos_buffer.frames():
-                self._on_data_available(frame)
+                # pika would log each that comes before any are agreed on.
+                if frame[0] != _HEARTBEAT_FRAME or self._heartbeat_checker is not None:
+                    self._on_data_available(frame)
                 if self.chronos_loop.time() > end:
                     transport.pause_reading()
-                    self.chronos_loop.call_soon(self.chronos_work_off)
+                    self.chronos_loop.call_later(_REST, self.chronos_work_off)
                     return
             transport.resume_reading()
         except Exception as error:  # noqa: BLE001 - whatever a stranger's bytes do to the parser
