@@ -77,6 +77,11 @@ class Transport(TcpTransport):
         self._io_reader = reader
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether it was never connected."""
+        return self._io_writer is None
+
     def close(self) -> None:
         """Close the socket at once, dropping what was not sent."""
         for writer in (self._io_writer, self._bare_io_writer):
@@ -102,6 +107,16 @@ class Client(library.Client):
     def server_name(self) -> str:
         """The name that the server gave itself."""
         return str(self._server_info.get("server_name", ""))
+
+    @property
+    def was_greeted(self) -> bool:
+        """Whether the server has said what it is; or there was no connection to hear it on."""
+        return bool(self._server_info) or self._socket.is_unused
+
+    @property
+    def has_jetstream(self) -> bool:
+        """Whether the server stores messages itself."""
+        return bool(self._server_info.get("jetstream"))
 
     @property
     def asked_for_certificate(self) -> bool:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from chronos_cli.protocols.nats.client import Client
 
+_INBOX = "_INBOX"
+_TLS_FIRST = "; if it wants TLS before it speaks (handshake_first), set 'tls: {first: true}'"
+
 T = TypeVar("T")
 Operation = Callable[["Client"], Coroutine[Any, Any, T]]
 
@@ -166,7 +169,11 @@ class Connection:
         from chronos_cli.protocols.nats.client import Client
 
         login = self._options.login(server)
-        client = Client(wants_tls=self._options.wants_tls(server), on_lost=self._on_lost)
+        client = Client(
+            # Once it has begun, there is nothing left to agree on.
+            wants_tls=None if self._options.is_tls_first else self._options.wants_tls(server),
+            on_lost=self._on_lost,
+        )
         try:
             await client.connect(
                 servers=server.at(address),
@@ -201,6 +208,8 @@ class Connection:
             "connect_timeout": FOREVER,
             "tls": self._context,
             "tls_hostname": (tls.server_name if tls else None) or server.host,
+            "tls_handshake_first": self._options.is_tls_first,
+            "inbox_prefix": self._options.inbox_prefix or _INBOX,
         }
 
     def _make_context(self) -> "ssl.SSLContext | None":
@@ -213,7 +222,10 @@ class Connection:
         if isinstance(error, ConnectionError) and self._lacks_certificate(client):
             return self._turned_away(client, server)
         if isinstance(error, Error | OSError | UnicodeError):
-            return translated(error, server.url)
+            failure = translated(error, server.url)
+            if not client.was_greeted and not self._options.is_tls_first:
+                return failure.with_message(f"{failure.message}{_TLS_FIRST}")
+            return failure
         # The library lets out whatever a stranger's bytes do to it.
         what = excerpt(f"{type(error).__name__}: {error}", 160)
         return UnreachableError(f"the server does not speak NATS ({server.url}): {what}")
@@ -239,6 +251,8 @@ class Connection:
 
     def _refusal(self, said: str) -> RejectedError:
         words = said.removeprefix("nats: ")
+        if "subscription to" in words and self._options.inbox_prefix is None:
+            words += "; if replies to this user come to another subject, set 'inbox_prefix'"
         return RejectedError(f"refused by the server: {words} ({self._where})", code="PERMISSIONS")
 
     def _on_lost(self) -> None:

@@ -18,6 +18,7 @@ from chronos_cli.protocols.event_headers import http_event_headers
 from chronos_cli.protocols.nats.connection import Connection
 from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.nats.pool import NatsPool
+from chronos_cli.protocols.nats.streams import no_stream
 from chronos_cli.protocols.nats.target import MESSAGE_ID, Nats, NatsSettings
 from chronos_cli.redact import excerpt
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 # Of a reply no more is reported; the report says that it was cut.
 MAX_REPLY = 64 * 1024
 
-_NO_RESPONDERS = "503"
+NO_RESPONDERS = "NO_RESPONDERS"
 _MODES = {"publish": "PUB", "request": "REQ", "jetstream": "JETSTREAM PUB"}
 
 
@@ -61,7 +62,12 @@ class NatsDispatcher:
         async with self._pool.lend(target, delivery.timeout) as connection:
             if target.mode == "publish":
                 return await _publish(connection, delivery, target)
-            reply = await _request(connection, delivery, target)
+            try:
+                reply = await _request(connection, delivery, target)
+            except RejectedError as error:
+                if target.mode == "jetstream" and error.code == NO_RESPONDERS:
+                    raise await no_stream(connection, target.subject) from error
+                raise
         if target.mode == "jetstream":
             return _acknowledged(reply, target)
         return await _replied(reply, target)
@@ -109,16 +115,10 @@ async def _request(connection: Connection, delivery: Delivery[Nats], target: Nat
         try:
             return await client.request(target.subject, delivery.body, FOREVER, headers=headers)
         except NoRespondersError as error:
-            raise _nobody(target) from error
+            message = f"nobody listens on {target.subject}, so there was no responder"
+            raise RejectedError(message, code=NO_RESPONDERS) from error
 
     return await connection.carry(PendingMessage(target.subject, needs_inbox=True), operation)
-
-
-def _nobody(target: Nats) -> RejectedError:
-    if target.mode == "jetstream":
-        return RejectedError(f"no stream stores the subject {target.subject}", code="NO_STREAM")
-    message = f"nobody listens on {target.subject}, so there was no responder"
-    return RejectedError(message, code="NO_RESPONDERS")
 
 
 def _acknowledged(reply: "Msg", target: Nats) -> Receipt:

@@ -7,8 +7,7 @@ from typing import Any
 
 from chronos_cli.errors import RejectedError, UnreadableFileError
 from chronos_cli.files import read_text
-from chronos_cli.protocols.nats.target import Nats, Server
-from chronos_cli.protocols.tls import Tls
+from chronos_cli.protocols.nats.target import Nats, NatsTls, Server
 
 # Bytes of a file with a seed or with credentials.
 _LARGEST_FILE = 64 * 1024
@@ -34,7 +33,8 @@ class ConnectionOptions:
     token: str | None
     credentials: str | None
     nkey_seed: str | None
-    tls: Tls | None
+    inbox_prefix: str | None
+    tls: NatsTls | None
 
     @classmethod
     def of(cls, target: Nats) -> "ConnectionOptions":
@@ -46,8 +46,14 @@ class ConnectionOptions:
             token=target.token,
             credentials=target.credentials,
             nkey_seed=target.nkey_seed,
+            inbox_prefix=target.inbox_prefix,
             tls=target.tls,
         )
+
+    @property
+    def is_tls_first(self) -> bool:
+        """Whether TLS begins before the server's greeting."""
+        return self.tls is not None and self.tls.first
 
     def wants_tls(self, server: Server) -> bool | None:
         """Whether TLS must be used; None leaves it to the server."""
