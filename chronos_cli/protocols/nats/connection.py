@@ -90,12 +90,12 @@ class Connection:
             raise self._refusal(self._no_inbox)
         task = asyncio.create_task(operation(client))
         self._kept(task)
-        ended = asyncio.create_task(message.done.wait())
         self._pending.add(message)
         try:
             if not client.is_reading:
-                message.done.set()
-            await asyncio.wait({task, ended}, return_when=asyncio.FIRST_COMPLETED)
+                message.end()
+            awaited: set[asyncio.Future[Any]] = {task, message.ended}
+            await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
             if message.refused is not None:
                 self._former[message.identity] = message
                 raise message.refused
@@ -108,7 +108,6 @@ class Connection:
         finally:
             self._pending.discard(message)
             task.cancel()
-            ended.cancel()
 
     async def confirmed(self, client: "Client") -> None:
         """Wait until the server has worked off, and answered, all that was published so far.
@@ -257,7 +256,7 @@ class Connection:
 
     def _on_lost(self) -> None:
         for message in self._pending:
-            message.done.set()
+            message.end()
 
     async def _on_error(self, error: Exception) -> None:
         """Take an error that the server sends unasked; `_on_lost` tells of the end."""
@@ -272,7 +271,7 @@ class Connection:
             meant = self._pending
         for message in meant:
             message.refused = self._refusal(said)
-            message.done.set()
+            message.end()
 
 
 def _none_reached(servers: Sequence[Server], failures: Sequence[Exception]) -> DispatchError:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -26,7 +26,7 @@ from chronos_cli.units import FilePath
 MESSAGE_ID = "Nats-Msg-Id"
 DEFAULT_PORT = 4222
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _OWN_HEADERS = {
     "traceparent": "it is set by chronos",
     "tracestate": "it is set by chronos",
@@ -66,8 +66,7 @@ class NatsExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """One server's address, and the login that its URL brought along."""
 
     host: str
@@ -77,6 +76,7 @@ class Server:
     password: str | None = None
 
     @classmethod
+    @lru_cache(maxsize=256)  # each message looks its connection up by it
     def parse(cls, url: str) -> "Server":
         """Read a URL; ValueError says what is wrong with it, without quoting its login."""
         if has_space_or_control(url):
@@ -287,7 +287,7 @@ def _subject_flaws(key: str, subject: str) -> Iterator[Flaw]:
 
 def _header_flaws(name: str, value: str) -> Iterator[Flaw]:
     path = ("headers", name)
-    if not _TOKEN.fullmatch(name):
+    if not re.fullmatch(_TOKEN, name):
         yield Flaw(path, f"'{name[:40]}' is not a header name")
     if why := _OWN_HEADERS.get(name.lower()):
         yield Flaw(path, f"header '{name[:40]}' cannot stand here: {why}", "remove it")

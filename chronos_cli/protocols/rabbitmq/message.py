@@ -7,8 +7,9 @@ more than 255 bytes cannot be written (AMQP 0-9-1, 4.2.5).
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw, Path
@@ -24,8 +25,7 @@ _ROUTING_HEADERS = ("CC", "BCC")
 Route = tuple[str, str, bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message, complete. `properties` has the names that AMQP gives them."""
 
     exchange: str
