@@ -65,6 +65,7 @@ def test_adapter_hides_nothing_of_pika() -> None:
     [
         ("amqp://h", "h:5672", (None, None, None)),
         ("amqp://h/", "h:5672", (None, None, None)),
+        ("AMQP+SSL://h", "h:5671", (None, None, None)),
         ("amqps://h//", "h:5671", (None, None, "/")),
         ("amqp://u:p%40%2F@h:1/%2F", "h:1", ("u", "p@/", "/")),
         ("amqp://u%3A:@[::1]:1/a%2Fb%20c", "[::1]:1", ("u:", "", "a/b c")),

@@ -148,8 +148,9 @@ class Client(library.Client):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         _check(info)
-        # Whom the server knows besides is never asked: the list would grow with each INFO.
-        info.pop("connect_urls", None)
+        if not initial_connection:
+            # They are never tried, and the list would grow with each INFO.
+            info.pop("connect_urls", None)
         if initial_connection:
             required = bool(info.get("tls_required"))
             if self._wants_tls and not required:

@@ -26,7 +26,7 @@ from chronos_cli.units import FilePath
 MESSAGE_ID = "Nats-Msg-Id"
 DEFAULT_PORT = 4222
 
-_TOKEN = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_HEADER_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _OWN_HEADERS = {
     "traceparent": "it is set by chronos",
     "tracestate": "it is set by chronos",
@@ -287,7 +287,7 @@ def _subject_flaws(key: str, subject: str) -> Iterator[Flaw]:
 
 def _header_flaws(name: str, value: str) -> Iterator[Flaw]:
     path = ("headers", name)
-    if not re.fullmatch(_TOKEN, name):
+    if not re.fullmatch(_HEADER_NAME, name):
         yield Flaw(path, f"'{name[:40]}' is not a header name")
     if why := _OWN_HEADERS.get(name.lower()):
         yield Flaw(path, f"header '{name[:40]}' cannot stand here: {why}", "remove it")
