@@ -118,6 +118,10 @@ class AsyncioAdapter(Connection):
             return UnreachableError(f"closed before the broker's greeting ({self.chronos_address})")
         return translated(reason, self.chronos_address)
 
+    def chronos_expect(self, size: int) -> None:
+        """Let the broker send back a body of so many bytes."""
+        self.chronos_buffer.largest_body = max(self.chronos_buffer.largest_body, size)
+
     def chronos_note_reply(self, frame: Any) -> None:
         """Keep the broker's code and text, which pika loses while it opens."""
         self.chronos_reply = (frame.method.reply_code, frame.method.reply_text)
@@ -194,10 +198,6 @@ class AsyncioAdapter(Connection):
         is_known = error is None and self._error is not None
         reason = None if is_known else exceptions.StreamLostError("the connection was lost")
         self._on_stream_terminated(reason)
-
-    def _send_message(self, channel_number: int, method_frame: Any, content: Any) -> None:
-        self.chronos_buffer.largest_body = max(self.chronos_buffer.largest_body, len(content[1]))
-        super()._send_message(channel_number, method_frame, content)
 
     # What pika asks of an adapter.
 

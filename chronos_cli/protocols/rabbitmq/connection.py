@@ -81,6 +81,7 @@ class Connection:
 
         Raises RejectedError, UnreachableError or TimedOutError when it has not.
         """
+        self._adapter.chronos_expect(len(message.body))
         async with self._retired_when_cut_off():
             is_known = await self._trials.is_known(message)
             channel = await self._shared_channel(message) if is_known else None
