@@ -46,6 +46,9 @@ def tls_first(server: NatsServer, certificates: Certificates) -> Iterator[int]:
         started.set()
         await stop.wait()
         listening.close()
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await asyncio.sleep(0.1)
 
     loop.set_exception_handler(lambda *_: None)
     thread = threading.Thread(target=loop.run_until_complete, args=(main(),), daemon=True)
@@ -56,6 +59,8 @@ def tls_first(server: NatsServer, certificates: Certificates) -> Iterator[int]:
     finally:
         loop.call_soon_threadsafe(stop.set)
         thread.join(5)
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
 
 
 def test_tls_before_the_greeting(

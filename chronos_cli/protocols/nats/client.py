@@ -101,6 +101,7 @@ class Client(library.Client):
         self._transport = self._socket = Transport()
         self._ps = Parser(self)
         self._wants_tls = wants_tls
+        self._asked = 0
         self._on_lost = on_lost
 
     @property
@@ -128,6 +129,23 @@ class Client(library.Client):
         """Whether the connection works, and is still listened to."""
         task = self._reading_task
         return self.is_connected and task is not None and not task.done()
+
+    async def ask(
+        self, subject: str, body: bytes, headers: dict[str, str] | None, answer: "asyncio.Future[Any]"
+    ) -> None:
+        """Publish with a subject of the one inbox to reply to; the reply, a Msg, becomes the result.
+
+        The library's own way has a timer, a random number and a task for each request.
+        """
+        if not self._resp_sub_prefix:
+            await self._init_request_sub()
+        self._asked += 1
+        token = str(self._asked)
+        self._resp_map[token] = answer
+        answer.add_done_callback(lambda _: self._resp_map.pop(token, None))
+        prefix = self._resp_sub_prefix
+        assert prefix is not None
+        await self.publish(subject, body, f"{prefix.decode()}{token}", headers)
 
     async def abandon(self) -> None:
         """Close the connection, in whatever state it is."""

@@ -18,9 +18,12 @@ from chronos_cli.redact import excerpt
 if TYPE_CHECKING:
     import ssl
 
+    from nats.aio.msg import Msg
+
     from chronos_cli.protocols.nats.client import Client
 
 _INBOX = "_INBOX"
+_NO_RESPONDERS = "503"
 _TLS_FIRST = "; if it wants TLS before it speaks (handshake_first), set 'tls: {first: true}'"
 
 T = TypeVar("T")
@@ -83,11 +86,66 @@ class Connection:
             self._is_retired = True
             raise
 
+    async def ask(
+        self, message: PendingMessage, body: bytes, headers: dict[str, str] | None = None
+    ) -> "Msg":
+        """Send a request, and return the reply; RejectedError if nobody listens.
+
+        All requests have their replies through one subscription. Raises as `carry` does.
+        """
+        self._pending.add(message)
+        try:
+            return await self._replied(message, body, headers)
+        except asyncio.CancelledError:
+            self._former[message.identity] = message
+            self._is_retired = True
+            raise
+        except (UnreachableError, TimedOutError):
+            self._is_retired = True
+            raise
+        finally:
+            self._pending.discard(message)
+
+    async def _replied(
+        self, message: PendingMessage, body: bytes, headers: dict[str, str] | None
+    ) -> "Msg":
+        from nats.errors import Error
+
+        client = self._client
+        assert client is not None
+        if self._no_inbox:
+            raise self._refusal(self._no_inbox)
+        if not client.is_reading:
+            raise self._loss(client)
+        try:
+            await client.ask(message.subject, body, headers, message.ended)
+        except (Error, OSError) as error:
+            raise translated(error, self._where) from error
+        reply: Msg | None = await message.ended
+        if message.refused is not None:
+            self._former[message.identity] = message
+            raise message.refused
+        if reply is None:
+            raise self._loss(client)
+        if reply.headers and reply.headers.get("Status") == _NO_RESPONDERS:
+            text = f"nobody listens on {message.subject}, so there was no responder"
+            raise RejectedError(text, code="NO_RESPONDERS")
+        return reply
+
+    @property
+    def max_payload(self) -> int:
+        """Bytes of the largest message, with its headers, that the server takes."""
+        assert self._client is not None
+        return self._client.max_payload
+
+    @property
+    def has_jetstream(self) -> bool:
+        """Whether the server stores messages itself."""
+        return self._client is not None and self._client.has_jetstream
+
     async def _carried(self, message: PendingMessage, operation: Operation[T]) -> T:
         client = self._client
         assert client is not None
-        if message.needs_inbox and self._no_inbox:
-            raise self._refusal(self._no_inbox)
         task = asyncio.create_task(operation(client))
         self._kept(task)
         self._pending.add(message)

@@ -93,7 +93,7 @@ async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nat
     headers = _headers(delivery, target)
 
     async def operation(client: "Client") -> str:
-        _check_size(client, headers, delivery.body)
+        _check_size(client.max_payload, headers, delivery.body)
         await client.publish(target.subject, delivery.body, target.reply or "", headers)
         await connection.confirmed(client)
         return client.server_name
@@ -105,20 +105,9 @@ async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nat
 async def _request(connection: Connection, delivery: Delivery[Nats], target: Nats) -> "Msg":
     """Publish with an inbox of ours to reply to, and return the reply."""
     headers = _headers(delivery, target)
-
-    async def operation(client: "Client") -> "Msg":
-        from nats.errors import NoRespondersError
-
-        from chronos_cli.protocols.nats.client import FOREVER
-
-        _check_size(client, headers, delivery.body)
-        try:
-            return await client.request(target.subject, delivery.body, FOREVER, headers=headers)
-        except NoRespondersError as error:
-            message = f"nobody listens on {target.subject}, so there was no responder"
-            raise RejectedError(message, code=NO_RESPONDERS) from error
-
-    return await connection.carry(PendingMessage(target.subject, needs_inbox=True), operation)
+    _check_size(connection.max_payload, headers, delivery.body)
+    message = PendingMessage(target.subject, needs_inbox=True)
+    return await connection.ask(message, delivery.body, headers)
 
 
 def _acknowledged(reply: "Msg", target: Nats) -> Receipt:
@@ -185,13 +174,13 @@ def _headers(delivery: Delivery[Nats], target: Nats) -> dict[str, str]:
     return {**headers, **delivery.metadata, **event, **target.headers}
 
 
-def _check_size(client: "Client", headers: dict[str, str], body: bytes) -> None:
+def _check_size(most: int, headers: dict[str, str], body: bytes) -> None:
     """Raise RejectedError when the server would close the connection over the message's size.
 
     The server counts the headers too; the library does not.
     """
     lines = (f"{name}: {value}\r\n".encode() for name, value in headers.items())
     size = len(b"NATS/1.0\r\n\r\n") + sum(map(len, lines)) + len(body)
-    if size > client.max_payload:
-        message = f"{size} bytes with headers; the server takes {client.max_payload} at most"
+    if size > most:
+        message = f"{size} bytes with headers; the server takes {most} at most"
         raise RejectedError(message, code="MAX_PAYLOAD")

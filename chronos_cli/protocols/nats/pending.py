@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 from msgspec import Struct, field
 
@@ -15,8 +16,8 @@ class PendingMessage(Struct, eq=False):
     reply: str | None = None
     needs_inbox: bool = False
     refused: RejectedError | None = None
-    # Set when it is refused, or the connection has ended.
-    ended: "asyncio.Future[None]" = field(
+    # Has a result when it is refused, or the connection has ended; or the reply to it.
+    ended: "asyncio.Future[Any]" = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
@@ -10,11 +9,6 @@ from msgspec import Struct
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.nats.connection import Connection
 from chronos_cli.protocols.nats.pending import PendingMessage
-
-if TYPE_CHECKING:
-    from nats.aio.msg import Msg
-
-    from chronos_cli.protocols.nats.client import Client
 
 _NAMES = "$JS.API.STREAM.NAMES"
 # Seconds for the answer; a cluster that is choosing a leader gives none.
@@ -52,21 +46,13 @@ async def no_stream(connection: Connection, subject: str) -> DispatchError:
 async def _names(connection: Connection, subject: str) -> _Names | None:
     """Ask for the streams of a subject; None when the server is without JetStream."""
     question = json.dumps({"subject": subject}).encode()
-
-    async def operation(client: "Client") -> "Msg | None":
-        from nats.errors import NoRespondersError
-
-        from chronos_cli.protocols.nats.client import FOREVER
-
-        try:
-            return await client.request(_NAMES, question, FOREVER)
-        except NoRespondersError:
-            if client.has_jetstream:
-                raise
+    try:
+        reply = await connection.ask(PendingMessage(_NAMES, needs_inbox=True), question)
+    except RejectedError as error:
+        if error.code == "NO_RESPONDERS" and not connection.has_jetstream:
             return None
-
-    reply = await connection.carry(PendingMessage(_NAMES, needs_inbox=True), operation)
-    return None if reply is None else msgspec.json.decode(reply.data, type=_Names)
+        raise
+    return msgspec.json.decode(reply.data, type=_Names)
 
 
 def _unknown(subject: str, why: str) -> UnreachableError:
