@@ -131,9 +131,13 @@ class Client(library.Client):
         return self.is_connected and task is not None and not task.done()
 
     async def ask(
-        self, subject: str, body: bytes, headers: dict[str, str] | None, answer: "asyncio.Future[Any]"
+        self,
+        subject: str,
+        body: bytes,
+        headers: dict[str, str] | None,
+        answer: "asyncio.Future[Any]",
     ) -> None:
-        """Publish with a subject of the one inbox to reply to; the reply, a Msg, becomes the result.
+        """Publish with a subject of the one inbox to reply to; a reply is the answer's result.
 
         The library's own way has a timer, a random number and a task for each request.
         """

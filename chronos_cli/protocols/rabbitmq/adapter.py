@@ -51,6 +51,7 @@ class AsyncioAdapter(Connection):
         self.chronos_socket: asyncio.Transport | None = None
         self.chronos_greeted = False
         self.chronos_buffer = FrameBuffer()
+        self.chronos_unsent: list[bytes] = []
         # What is known of its end: the exception below, the broker's words, pika's reason.
         self.chronos_lost_by: Exception | None = None
         self.chronos_reply: tuple[int, str | bytes] | None = None
@@ -199,6 +200,13 @@ class AsyncioAdapter(Connection):
         reason = None if is_known else exceptions.StreamLostError("the connection was lost")
         self._on_stream_terminated(reason)
 
+    def chronos_flush(self) -> None:
+        """Write what has come together."""
+        data, self.chronos_unsent = b"".join(self.chronos_unsent), []
+        # asyncio warns on stderr about writes to what is closing; `chronos_lost` tells the end.
+        if data and self.chronos_socket is not None and not self.chronos_socket.is_closing():
+            self.chronos_socket.write(data)
+
     # What pika asks of an adapter.
 
     def _adapter_call_later(self, delay: float, callback: Callable[[], Any]) -> object:
@@ -215,12 +223,14 @@ class AsyncioAdapter(Connection):
 
     def _adapter_disconnect_stream(self) -> None:
         if self.chronos_socket is not None:
+            self.chronos_flush()
             self.chronos_socket.abort()
 
     def _adapter_emit_data(self, data: bytes) -> None:
-        # asyncio warns on stderr about writes to what is closing; `chronos_lost` tells the end.
-        if self.chronos_socket is not None and not self.chronos_socket.is_closing():
-            self.chronos_socket.write(data)
+        # pika hands over each frame, and a message has three: they leave together.
+        if not self.chronos_unsent:
+            self.chronos_loop.call_soon(self.chronos_flush)
+        self.chronos_unsent.append(data)
 
 
 class AdapterProtocol(asyncio.Protocol):

@@ -1,6 +1,7 @@
 """Where a RabbitMQ broker is, and who we are there: `amqp://` URLs and lists of hosts."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
@@ -50,6 +51,7 @@ class AmqpUrl(Struct, frozen=True, kw_only=True):
         return f"AmqpUrl({str(self.address)!r}, {self.username!r}, vhost={self.vhost!r})"
 
 
+@lru_cache(maxsize=256)  # each message looks its connection up by it
 def parse_url(url: str) -> AmqpUrl:
     """Read a URL; raises ValueError, with a message that quotes nothing of it."""
     if has_space_or_control(url):
