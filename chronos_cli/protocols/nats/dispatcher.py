@@ -15,7 +15,7 @@ from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.event_headers import http_event_headers
-from chronos_cli.protocols.nats.connection import Connection
+from chronos_cli.protocols.nats.connection import NO_RESPONDERS, Connection
 from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.nats.pool import NatsPool
 from chronos_cli.protocols.nats.streams import no_stream
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 # Of a reply no more is reported; the report says that it was cut.
 MAX_REPLY = 64 * 1024
 
-NO_RESPONDERS = "NO_RESPONDERS"
 _MODES = {"publish": "PUB", "request": "REQ", "jetstream": "JETSTREAM PUB"}
 
 

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
-from chronos_cli.protocols.nats.connection import Connection
+from chronos_cli.protocols.nats.connection import NO_RESPONDERS, Connection
 from chronos_cli.protocols.nats.pending import PendingMessage
 
 _NAMES = "$JS.API.STREAM.NAMES"
@@ -49,7 +49,7 @@ async def _names(connection: Connection, subject: str) -> _Names | None:
     try:
         reply = await connection.ask(PendingMessage(_NAMES, needs_inbox=True), question)
     except RejectedError as error:
-        if error.code == "NO_RESPONDERS" and not connection.has_jetstream:
+        if error.code == NO_RESPONDERS and not connection.has_jetstream:
             return None
         raise
     return msgspec.json.decode(reply.data, type=_Names)
