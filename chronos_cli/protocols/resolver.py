@@ -65,9 +65,7 @@ def _start(host: str, port: int, lookups: _Lookups) -> "asyncio.Future[_Found]":
 
 def _looked_up(host: str, port: int) -> list[Address]:
     try:
-        # As bytes, an ASCII name needs no codec for others: importing it takes a millisecond.
-        name = host.encode() if host.isascii() else host
-        infos = socket.getaddrinfo(name, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError:
         raise socket.gaierror(socket.EAI_NONAME, "not a host name") from None
     return list(dict.fromkeys((info[0], info[4]) for info in infos))
