@@ -58,7 +58,8 @@ class _Slot(Generic[K, C]):
 
     async def opened(self) -> None:
         """Wait for it together with others; each of them has an exception of its own."""
-        await asyncio.wait([self.opening])
+        if not self.opening.done():
+            await asyncio.wait([self.opening])
         try:
             self.opening.result()
         except DispatchError as error:

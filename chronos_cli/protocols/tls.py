@@ -81,7 +81,7 @@ def make_context(tls: Tls | None) -> "ssl.SSLContext":
             context.post_handshake_auth = True
         except (OSError, ssl.SSLError) as error:
             files = ", ".join(name for name in (tls.cert, tls.key) if name)
-            raise _unusable("cert, key or key_password", files, error) from error
+            raise _unusable("cert, key or key_password", files, _first_counts(error)) from error
     if tls.min_version is not None:
         context.minimum_version = ssl.TLSVersion[f"TLSv{tls.min_version.replace('.', '_')}"]
     if tls.insecure_skip_verify:
@@ -101,6 +101,14 @@ def check_files(tls: Tls) -> None:
                 read_bytes(path, _LARGEST_FILE)
             except UnreadableFileError as error:
                 raise _unusable(key, path, error) from error
+
+
+def _first_counts(error: OSError) -> Exception:
+    """Return the error, with the way out where a file has several keys or certificates."""
+    if getattr(error, "reason", None) != "KEY_VALUES_MISMATCH":
+        return error
+    way = "the first certificate and the first private key must belong together"
+    return ValueError(f"{error}; {way}, and the authorities' certificates follow")
 
 
 def _unusable(keys: str, files: str | None, error: Exception) -> RejectedError:

@@ -20,7 +20,7 @@ from chronos_cli.protocols.rabbitmq.adapter import AsyncioAdapter
 from chronos_cli.protocols.rabbitmq.address import Address, Login
 
 # Private names in the two modules that are our own.
-_OWN = {"_socket", "_wants_tls", "_on_lost", "_adapter"}
+_OWN = {"_asked", "_socket", "_wants_tls", "_on_lost", "_adapter"}
 
 
 def private_names(module: Any) -> set[str]:

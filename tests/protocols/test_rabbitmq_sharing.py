@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -16,7 +17,7 @@ from chronos_cli.jobs.model import Job, JobSpec, Payload
 from chronos_cli.problems import Position
 from chronos_cli.protocols.rabbitmq.dispatcher import RabbitmqDispatcher
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
-from tests.protocols.harness_rabbitmq import RabbitNode, declare_queue, take_all
+from tests.protocols.harness_rabbitmq import RabbitNode, bare_channel, declare_queue, take_all
 from tests.servers.cutting_proxy import CuttingProxy
 
 
@@ -142,3 +143,100 @@ def test_patience_of_one_sender_is_not_that_of_another(silent_port: int) -> None
 
     short, long = with_dispatcher(work)
     assert (round(short, 1), round(long, 1)) == (0.2, 0.6)
+
+
+def counts(url: str, queue: str, least: int) -> Counter[bytes]:
+    """How often each message has arrived."""
+    return Counter(body for _, _, body in take_all(url, queue, least))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"user_id": "eve"},
+        {"headers": {"CC": "not a list"}},
+        {"headers": {"BCC": 5}},
+        {"headers": {"large": "x" * 140_000}},
+    ],
+    ids=["user_id", "CC", "BCC", "large headers"],
+)
+def test_a_refused_message_takes_no_other_with_it(
+    rabbitmq_broker: RabbitNode, bad: dict[str, Any]
+) -> None:
+    """The good ones arrive once each, also while the connection is used for the first time."""
+    queue = declare_queue(rabbitmq_broker.url)
+    good = Rabbitmq(url=rabbitmq_broker.url, queue=queue)
+    refused = Rabbitmq(url=rabbitmq_broker.url, queue=queue, **bad)
+
+    async def work(dispatcher: RabbitmqDispatcher) -> list[Receipt | BaseException]:
+        sends = []
+        for number in range(60):
+            target = refused if number % 3 == 1 else good
+            sends.append(dispatcher.send(delivery(target, f"{number}")))
+        return await asyncio.gather(*sends, return_exceptions=True)
+
+    results = with_dispatcher(work)
+    wanted = {str(number).encode(): 1 for number in range(60) if number % 3 != 1}
+    assert counts(rabbitmq_broker.url, queue, len(wanted)) == wanted
+    for number, result in enumerate(results):
+        assert isinstance(result, RejectedError if number % 3 == 1 else Receipt), result
+
+
+def test_topic_permissions_refuse_the_one_message_only(rabbitmq_broker: RabbitNode) -> None:
+    """Who may write to some routing keys only loses nothing else over another."""
+    node = rabbitmq_broker
+    name, queue = f"u{uuid.uuid4().hex[:8]}", declare_queue(node.url)
+    with bare_channel(node.url) as channel:
+        channel.queue_bind(queue, "amq.topic", f"{name}.#")
+    node.control("add_user", name, "pw")
+    node.control("set_permissions", name, "", ".*", "")
+    node.control("set_topic_permissions", name, "amq.topic", f"^{name}\\.mine", "")
+    url = node.url.replace("guest:guest", f"{name}:pw")
+
+    async def work(dispatcher: RabbitmqDispatcher) -> list[Receipt | BaseException]:
+        keys = [f"{name}.{'mine' if number % 4 else 'other'}" for number in range(80)]
+        targets = [Rabbitmq(url=url, exchange="amq.topic", routing_key=key) for key in keys]
+        await dispatcher.send(delivery(targets[1], "first"))
+        sends = [dispatcher.send(delivery(each, f"{n}")) for n, each in enumerate(targets)]
+        return await asyncio.gather(*sends, return_exceptions=True)
+
+    results = with_dispatcher(work)
+    node.control("delete_user", name)
+    wanted = {b"first": 1} | {str(number).encode(): 1 for number in range(80) if number % 4}
+    assert counts(node.url, queue, len(wanted)) == wanted
+    for number, result in enumerate(results):
+        assert isinstance(result, Receipt if number % 4 else RejectedError), result
+
+
+def test_an_exchange_deleted_under_many_is_reported_as_it_is(rabbitmq_broker: RabbitNode) -> None:
+    """What was in flight then may have arrived: it is not sent again in silence."""
+    queue, exchange = declare_queue(rabbitmq_broker.url), f"e-{uuid.uuid4().hex[:12]}"
+    target = Rabbitmq(url=rabbitmq_broker.url, exchange=exchange)
+    with bare_channel(rabbitmq_broker.url) as channel:
+        channel.exchange_declare(exchange, "fanout")
+        channel.queue_bind(queue, exchange)
+
+        async def work(dispatcher: RabbitmqDispatcher) -> list[Receipt | BaseException]:
+            await dispatcher.send(delivery(target, "first"))
+            sends = [dispatcher.send(delivery(target, f"{n}")) for n in range(2000)]
+            sending = asyncio.gather(*sends, return_exceptions=True)
+            await asyncio.to_thread(channel.exchange_delete, exchange)
+            return await sending
+
+        results = with_dispatcher(work)
+    arrived = counts(rabbitmq_broker.url, queue, 1)
+    assert set(arrived.values()) == {1}
+    for number, result in enumerate(results):
+        if isinstance(result, Receipt):
+            assert arrived[str(number).encode()] == 1
+        else:
+            assert isinstance(result, RejectedError | UnreachableError), result
+            assert result.code == "404 NOT_FOUND"
+    # Once it is known, the others are plainly refused.
+    late = with_dispatcher(lambda dispatcher: ended(dispatcher, target))
+    assert isinstance(late, RejectedError)
+
+
+async def ended(dispatcher: RabbitmqDispatcher, target: Rabbitmq) -> Receipt | BaseException:
+    (result,) = await asyncio.gather(dispatcher.send(delivery(target)), return_exceptions=True)
+    return result

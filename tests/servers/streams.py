@@ -57,15 +57,15 @@ async def cutting(port: int, cut: Cut) -> AsyncIterator[int]:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
         ends = (
-            _pump(reader, far_writer, cut.after if cut.side == "client" else None),
-            _pump(far_reader, writer, cut.after if cut.side == "server" else None),
+            pump(reader, far_writer, cut.after if cut.side == "client" else None),
+            pump(far_reader, writer, cut.after if cut.side == "server" else None),
         )
         pumps = [asyncio.create_task(end) for end in ends]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for pump in pumps:
-                pump.cancel()
+            for task in pumps:
+                task.cancel()
             if cut.reset:
                 _reset(writer)
                 _reset(far_writer)
@@ -75,7 +75,7 @@ async def cutting(port: int, cut: Cut) -> AsyncIterator[int]:
         yield proxy
 
 
-async def _pump(
+async def pump(
     reader: asyncio.StreamReader, writer: asyncio.StreamWriter, left: int | None
 ) -> None:
     with suppress(OSError):

@@ -25,7 +25,7 @@ FLAWED: list[tuple[dict[str, Any], tuple[str | int, ...]]] = [
     ({"servers": [URL]}, ("servers",)),
     ({"url": "127.0.0.1:4222"}, ("url",)),
     ({"url": "http://x"}, ("url",)),
-    ({"url": "nats://a,nats://b"}, ("url",)),
+    ({"url": "nats://a,,nats://b"}, ("url",)),
     ({"url": "nats://"}, ("url",)),
     ({"url": "nats://h:0"}, ("url",)),
     ({"url": "nats://h:99999"}, ("url",)),

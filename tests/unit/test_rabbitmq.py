@@ -65,6 +65,7 @@ def test_adapter_hides_nothing_of_pika() -> None:
     [
         ("amqp://h", "h:5672", (None, None, None)),
         ("amqp://h/", "h:5672", (None, None, None)),
+        ("AMQP+SSL://h", "h:5671", (None, None, None)),
         ("amqps://h//", "h:5671", (None, None, "/")),
         ("amqp://u:p%40%2F@h:1/%2F", "h:1", ("u", "p@/", "/")),
         ("amqp://u%3A:@[::1]:1/a%2Fb%20c", "[::1]:1", ("u:", "", "a/b c")),
@@ -112,7 +113,6 @@ _FLAWED: list[tuple[dict[str, Any], str, str]] = [
     ({**_GOOD, "headers": {"a": {"b": ["x", "\0"]}}}, "headers.a.b[1]", "control"),
     ({**_GOOD, "headers": {"a\n": 1}}, "headers.a\n", "line break"),
     ({**_GOOD, "headers": {"a": 2**63}}, "headers.a", "64 bits"),
-    ({**_GOOD, "headers": {"a": [3.14159265358979]}}, "headers.a[0]", "decimal"),
     ({**_GOOD, "headers": {"X-Chronos-Attempt": "9"}}, "headers", "set by chronos"),
     ({**_GOOD, "headers": {"é" * 128: 1}}, "headers", "255 bytes"),
 ]

@@ -11,6 +11,7 @@ the library in these ways, each by one overridden method:
 - It is silent when a server ends a connection over TLS. With the library's own protocol asyncio
   would warn on stderr.
 - It closes at once, also when the server reads nothing and answers no TLS goodbye.
+- It reads in turns with the rest of the program, and keeps no server that another one names.
 """
 
 import asyncio
@@ -23,6 +24,8 @@ from urllib.parse import ParseResult
 from nats.aio import client as library
 from nats.aio.transport import TcpTransport
 from nats.errors import Error, SecureConnRequiredError, SecureConnWantedError
+
+from chronos_cli.protocols.nats.parser import Parser
 
 # A limit for every wait inside the library: the attempt's own limit is the one that counts.
 FOREVER = 366 * 86400
@@ -74,6 +77,11 @@ class Transport(TcpTransport):
         self._io_reader = reader
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 
+    @property
+    def is_unused(self) -> bool:
+        """Whether it was never connected."""
+        return self._io_writer is None
+
     def close(self) -> None:
         """Close the socket at once, dropping what was not sent."""
         for writer in (self._io_writer, self._bare_io_writer):
@@ -91,13 +99,25 @@ class Client(library.Client):
     def __init__(self, *, wants_tls: bool | None, on_lost: Callable[[], None]) -> None:
         super().__init__()
         self._transport = self._socket = Transport()
+        self._ps = Parser(self)
         self._wants_tls = wants_tls
+        self._asked = 0
         self._on_lost = on_lost
 
     @property
     def server_name(self) -> str:
         """The name that the server gave itself."""
         return str(self._server_info.get("server_name", ""))
+
+    @property
+    def was_greeted(self) -> bool:
+        """Whether the server has said what it is; or there was no connection to hear it on."""
+        return bool(self._server_info) or self._socket.is_unused
+
+    @property
+    def has_jetstream(self) -> bool:
+        """Whether the server stores messages itself."""
+        return bool(self._server_info.get("jetstream"))
 
     @property
     def asked_for_certificate(self) -> bool:
@@ -109,6 +129,27 @@ class Client(library.Client):
         """Whether the connection works, and is still listened to."""
         task = self._reading_task
         return self.is_connected and task is not None and not task.done()
+
+    async def ask(
+        self,
+        subject: str,
+        body: bytes,
+        headers: dict[str, str] | None,
+        answer: "asyncio.Future[Any]",
+    ) -> None:
+        """Publish with a subject of the one inbox to reply to; a reply is the answer's result.
+
+        The library's own way has a timer, a random number and a task for each request.
+        """
+        if not self._resp_sub_prefix:
+            await self._init_request_sub()
+        self._asked += 1
+        token = str(self._asked)
+        self._resp_map[token] = answer
+        answer.add_done_callback(lambda _: self._resp_map.pop(token, None))
+        prefix = self._resp_sub_prefix
+        assert prefix is not None
+        await self.publish(subject, body, f"{prefix.decode()}{token}", headers)
 
     async def abandon(self) -> None:
         """Close the connection, in whatever state it is."""
@@ -129,6 +170,9 @@ class Client(library.Client):
 
     async def _process_info(self, info: dict[str, Any], initial_connection: bool = False) -> None:
         _check(info)
+        if not initial_connection:
+            # They are never tried, and the list would grow with each INFO.
+            info.pop("connect_urls", None)
         if initial_connection:
             required = bool(info.get("tls_required"))
             if self._wants_tls and not required:

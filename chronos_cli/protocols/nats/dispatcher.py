@@ -15,9 +15,10 @@ from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.event_headers import http_event_headers
-from chronos_cli.protocols.nats.connection import Connection
+from chronos_cli.protocols.nats.connection import NO_RESPONDERS, Connection
 from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.nats.pool import NatsPool
+from chronos_cli.protocols.nats.streams import no_stream
 from chronos_cli.protocols.nats.target import MESSAGE_ID, Nats, NatsSettings
 from chronos_cli.redact import excerpt
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 # Of a reply no more is reported; the report says that it was cut.
 MAX_REPLY = 64 * 1024
 
-_NO_RESPONDERS = "503"
 _MODES = {"publish": "PUB", "request": "REQ", "jetstream": "JETSTREAM PUB"}
 
 
@@ -61,7 +61,12 @@ class NatsDispatcher:
         async with self._pool.lend(target, delivery.timeout) as connection:
             if target.mode == "publish":
                 return await _publish(connection, delivery, target)
-            reply = await _request(connection, delivery, target)
+            try:
+                reply = await _request(connection, delivery, target)
+            except RejectedError as error:
+                if target.mode == "jetstream" and error.code == NO_RESPONDERS:
+                    raise await no_stream(connection, target.subject) from error
+                raise
         if target.mode == "jetstream":
             return _acknowledged(reply, target)
         return await _replied(reply, target)
@@ -87,7 +92,7 @@ async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nat
     headers = _headers(delivery, target)
 
     async def operation(client: "Client") -> str:
-        _check_size(client, headers, delivery.body)
+        _check_size(client.max_payload, headers, delivery.body)
         await client.publish(target.subject, delivery.body, target.reply or "", headers)
         await connection.confirmed(client)
         return client.server_name
@@ -99,26 +104,9 @@ async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nat
 async def _request(connection: Connection, delivery: Delivery[Nats], target: Nats) -> "Msg":
     """Publish with an inbox of ours to reply to, and return the reply."""
     headers = _headers(delivery, target)
-
-    async def operation(client: "Client") -> "Msg":
-        from nats.errors import NoRespondersError
-
-        from chronos_cli.protocols.nats.client import FOREVER
-
-        _check_size(client, headers, delivery.body)
-        try:
-            return await client.request(target.subject, delivery.body, FOREVER, headers=headers)
-        except NoRespondersError as error:
-            raise _nobody(target) from error
-
-    return await connection.carry(PendingMessage(target.subject, needs_inbox=True), operation)
-
-
-def _nobody(target: Nats) -> RejectedError:
-    if target.mode == "jetstream":
-        return RejectedError(f"no stream stores the subject {target.subject}", code="NO_STREAM")
-    message = f"nobody listens on {target.subject}, so there was no responder"
-    return RejectedError(message, code="NO_RESPONDERS")
+    _check_size(connection.max_payload, headers, delivery.body)
+    message = PendingMessage(target.subject, needs_inbox=True)
+    return await connection.ask(message, delivery.body, headers)
 
 
 def _acknowledged(reply: "Msg", target: Nats) -> Receipt:
@@ -185,13 +173,13 @@ def _headers(delivery: Delivery[Nats], target: Nats) -> dict[str, str]:
     return {**headers, **delivery.metadata, **event, **target.headers}
 
 
-def _check_size(client: "Client", headers: dict[str, str], body: bytes) -> None:
+def _check_size(most: int, headers: dict[str, str], body: bytes) -> None:
     """Raise RejectedError when the server would close the connection over the message's size.
 
     The server counts the headers too; the library does not.
     """
     lines = (f"{name}: {value}\r\n".encode() for name, value in headers.items())
     size = len(b"NATS/1.0\r\n\r\n") + sum(map(len, lines)) + len(body)
-    if size > client.max_payload:
-        message = f"{size} bytes with headers; the server takes {client.max_payload} at most"
+    if size > most:
+        message = f"{size} bytes with headers; the server takes {most} at most"
         raise RejectedError(message, code="MAX_PAYLOAD")

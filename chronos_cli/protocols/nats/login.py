@@ -1,22 +1,21 @@
 """What opens a NATS connection: servers, login and TLS. Equal ones share a connection."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import Struct
+
 from chronos_cli.errors import RejectedError, UnreadableFileError
 from chronos_cli.files import read_text
-from chronos_cli.protocols.nats.target import Nats, Server
-from chronos_cli.protocols.tls import Tls
+from chronos_cli.protocols.nats.target import Nats, NatsTls, Server
 
 # Bytes of a file with a seed or with credentials.
 _LARGEST_FILE = 64 * 1024
-_SEED = re.compile(r"S[A-Z][A-Z2-7]{56}")
-_CREDENTIALS = re.compile(
-    r"-+BEGIN NATS USER JWT-+\s+(?P<jwt>\S+)\s+-+END NATS USER JWT-+"
-    r".*?-+BEGIN USER NKEY SEED-+\s+(?P<seed>\S+)\s+-+END USER NKEY SEED-+",
-    re.DOTALL,
+_SEED = r"S[A-Z][A-Z2-7]{56}"
+_CREDENTIALS = (
+    r"(?s)-+BEGIN NATS USER JWT-+\s+(?P<jwt>\S+)\s+-+END NATS USER JWT-+"
+    r".*?-+BEGIN USER NKEY SEED-+\s+(?P<seed>\S+)\s+-+END USER NKEY SEED-+"
 )
 _CANONICAL = (
     "-----BEGIN NATS USER JWT-----\n{jwt}\n------END NATS USER JWT------\n"
@@ -24,8 +23,7 @@ _CANONICAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionOptions:
+class ConnectionOptions(Struct, frozen=True):
     """The servers of one cluster, and how we get in."""
 
     servers: tuple[Server, ...]
@@ -34,7 +32,8 @@ class ConnectionOptions:
     token: str | None
     credentials: str | None
     nkey_seed: str | None
-    tls: Tls | None
+    inbox_prefix: str | None
+    tls: NatsTls | None
 
     @classmethod
     def of(cls, target: Nats) -> "ConnectionOptions":
@@ -46,8 +45,14 @@ class ConnectionOptions:
             token=target.token,
             credentials=target.credentials,
             nkey_seed=target.nkey_seed,
+            inbox_prefix=target.inbox_prefix,
             tls=target.tls,
         )
+
+    @property
+    def is_tls_first(self) -> bool:
+        """Whether TLS begins before the server's greeting."""
+        return self.tls is not None and self.tls.first
 
     def wants_tls(self, server: Server) -> bool | None:
         """Whether TLS must be used; None leaves it to the server."""
@@ -62,7 +67,7 @@ class ConnectionOptions:
         if self.credentials is not None:
             # Handed over as text: the client never ends on a file without the markers, and
             # takes the carriage return of a Windows file for a part of the seed.
-            found = _CREDENTIALS.search(_content(self.credentials, "credentials"))
+            found = re.search(_CREDENTIALS, _content(self.credentials, "credentials"))
             if found is None:
                 raise _unusable("credentials", self.credentials, "not a .creds file")
             _check_seed(found["seed"], "credentials", self.credentials)
@@ -80,9 +85,9 @@ class ConnectionOptions:
 
 def _seed(given: str) -> str:
     """Return the seed; the job-file reader made a path of whatever stood there."""
-    if _SEED.fullmatch(Path(given).name):
+    if re.fullmatch(_SEED, Path(given).name):
         return Path(given).name
-    found = _SEED.search(_content(given, "nkey_seed"))
+    found = re.search(_SEED, _content(given, "nkey_seed"))
     if found is None:
         raise _unusable("nkey_seed", given, "there is no seed in it")
     _check_seed(found[0], "nkey_seed", given)

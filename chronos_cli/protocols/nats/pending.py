@@ -2,20 +2,29 @@
 
 import asyncio
 import json
-from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec import Struct, field
 
 from chronos_cli.errors import RejectedError
 
 
-@dataclass(eq=False, slots=True)
-class PendingMessage:
+class PendingMessage(Struct, eq=False):
     """One message in flight: what the server may refuse it for, and whether it did."""
 
     subject: str
     reply: str | None = None
     needs_inbox: bool = False
     refused: RejectedError | None = None
-    done: asyncio.Event = field(default_factory=asyncio.Event)
+    # Has a result when it is refused, or the connection has ended; or the reply to it.
+    ended: "asyncio.Future[Any]" = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
+
+    def end(self) -> None:
+        """Let its sender know that nothing more comes; once is enough."""
+        if not self.ended.done():
+            self.ended.set_result(None)
 
     @property
     def identity(self) -> tuple[str, str | None, bool]:

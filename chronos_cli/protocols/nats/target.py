@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
 
@@ -26,7 +26,7 @@ from chronos_cli.units import FilePath
 MESSAGE_ID = "Nats-Msg-Id"
 DEFAULT_PORT = 4222
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_HEADER_NAME = r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
 _OWN_HEADERS = {
     "traceparent": "it is set by chronos",
     "tracestate": "it is set by chronos",
@@ -66,8 +66,7 @@ class NatsExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Server:
+class Server(Struct, frozen=True):
     """One server's address, and the login that its URL brought along."""
 
     host: str
@@ -77,6 +76,7 @@ class Server:
     password: str | None = None
 
     @classmethod
+    @lru_cache(maxsize=256)  # each message looks its connection up by it
     def parse(cls, url: str) -> "Server":
         """Read a URL; ValueError says what is wrong with it, without quoting its login."""
         if has_space_or_control(url):
@@ -110,12 +110,24 @@ class Server:
         return f"{'tls' if self.is_tls else 'nats'}://{host}:{self.port}"
 
 
+class NatsTls(Tls, kw_only=True, frozen=True):
+    """The shared block, and when TLS begins."""
+
+    first: Annotated[
+        bool,
+        Meta(description="TLS begins before the server's greeting: its handshake_first is true"),
+    ] = False
+
+
 class Nats(Target, kw_only=True, frozen=True):
     """Where a message goes, and how it is confirmed."""
 
     url: Annotated[
         str | None,
-        Meta(description="nats:// or tls://; or use 'servers'", examples=["nats://127.0.0.1:4222"]),
+        Meta(
+            description="nats:// or tls://, also a list with commas; or use 'servers'",
+            examples=["nats://127.0.0.1:4222"],
+        ),
     ] = None
     servers: Annotated[
         list[str], Meta(description="URLs of one cluster's servers, tried in this order")
@@ -152,7 +164,17 @@ class Nats(Target, kw_only=True, frozen=True):
         Annotated[int, Meta(ge=0, le=_SEQUENCE_LIMIT)] | None,
         Meta(description="Sequence of the stream's last message, else refused (mode jetstream)"),
     ] = None
-    tls: Annotated[Tls | None, Meta(description="TLS; also asked for by tls:// in the URL")] = None
+    inbox_prefix: Annotated[
+        str | None,
+        Meta(
+            description="Subject that replies come to: the one that the user may subscribe to "
+            "(modes request and jetstream). Default: _INBOX",
+            examples=["_INBOX_jobs"],
+        ),
+    ] = None
+    tls: Annotated[NatsTls | None, Meta(description="TLS; also asked for by tls:// in the URL")] = (
+        None
+    )
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what is wrong with addresses, login, subjects, headers and the mode's keys."""
@@ -161,6 +183,8 @@ class Nats(Target, kw_only=True, frozen=True):
         yield from _subject_flaws("subject", self.subject)
         if self.reply is not None:
             yield from _subject_flaws("reply", self.reply)
+        if self.inbox_prefix is not None:
+            yield from _subject_flaws("inbox_prefix", self.inbox_prefix)
         for name, value in self.headers.items():
             yield from _header_flaws(name, value)
         yield from self._mode_flaws()
@@ -180,7 +204,9 @@ class Nats(Target, kw_only=True, frozen=True):
     @property
     def urls(self) -> list[str]:
         """The servers' URLs, however they were given."""
-        return self.servers if self.url is None else [self.url]
+        if self.url is None:
+            return self.servers
+        return [self.url] if isinstance(self.url, Template) else list(_split(self.url))
 
     def _address_flaws(self) -> Iterator[Flaw]:
         if self.url is not None and self.servers:
@@ -198,6 +224,8 @@ class Nats(Target, kw_only=True, frozen=True):
                 continue
             if server.is_tls and self.tls is not None and self.tls.enabled is False:
                 yield Flaw(("tls", "enabled"), "the URL asks for TLS, and this forbids it")
+            if self.tls is not None and self.tls.first and self.tls.enabled is False:
+                yield Flaw(("tls", "first"), "TLS comes first, and 'enabled' forbids it")
             if server.user is not None and self._logins():
                 hint = "give one login only"
                 yield Flaw(path, f"a login in the URL, and '{self._logins()[0]}'", hint)
@@ -228,6 +256,14 @@ class Nats(Target, kw_only=True, frozen=True):
                 yield Flaw((name,), message, f"it belongs to mode {mode}")
 
 
+def _split(urls: str) -> Iterator[str]:
+    """Yield the URLs of a list; what is only a host has scheme and login of the one before."""
+    for part in re.split(r",\s*(?=[a-z]+://)", urls, flags=re.IGNORECASE):
+        end = max(part.rfind("@"), part.find("://") + 2) + 1
+        for host in part[end:].split(","):
+            yield part[:end] + host.strip()
+
+
 def _shown(url: str) -> str:
     """Return a URL without its login, also when it is no valid URL."""
     scheme, separator, rest = url.partition("://")
@@ -251,7 +287,7 @@ def _subject_flaws(key: str, subject: str) -> Iterator[Flaw]:
 
 def _header_flaws(name: str, value: str) -> Iterator[Flaw]:
     path = ("headers", name)
-    if not _TOKEN.fullmatch(name):
+    if not re.fullmatch(_HEADER_NAME, name):
         yield Flaw(path, f"'{name[:40]}' is not a header name")
     if why := _OWN_HEADERS.get(name.lower()):
         yield Flaw(path, f"header '{name[:40]}' cannot stand here: {why}", "remove it")

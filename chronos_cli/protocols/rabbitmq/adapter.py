@@ -19,12 +19,16 @@ from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.address import Address, Login
 from chronos_cli.protocols.rabbitmq.errors import REJECTED, by_reply, readable, translated
+from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME, FrameBuffer
 
 if TYPE_CHECKING:
     import ssl
 
 _TLS_RECORDS = frozenset({0x15, 0x16})
 _METHOD_FRAME = 0x01
+_HEARTBEAT_FRAME = 0x08
+# Seconds for which one connection may work off what it got, and then leaves the time to others.
+_TURN, _REST = 0.002, 0.004
 
 
 class AsyncioAdapter(Connection):
@@ -46,6 +50,8 @@ class AsyncioAdapter(Connection):
         self.chronos_blocked_by = ""
         self.chronos_socket: asyncio.Transport | None = None
         self.chronos_greeted = False
+        self.chronos_buffer = FrameBuffer()
+        self.chronos_unsent: list[bytes] = []
         # What is known of its end: the exception below, the broker's words, pika's reason.
         self.chronos_lost_by: Exception | None = None
         self.chronos_reply: tuple[int, str | bytes] | None = None
@@ -113,6 +119,10 @@ class AsyncioAdapter(Connection):
             return UnreachableError(f"closed before the broker's greeting ({self.chronos_address})")
         return translated(reason, self.chronos_address)
 
+    def chronos_expect(self, size: int) -> None:
+        """Let the broker send back a body of so many bytes."""
+        self.chronos_buffer.largest_body = max(self.chronos_buffer.largest_body, size)
+
     def chronos_note_reply(self, frame: Any) -> None:
         """Keep the broker's code and text, which pika loses while it opens."""
         self.chronos_reply = (frame.method.reply_code, frame.method.reply_text)
@@ -140,7 +150,31 @@ class AsyncioAdapter(Connection):
         try:
             if not self.chronos_greeted:
                 self.chronos_check_greeting(data)
-            self._on_data_available(data)
+        except exceptions.ProtocolSyntaxError as error:
+            self._terminate_stream(exceptions.StreamLostError(str(error)))
+            return
+        self.chronos_buffer.add(data)
+        self.chronos_work_off()
+
+    def chronos_work_off(self) -> None:
+        """Hand over the frames that are whole, for one turn; nothing is read before the last.
+
+        So a broker that floods us has a share of the time, and no more memory than one read takes.
+        """
+        transport = self.chronos_socket
+        if transport is None or transport.is_closing():
+            return
+        end = self.chronos_loop.time() + _TURN
+        try:
+            for frame in self.chronos_buffer.frames():
+                # pika would log each that comes before any are agreed on.
+                if frame[0] != _HEARTBEAT_FRAME or self._heartbeat_checker is not None:
+                    self._on_data_available(frame)
+                if self.chronos_loop.time() > end:
+                    transport.pause_reading()
+                    self.chronos_loop.call_later(_REST, self.chronos_work_off)
+                    return
+            transport.resume_reading()
         except Exception as error:  # noqa: BLE001 - whatever a stranger's bytes do to the parser
             self.chronos_lost_by = self.chronos_lost_by or _of_parser(error, self.chronos_address)
             self._terminate_stream(exceptions.StreamLostError(str(error)))
@@ -166,6 +200,13 @@ class AsyncioAdapter(Connection):
         reason = None if is_known else exceptions.StreamLostError("the connection was lost")
         self._on_stream_terminated(reason)
 
+    def chronos_flush(self) -> None:
+        """Write what has come together."""
+        data, self.chronos_unsent = b"".join(self.chronos_unsent), []
+        # asyncio warns on stderr about writes to what is closing; `chronos_lost` tells the end.
+        if data and self.chronos_socket is not None and not self.chronos_socket.is_closing():
+            self.chronos_socket.write(data)
+
     # What pika asks of an adapter.
 
     def _adapter_call_later(self, delay: float, callback: Callable[[], Any]) -> object:
@@ -182,12 +223,14 @@ class AsyncioAdapter(Connection):
 
     def _adapter_disconnect_stream(self) -> None:
         if self.chronos_socket is not None:
+            self.chronos_flush()
             self.chronos_socket.abort()
 
     def _adapter_emit_data(self, data: bytes) -> None:
-        # asyncio warns on stderr about writes to what is closing; `chronos_lost` tells the end.
-        if self.chronos_socket is not None and not self.chronos_socket.is_closing():
-            self.chronos_socket.write(data)
+        # pika hands over each frame, and a message has three: they leave together.
+        if not self.chronos_unsent:
+            self.chronos_loop.call_soon(self.chronos_flush)
+        self.chronos_unsent.append(data)
 
 
 class AdapterProtocol(asyncio.Protocol):
@@ -217,6 +260,7 @@ def _parameters(login: Login, address: Address) -> pika.ConnectionParameters:
         virtual_host=login.vhost,
         credentials=pika.PlainCredentials(login.username, login.password),
         heartbeat=login.heartbeat,
+        frame_max=LARGEST_FRAME,
         client_properties={"connection_name": f"chronos {__version__}"},
     )
 

@@ -1,28 +1,33 @@
 """Where a RabbitMQ broker is, and who we are there: `amqp://` URLs and lists of hosts."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from functools import lru_cache
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from chronos_cli.protocols.checks import has_space_or_control
 from chronos_cli.protocols.tls import Tls
 
+# As other clients write it.
+_SPELLINGS = {"amqp+ssl": "amqps"}
 _PORTS = {False: 5672, True: 5671}
 
 
-@dataclass(frozen=True, slots=True)
-class Login:
+class Login(Struct, frozen=True):
     """What is said to a broker at the beginning. Its repr does not show the password."""
 
     username: str
-    password: str = field(repr=False)
+    password: str
     vhost: str
     heartbeat: int | None
     tls: Tls | None
 
+    def __repr__(self) -> str:
+        return f"Login({self.username!r}, vhost={self.vhost!r})"
 
-@dataclass(frozen=True, slots=True)
-class Address:
+
+class Address(Struct, frozen=True):
     """One broker's address."""
 
     host: str
@@ -33,17 +38,20 @@ class Address:
         return f"{host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class AmqpUrl:
-    """What stands in an `amqp://` or `amqps://` URL; None for what does not."""
+class AmqpUrl(Struct, frozen=True, kw_only=True):
+    """What stands in an AMQP URL; None for what does not. Its repr does not show the password."""
 
     address: Address
     is_tls: bool
     username: str | None
-    password: str | None = field(repr=False)
+    password: str | None
     vhost: str | None
 
+    def __repr__(self) -> str:
+        return f"AmqpUrl({str(self.address)!r}, {self.username!r}, vhost={self.vhost!r})"
 
+
+@lru_cache(maxsize=256)  # each message looks its connection up by it
 def parse_url(url: str) -> AmqpUrl:
     """Read a URL; raises ValueError, with a message that quotes nothing of it."""
     if has_space_or_control(url):
@@ -58,6 +66,7 @@ def parse_url(url: str) -> AmqpUrl:
             "are written %2F, %40, %3A and %23"
         ) from None
     scheme = parts.scheme.lower()
+    scheme = _SPELLINGS.get(scheme, scheme)
     if scheme not in {"amqp", "amqps"}:
         raise ValueError("the URL must begin with amqp:// or amqps://")
     if not parts.hostname:

@@ -2,7 +2,8 @@
 
 The broker numbers what it receives from 1 and answers by number, one by one or all up to one.
 It returns a message that it cannot route, and then acknowledges it like any other. It closes the
-channel for a message that it refuses, and does not say which of those in flight it means.
+channel for a message that it refuses, and does not say which of those in flight it means: whether
+the others have arrived, nobody knows (see `trials`).
 """
 
 import asyncio
@@ -10,22 +11,37 @@ from collections.abc import Callable
 from itertools import takewhile
 from typing import Any
 
-import pika
 from pika import exceptions, spec
 from pika.connection import Connection
 
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.rabbitmq.errors import ENCODING, by_reply, readable, translated
+from chronos_cli.protocols.rabbitmq.fields import encode_properties
+from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME
 from chronos_cli.protocols.rabbitmq.message import Message
 
+# What is left of a header frame: the frame's own 8 bytes and the content's 12 are not.
+_MOST_PROPERTIES = LARGEST_FRAME - 20
 _IDENTITY = ("X-Chronos-Execution-ID", "X-Chronos-Attempt")
 
 
-class UndecidedError(Exception):
-    """The channel was closed while several messages were in flight: this one's fate is open.
+class _Properties(spec.BasicProperties):
+    """Properties that are written already.
 
-    It is never shown: the message is sent again, alone on a channel.
+    A broker closes the connection, and with it all that is in flight there, for a header frame
+    that is larger than agreed on: raises ValueError.
     """
+
+    def __init__(self, encoded: bytes) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # the library has no annotation here
+        if len(encoded) > _MOST_PROPERTIES:
+            size, most = len(encoded), _MOST_PROPERTIES
+            raise ValueError(f"headers and properties of {size} bytes; at most {most} fit a frame")
+        self._encoded = encoded
+
+    def encode(self) -> list[bytes]:
+        """Return what pika is to write."""
+        return [self._encoded]
 
 
 class _Pending:
@@ -96,8 +112,8 @@ class ConfirmChannel:
     async def publish(self, message: Message) -> None:
         """Publish, and wait for the broker's answer.
 
-        Raises RejectedError when the broker has returned or refused the message, UnreachableError
-        for a nack or a lost connection, and UndecidedError when there will be no answer to it.
+        Raises RejectedError when the broker has returned or refused the message, and
+        UnreachableError for a nack, and when there will be no answer to it.
         """
         answer: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
         self._emit(message)
@@ -111,13 +127,12 @@ class ConfirmChannel:
 
     def _emit(self, message: Message) -> None:
         """Write the message; nothing of it has left when this raises."""
-        properties: Any = pika.BasicProperties
         try:
             self._channel.basic_publish(
                 message.exchange,
                 message.routing_key,
                 message.body,
-                properties(**message.properties),
+                _Properties(encode_properties(message.properties)),
                 mandatory=message.mandatory,
             )
         except exceptions.AMQPError as error:
@@ -170,8 +185,9 @@ class ConfirmChannel:
         self._close_undecided()
 
     def _close_undecided(self) -> None:
+        message = f"the broker returned what was not sent; it may have arrived ({self._address})"
         for tag in list(self._pending):
-            self._settle(tag, UndecidedError())
+            self._settle(tag, UnreachableError(message))
         self.close()
 
     def _on_close(self, _channel: Any, reason: BaseException) -> None:
@@ -183,12 +199,13 @@ class ConfirmChannel:
 
     def _failure(self, reason: BaseException, *, is_alone: bool) -> Exception:
         """Return what the end of the channel means for one message that was in flight."""
-        if isinstance(reason, exceptions.ChannelClosedByBroker):
-            return translated(reason, self._address) if is_alone else UndecidedError()
         failure = self._failure_of(reason)
+        if isinstance(reason, exceptions.ChannelClosedByBroker):
+            failure = translated(reason, self._address)
         if isinstance(failure, RejectedError) and not is_alone:
-            # Only one of them was rejected: each is tried again, on another connection.
-            return UnreachableError(failure.message, code=failure.code)
+            # One of them was refused, and which one nobody knows: each is tried again.
+            words = f"refused, or in flight with what was, so it may have arrived: {failure}"
+            return UnreachableError(words, code=failure.code)
         return failure
 
 

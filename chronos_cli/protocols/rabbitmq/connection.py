@@ -11,9 +11,10 @@ from chronos_cli.errors import DispatchError, TimedOutError, UnreachableError
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.adapter import AsyncioAdapter
 from chronos_cli.protocols.rabbitmq.address import Address, Login
-from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel, UndecidedError
+from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel
 from chronos_cli.protocols.rabbitmq.errors import translated
 from chronos_cli.protocols.rabbitmq.message import Message
+from chronos_cli.protocols.rabbitmq.trials import Trials
 from chronos_cli.protocols.resolver import resolve
 from chronos_cli.protocols.servers import Limit, first_reachable
 from chronos_cli.protocols.tls import make_context
@@ -40,6 +41,8 @@ class Connection:
         self._is_retired = False
         self._shared: dict[tuple[str, bool], ConfirmChannel] = {}
         self._single = asyncio.Semaphore(_MOST_SINGLE_CHANNELS)
+        self._free_singles: dict[bool, list[ConfirmChannel]] = {True: [], False: []}
+        self._trials = Trials()
 
     @property
     def is_usable(self) -> bool:
@@ -78,17 +81,15 @@ class Connection:
 
         Raises RejectedError, UnreachableError or TimedOutError when it has not.
         """
+        self._adapter.chronos_expect(len(message.body))
         async with self._retired_when_cut_off():
-            channel = await self._shared_channel(message)
+            is_known = await self._trials.is_known(message)
+            channel = await self._shared_channel(message) if is_known else None
             if channel is not None:
-                try:
-                    return await channel.publish(message)
-                except UndecidedError:
-                    # Another message may be what the broker closed the channel for. Alone on a
-                    # channel, this one gets an answer of its own.
-                    pass
-            async with self._single:
-                return await self._publish_alone(message)
+                await self._publish_shared(channel, message)
+                return
+            async with self._trials.trying(message), self._single:
+                await self._publish_alone(message)
 
     @property
     def _adapter(self) -> AsyncioAdapter:
@@ -108,7 +109,7 @@ class Connection:
             raise
 
     async def _shared_channel(self, message: Message) -> ConfirmChannel | None:
-        """Return the channel of an exchange: what is wrong with one disturbs no other.
+        """Return the channel of an exchange: if it is deleted, that disturbs no other.
 
         None when there are too many, since exchanges may be templates.
         """
@@ -123,13 +124,32 @@ class Connection:
             if not channel.is_closed:
                 return channel
 
+    async def _publish_shared(self, channel: ConfirmChannel, message: Message) -> None:
+        try:
+            await channel.publish(message)
+        finally:
+            if channel.is_closed:
+                self._trials.forget()
+
     async def _publish_alone(self, message: Message) -> None:
-        channel = self._new_channel(message)
+        """Publish on a channel on which nothing else is in flight."""
+        channel = self._single_channel(message)
         try:
             await self._ready(channel)
             await channel.publish(message)
         finally:
-            channel.close()
+            if channel.is_idle and not channel.is_closed:
+                self._free_singles[message.confirmed].append(channel)
+            else:
+                channel.close()
+
+    def _single_channel(self, message: Message) -> ConfirmChannel:
+        free = self._free_singles[message.confirmed]
+        while free:
+            channel = free.pop()
+            if not channel.is_closed:
+                return channel
+        return self._new_channel(message)
 
     def _new_channel(self, message: Message) -> ConfirmChannel:
         adapter = self._adapter

@@ -11,11 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.protocols.event_headers import amqp_event_headers
-from chronos_cli.protocols.rabbitmq.message import (
-    Message,
-    encoded,
-    timestamp,
-)
+from chronos_cli.protocols.rabbitmq.message import Message, timestamp
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 
 if TYPE_CHECKING:
@@ -79,7 +75,7 @@ def _message(delivery: Delivery[Rabbitmq], target: Rabbitmq) -> Message:
         "headers": {
             **delivery.metadata,
             **amqp_event_headers(delivery, target.cloudevents_prefix),
-            **encoded(target.headers),
+            **target.headers,
         },
     }
     for name in _PLAIN_PROPERTIES:

@@ -1,27 +1,31 @@
 """What an AMQP message may carry: headers with types, properties, and their bounds.
 
-Everything is checked here before pika sees it: pika raises only while it writes, on a float, on a
-number of more than 64 bits and on a name of more than 255 bytes (AMQP 0-9-1, 4.2.5).
+Everything is checked here when the file is loaded: a number of more than 64 bits and a name of
+more than 255 bytes cannot be written (AMQP 0-9-1, 4.2.5).
 """
 
+import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
+
+from msgspec import Struct
 
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw, Path
 from chronos_cli.protocols.checks import has_control, own_header_flaws
+from chronos_cli.protocols.rabbitmq.fields import SHORT_LIMIT
 
-SHORT_LIMIT = 255
-_LARGEST_INTEGER = 2**63 - 1
-_LARGEST_DECIMAL = 2**31 - 1
 _DEEPEST = 20
+# Headers by which the broker routes: it refuses the message over what is in them.
+_ROUTING_HEADERS = ("CC", "BCC")
+
+# What the broker looks at before it takes a message: exchange, routing key, and whether it is to
+# confirm it.
+Route = tuple[str, str, bool]
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Struct, frozen=True):
     """One message, complete. `properties` has the names that AMQP gives them."""
 
     exchange: str
@@ -39,22 +43,25 @@ class Message:
         return f"queue '{self.routing_key}'"
 
     @property
+    def route(self) -> Route:
+        """What the broker decides by, for messages that are not refusable.
+
+        The default exchange is there for everybody who may write to it, whatever the key.
+        """
+        return self.exchange, self.routing_key if self.exchange else "", self.confirmed
+
+    @property
+    def is_refusable(self) -> bool:
+        """Whether there is something of its own that the broker may refuse it for."""
+        headers = self.properties.get("headers") or {}
+        return "user_id" in self.properties or any(name in headers for name in _ROUTING_HEADERS)
+
+    @property
     def unroutable(self) -> str:
         """Say that no queue gets this message."""
         if self.exchange:
             return f"no queue is bound for routing key '{self.routing_key}' at '{self.exchange}'"
         return f"there is no queue '{self.routing_key}'"
-
-
-def encoded(value: Any) -> Any:
-    """Return a header's value as pika can write it: floats become exact decimals."""
-    if isinstance(value, float):
-        return _decimal(value)
-    if isinstance(value, dict):
-        return {name: encoded(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [encoded(item) for item in value]
-    return str(value) if isinstance(value, str) else value
 
 
 def timestamp() -> int:
@@ -107,22 +114,8 @@ def _value_flaws(path: Path, value: Any, depth: int) -> Iterator[Flaw]:
 def _scalar_mistake(value: Any) -> tuple[str, str | None] | None:
     if isinstance(value, str) and has_control(value, allowed="\t"):
         return "the header's value has a line break or control character in it", None
-    if isinstance(value, int) and not -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
         return "the number needs more than AMQP's 64 bits", "quote it, to send it as text"
-    if isinstance(value, float):
-        try:
-            _decimal(value)
-        except ValueError as error:
-            return str(error), "quote it, to send it as text"
+    if isinstance(value, float) and not math.isfinite(value):
+        return "RabbitMQ takes no number that is infinite or none", "quote it, to send it as text"
     return None
-
-
-def _decimal(value: float) -> Decimal:
-    """Return the shortest decimal that is this float; ValueError if AMQP cannot hold it."""
-    number = Decimal(repr(value)).normalize()
-    exponent = number.as_tuple().exponent
-    if not isinstance(exponent, int) or exponent < -255:
-        raise ValueError("AMQP has no decimal for this number")
-    if abs(int(number.scaleb(-exponent) if exponent < 0 else number)) > _LARGEST_DECIMAL:
-        raise ValueError("the number has more digits than an AMQP decimal holds (31 bits)")
-    return number
