@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -64,15 +64,13 @@ def kafka_cluster(folder: Path, certificates: Certificates) -> Iterator[list[Nod
         pytest.skip(reason)
     ports = free_ports(6)
     nodes = [Node(folder / f"k{number}", certificates, number, ports) for number in (1, 2, 3)]
-    try:
+    with ExitStack() as running:
         for node in nodes:
-            node.start()
+            running.enter_context(node)
+            running.callback(node.process.kill)
         for node in nodes:
             node.wait_ready()
         yield nodes
-    finally:
-        for node in nodes:
-            node.process.kill()
 
 
 def java(*words: str, stdin: str = "") -> list[str]:

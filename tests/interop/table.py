@@ -26,5 +26,9 @@ def text(rows: list[Row]) -> str:
 def markdown(rows: list[Row]) -> str:
     """Return the whole table, as Markdown."""
     lines = ["| far side | version | tried | held | what it needs |", "|---|---|---|---|---|"]
-    lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(_escaped(cell) for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def _escaped(cell: str) -> str:
+    return cell.replace("|", "\\|").replace("<", "&lt;")

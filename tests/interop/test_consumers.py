@@ -66,7 +66,7 @@ def test_nats(tmp_path: Path, record_property: Any) -> None:
 
 @pytest.mark.far_side(
     "amqp091-go, amqplib (npm)",
-    "properties and headers by amq.topic; 1.5 by a headers exchange; events with types",
+    "properties and headers by amq.topic; 1.5 by a headers exchange; events",
     needs="`exchange`, `routing_key`",
 )
 def test_amqp(rabbitmq_broker: RabbitServer, tmp_path: Path, record_property: Any) -> None:
@@ -104,6 +104,7 @@ def test_amqp(rabbitmq_broker: RabbitServer, tmp_path: Path, record_property: An
     assert first["headers"]["whole"][1] == 5
     assert {name: other["headers"][name] for name in headers} == headers
     assert json.loads(structured["value"]).items() >= _EXTENSIONS.items()
-    assert binary["headers"]["cloudEvents:number"][1] == 5
-    assert binary["headers"]["cloudEvents:flag"] == ["bool", True]
+    # The binding for AMQP 0.9.1 writes a binary event's attributes as text.
+    assert binary["headers"]["cloudEvents:number"] == ["string", "5"]
+    assert binary["headers"]["cloudEvents:flag"] == ["string", "true"]
     record_property("held", "5 of 5; 1.5 arrives as a double and matches")
