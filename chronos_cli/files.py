@@ -61,6 +61,13 @@ def read_text(path: str, limit: int, *, pipes: bool = False) -> str:
         raise UnreadableFileError("it is not UTF-8 text") from error
 
 
+def open_to_write(path: str, flags: int) -> int:
+    """Open a file as `opener` of open(); raises OSError for a FIFO that nobody reads, no wait."""
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
+    os.set_blocking(descriptor, True)
+    return descriptor
+
+
 def check_readable(path: str, *, pipes: bool = False) -> None:
     """Raise UnreadableFileError, as `read_bytes` would, when a path is no file to be read."""
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 import msgspec
 from msgspec import Struct
@@ -123,11 +122,15 @@ class _BatchConsole:
 
     def _write_junit(self, path: str, outcomes: list[Outcome]) -> None:
         """Write the report; that it cannot be written changes nothing of what was sent."""
+        from chronos_cli.files import open_to_write
         from chronos_cli.report.junit import junit_document
 
         try:
             text = redactor.text(junit_document(outcomes))
-            Path(path).write_text(text, encoding="utf-8", errors="backslashreplace")
+            with open(
+                path, "w", encoding="utf-8", errors="backslashreplace", opener=open_to_write
+            ) as stream:
+                stream.write(text)
         except OSError as error:
             self._output.note(f"chronos: cannot write {path}: {error.strerror}")
 

@@ -8,6 +8,7 @@ from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import UsageError
+from chronos_cli.files import open_to_write
 from chronos_cli.jobs.build import slug
 from chronos_cli.jobs.model import TargetKind, loadable
 from chronos_cli.jobs.starter import starter
@@ -28,7 +29,8 @@ def command(
         Output().result(text)
         return ExitCode.SUCCESS
     try:
-        with Path(path).open("w" if force else "x", encoding="utf-8") as stream:
+        mode = "w" if force else "x"
+        with open(path, mode, encoding="utf-8", opener=open_to_write) as stream:
             stream.write(text)
     except FileExistsError as error:
         raise UsageError(f"{path} exists already; add --force to overwrite it") from error

@@ -19,6 +19,7 @@ _MOST_IN_EXPRESSION = 300
 _MOST_IN_ALL = 10_000
 _DEEPEST_BRACKETS = 20
 _DEEPEST_TREE = 50
+_INFINITY = float("inf")
 
 
 class Shape(Struct, frozen=True):
@@ -147,6 +148,8 @@ class _Check:
             self.shape(child, depth + 1)
 
     def _constant(self, node: Any, _depth: int) -> Shape:
+        if node.value == _INFINITY:  # compiled as `inf`, which no template knows
+            raise TemplateFailure("template: the number is too large", self._first())
         if isinstance(node.value, str) and not node.value.isascii():
             try:
                 node.value.encode()

@@ -207,6 +207,18 @@ def test_a_report_that_cannot_be_written_is_found_before_anything_is_sent(
     assert not server.requests(f"/status/200?{tmp_path.name}")
 
 
+def test_a_report_to_a_pipe_that_nobody_reads_holds_nothing_up(
+    server: HttpServer, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "report.xml"
+    os.mkfifo(pipe)
+    arguments = arguments_of(server, tmp_path)["run"]
+    result = chronos(*arguments, "--report-junit", str(pipe))
+    assert result.err.endswith(f"chronos: cannot write {pipe}: No such device or address\n")
+    assert result.code == 0
+    assert len(server.requests(f"/status/200?{tmp_path.name}")) == 1
+
+
 def test_quiet_names_each_failure_the_deciding_one_first(
     server: HttpServer, tmp_path: Path
 ) -> None:

@@ -72,6 +72,7 @@ def test_the_names_that_are_checked_are_those_that_there_are(context: Context) -
         ("{{ now | tz('Mars') }}", 10, "no time zone 'Mars'", None),
         ("{{ 2 ** 3 }}", 4, "'Pow' is not supported", None),
         ("{{ '\\ud800' }}", 4, "half a surrogate pair", None),
+        ("{{ 1e400 | int }}", 4, "the number is too large", None),
     ],
 )
 def test_what_is_wrong_has_its_place(
