@@ -38,11 +38,16 @@ def read_env_file(path: str) -> dict[str, str]:
             hint="quote a value with blanks or quotes in it; comments begin with '#'",
         )
         for binding in bindings
-        if binding.error
+        if binding.error or not _is_name(binding.key)
     ]
     if problems:
         raise InvalidInputError(problems)
     return {one.key: one.value for one in bindings if one.key and one.value is not None}
+
+
+def _is_name(key: str | None) -> bool:
+    """Whether a line has a variable's name, or none: a comment, or nothing."""
+    return key is None or key.replace(".", "_").replace("-", "_").isidentifier()
 
 
 def _line(binding: "Binding") -> int:
