@@ -38,7 +38,7 @@ fuzz: $(VENV)/.installed-dev  ## Many more schedules, zones, and lives of the lo
 
 bench: $(VENV)/.installed-dev  ## Measure against hand-written code and other programs, side by side
 	@$(BIN)/python -m tests.brokers.provision
-	$(BIN)/python -m tests.benchmarks $(BENCH)
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m tests.benchmarks $(BENCH)
 
 lint: $(VENV)/.installed-dev  ## Check style and types
 	$(BIN)/ruff check .

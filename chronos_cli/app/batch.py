@@ -1,6 +1,7 @@
 """Many executions side by side, bounded, with their outcomes in order."""
 
 import asyncio
+import gc
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
@@ -41,6 +42,8 @@ class Batch:
 
     async def outcomes(self, executions: Sequence[Execution]) -> list[Outcome]:
         """Return one outcome for each execution, in the order given, when notices are sent too."""
+        # What was loaded stays until the end: the collector need not look through it again.
+        gc.freeze()
         found: list[Outcome | None] = [None] * len(executions)
         waiting = iter(enumerate(executions))
         workers = min(self._options.concurrency, len(executions))

@@ -72,7 +72,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     """
     # What is to be sent is imported for those who send.
     from chronos_cli.app.replay import Choice, chosen_entries, config_of, executions_of, files_of
-    from chronos_cli.cli.dry_run import show
     from chronos_cli.cli.execute import RunOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
     from chronos_cli.cli.recording import recording, state_path, stored
@@ -95,6 +94,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     executions = executions_of(chosen, workspace.jobs, given, os.environ)
     workspace.require_clients(execution.job for execution in executions)
     if dry_run:
+        from chronos_cli.cli.dry_run import show  # not for those who send
+
         return show(workspace, executions, output)
     journal = recording(state, no_state=False, origin="replay", config=config)
     options = RunOptions(output=output, quiet=quiet, concurrency=concurrency, fail_fast=False)

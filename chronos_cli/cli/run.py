@@ -74,7 +74,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     """
     # What is to be sent is imported for those who send.
     from chronos_cli.app.selection import Firing, executions_of, select
-    from chronos_cli.cli.dry_run import show
     from chronos_cli.cli.execute import RunOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
     from chronos_cli.cli.recording import recording
@@ -91,6 +90,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     workspace.require_clients(selected)
     executions = executions_of(selected, firing, os.environ)
     if dry_run:
+        from chronos_cli.cli.dry_run import show  # not for those who send
+
         return show(workspace, executions, output)
     options = RunOptions(
         output=output,

@@ -4,6 +4,7 @@ So neither the reading of the file nor the first connections are in it, on both 
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,8 @@ _ROUNDS = 5
 _CONCURRENCY = 100
 _HTTP, _OTHERS = 10_000, 5_000
 _FLAT = (1_000, 10_000, 50_000)
+# One file holds about 15,000 jobs at most.
+_IN_FILE = 10_000
 
 
 class _Far(Protocol):
@@ -38,10 +41,14 @@ def rate(accepted: list[float], concurrency: int) -> float:
 
 def _rate_of_chronos(bench: Bench, count: int, target: dict[str, Any], far: _Far) -> float:
     """Return the rate of one `chronos run`, when the far side has all messages."""
-    file = bench.file(jobs.fan_out(count, target))
+    folder = bench.fresh("-jobs")
+    folder.mkdir()
+    for number, first in enumerate(range(0, count, _IN_FILE)):
+        part = range(first, min(first + _IN_FILE, count))
+        (folder / f"jobs-{number}.yaml").write_text(jobs.fan_out(part, target))
     options = ("--no-state", "--output", "json", "--concurrency", str(_CONCURRENCY))
-    report = json.loads(bench.chronos("run", *options, file).out)
-    file.unlink()
+    report = json.loads(bench.chronos("run", *options, folder).out)
+    shutil.rmtree(folder)
     far.expect(count)
     attempts = [attempt for result in report["results"] for attempt in result["attempts"]]
     check_count(len(attempts), count)

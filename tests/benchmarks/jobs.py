@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 
-def fan_out(count: int, target: dict[str, Any], *, enabled: bool = True) -> str:
+def fan_out(numbers: Iterable[int], target: dict[str, Any], *, enabled: bool = True) -> str:
     """Write so many jobs that send to one target block, each with a payload of its own."""
     ((key, block),) = target.items()
     name = "job_id" if key == "grpc" else "report"  # the fields of a message are given
@@ -16,7 +16,7 @@ def fan_out(count: int, target: dict[str, Any], *, enabled: bool = True) -> str:
         + "jobs:\n"
         + "".join(
             f'- name: job-{number}\n  payload: {{{name}: "{number}"}}\n  {key}: {sent}\n'
-            for number in range(count)
+            for number in numbers
         )
     )
 

@@ -70,7 +70,7 @@ class _Batch:
         self._bench = bench
         self._sent = self.count if enabled else 0
         self._env = _install(bench)
-        self._file = bench.file(jobs.fan_out(self.count, {"sink": {}}, enabled=enabled))
+        self._file = bench.file(jobs.fan_out(range(self.count), {"sink": {}}, enabled=enabled))
 
     def without_state(self) -> float:
         return self._run("--no-state")
