@@ -104,6 +104,7 @@ class ServerProcess:
     def pause(self) -> None:
         """Freeze it: connections stay open and the system still accepts, but nothing answers."""
         self._process.send_signal(signal.SIGSTOP)
+        time.sleep(0.05)  # its threads stop one after the other, and may answer until then
 
     def resume(self) -> None:
         self._process.send_signal(signal.SIGCONT)
