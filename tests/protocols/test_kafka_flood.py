@@ -53,7 +53,9 @@ def _flooding(port: int, socket_of_clients: socket.socket) -> Iterator[None]:
 async def _give_up(port: int, topic: str) -> None:
     """Send a message that nobody acknowledges."""
     address = f"127.0.0.1:{port}"
-    connection = Connection((("bootstrap.servers", address), ("security.protocol", "PLAINTEXT")))
+    connection = Connection(
+        (("bootstrap.servers", address), ("security.protocol", "PLAINTEXT"), ("log_level", "0"))
+    )
     await connection.open(Limit(asyncio.get_running_loop().time() + _ATTEMPT))
     with suppress(TimeoutError, DispatchError):
         async with asyncio.timeout(_ATTEMPT):
