@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
-from chronos_cli.protocols.event_headers import amqp_event_headers
+from chronos_cli.protocols.rabbitmq.event import event_headers
 from chronos_cli.protocols.rabbitmq.message import Message, timestamp
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 
@@ -74,7 +74,7 @@ def _message(delivery: Delivery[Rabbitmq], target: Rabbitmq) -> Message:
         "timestamp": timestamp(),
         "headers": {
             **delivery.metadata,
-            **amqp_event_headers(delivery, target.cloudevents_prefix),
+            **event_headers(delivery.event, target.cloudevents_prefix),
             **target.headers,
         },
     }
