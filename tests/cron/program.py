@@ -56,7 +56,8 @@ class Cron:
             return stream.read().decode()
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        lines = [line for line in self.text.splitlines() if line.startswith("{")]
+        whole = self.text.rpartition("\n")[0]  # of what is just being written, half may be there
+        lines = [line for line in whole.splitlines() if line.startswith("{")]
         return [event for event in map(json.loads, lines) if event["event"] == kind]
 
     def wait_for(self, kind: str, count: int = 1, limit: float = 30) -> list[dict[str, Any]]:
