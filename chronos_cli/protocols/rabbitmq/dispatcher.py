@@ -6,6 +6,7 @@ unroutable. What it returns, and what it closes the channel for, is rejected; a 
 exchange and queue, and promises nothing more.
 """
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.delivery import Delivery
@@ -45,7 +46,7 @@ class RabbitmqDispatcher:
         properties = dict(message.properties)
         headers = properties.pop("headers")
         lines = [(name, str(value)) for name, value in properties.items()]
-        lines += [(name, str(value)) for name, value in headers.items()]
+        lines += [(name, _shown(value)) for name, value in headers.items()]
         return Preview(
             summary=f"publish to {message.where}",
             headers=lines,
@@ -64,6 +65,11 @@ class RabbitmqDispatcher:
 
             self._opened_pool = RabbitmqPool()
         return self._opened_pool
+
+
+def _shown(value: Any) -> str:
+    """Return a header's value as a job file has it; a text without quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _message(delivery: Delivery[Rabbitmq], target: Rabbitmq) -> Message:
