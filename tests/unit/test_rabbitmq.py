@@ -91,6 +91,8 @@ _FLAWED: list[tuple[dict[str, Any], str, str]] = [
     ({**_GOOD, "url": "http://h/"}, "url", "must begin with amqp://"),
     ({**_GOOD, "url": "amqp://u:p/w@h/"}, "url", "cannot be read"),
     ({**_GOOD, "url": "amqp:///v"}, "url", "has no host"),
+    ({**_GOOD, "url": "amqp://a:1,b:2/v"}, "url", "several go under 'hosts'"),
+    ({**_GOOD, "url": "amqp://u:p,w@a,amqps://b"}, "url", "several go under 'hosts'"),
     ({**_GOOD, "url": "amqp://h/a/b"}, "url", "written %2F"),
     ({**_GOOD, "url": "amqp://h/?heartbeat=3"}, "url", "keys of their own"),
     ({**_GOOD, "url": "amqp://h/v", "vhost": "w"}, "vhost", "in the url as well"),

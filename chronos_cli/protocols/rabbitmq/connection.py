@@ -15,6 +15,7 @@ from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel
 from chronos_cli.protocols.rabbitmq.errors import translated
 from chronos_cli.protocols.rabbitmq.message import Message
 from chronos_cli.protocols.rabbitmq.trials import Trials
+from chronos_cli.protocols.refusal import refusal
 from chronos_cli.protocols.resolver import resolve
 from chronos_cli.protocols.servers import Limit, first_reachable
 from chronos_cli.protocols.tls import make_context
@@ -203,7 +204,13 @@ async def _connected(
 
     async def connect(ip: str, _share: Limit) -> AsyncioAdapter:
         adapter = AsyncioAdapter(login, address)
-        await adapter.chronos_open(ip, context)
+        try:
+            await adapter.chronos_open(ip, context)
+        except UnreachableError as error:
+            if context is None or adapter.chronos_greeted:
+                raise
+            place, name = (ip, address.port), adapter.chronos_server_name
+            raise await refusal(place, context, name, str(address)) or error from error.__cause__
         return adapter
 
     try:

@@ -12,6 +12,10 @@ from typing import Any
 SHORT_LIMIT = 255
 
 
+class Long(int):
+    """A whole number that is written with 64 bits, however small it is."""
+
+
 def encode_properties(properties: dict[str, Any]) -> bytes:
     """Return flags and fields of a content header; what is None or absent is left out.
 
@@ -67,6 +71,7 @@ def _encode_timestamp(seconds: int) -> bytes:
 _VALUES: tuple[tuple[type | UnionType, Callable[[Any], bytes]], ...] = (
     (str, lambda text: b"S" + _counted([text.encode()])),
     (bool, lambda truth: b"t\1" if truth else b"t\0"),  # before the integers, which it is one of
+    (Long, lambda number: struct.pack(">cq", b"l", number)),  # before them, for the same reason
     (int, _encode_integer),
     (float, lambda number: struct.pack(">cd", b"d", number)),
     (NoneType, lambda _: b"V"),
