@@ -1,6 +1,6 @@
 """The `tls:` block that all protocols share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -46,6 +46,22 @@ class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     enabled: Annotated[
         bool | None, Meta(description="Default: by the address, or true when this block is given")
     ] = None
+
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return the keys of other clients."""
+        names = ("verify", "insecure", "skip_verify", "verify_ssl")
+        return {
+            **dict.fromkeys(names, "insecure_skip_verify: true"),
+            **dict.fromkeys(("ca_file", "cafile", "ca_cert", "cacert"), "ca: {value}"),
+            **dict.fromkeys(("cert_file", "certfile", "certificate"), "cert: {value}"),
+            **dict.fromkeys(("key_file", "keyfile", "private_key"), "key: {value}"),
+        }
+
+    @staticmethod
+    def instead_of_text(text: str) -> str:
+        """Return the block that `tls: true` means."""
+        return "{enabled: false}" if text.lower() in {"false", "no", "off"} else "{}"
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what the types cannot say; paths are relative to the target block."""
