@@ -74,8 +74,15 @@ def test_a_broken_plugin_breaks_no_command(tmp_path: Path, kind: str, server: Ht
     assert " broken\n    the plug-in for 'loft' cannot be loaded: " in listed.out
     assert message in listed.out
     assert "pigeon-post 1.0" in listed.out
-    lines = [line for line in listed.out.splitlines() if not line.startswith(" ")]
-    assert [line.split()[0] for line in lines] == ["grpc", "kafka", "loft", "nats", "rabbitmq", "webhook"]
+    keys = [line.split()[0] for line in listed.out.splitlines() if not line.startswith(" ")]
+    assert keys == [
+        "grpc",
+        "kafka",
+        "loft",
+        "nats",
+        "rabbitmq",
+        "webhook",
+    ]
     for schema in (("schema",), ("schema", "--chronos-yaml"), ("schema", "-o", "markdown")):
         described = chronos(*schema, env=env)
         assert (described.code, "loft" in described.out) == (0, False)
