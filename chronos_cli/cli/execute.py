@@ -14,16 +14,13 @@ from chronos_cli.cli.output import Output, redactor
 from chronos_cli.cli.progress import Progress
 from chronos_cli.cli.signals import StopSignals, leave_if_held_up
 from chronos_cli.cli.streams import streams
+from chronos_cli.cli.warn import warn
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.dispatch.outcome import Attempt, Outcome
-from chronos_cli.jobs.model import warnings_of
 from chronos_cli.report.outcomes import failure_line, plain_lines, run_document
-
-# Jobs that a warning names.
-_NAMED = 5
 
 
 class RunOptions(Struct, frozen=True, kw_only=True):
@@ -61,14 +58,6 @@ async def execute(
     return leave_if_held_up(code)
 
 
-def warn(executions: Sequence[Execution], output: Output) -> None:
-    """Say on stderr what is dangerous in the jobs: one line for each danger."""
-    found = warnings_of(execution.job for execution in executions)
-    for message, ids in found.items():
-        more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-        output.note(f"chronos: warning: {message} ({', '.join(ids[:_NAMED])}{more})")
-
-
 class _BatchConsole:
     """Carries out a batch, listens to signals, and reports."""
 
@@ -85,7 +74,7 @@ class _BatchConsole:
     async def exit_code(self, journal: Journal) -> ExitCode:
         """Carry everything out; return the exit code after the report is written."""
         if not self._options.quiet:
-            warn(self._executions, self._output)
+            warn((execution.job for execution in self._executions), self._output)
         dispatchers = self._workspace.dispatchers()
         executor = Executor(SystemClock(), journal, self, redactor.data)
         options = BatchOptions(self._options.concurrency, self._options.fail_fast)

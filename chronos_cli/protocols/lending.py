@@ -32,6 +32,10 @@ class Connection(Protocol):
         """Close it, whatever came of opening it, and leave no task behind. Called once."""
         ...
 
+    def waits_for(self) -> str | None:
+        """Return what it waits for while it is being opened, and why that may not come."""
+        ...
+
 
 K = TypeVar("K", bound=Hashable)
 C = TypeVar("C", bound=Connection)
@@ -123,7 +127,10 @@ class Lender(Generic[K, C]):
                 # Another's time was over; ours may not be.
                 if not (slot.limit.was_hit and slot.limit.end < end):
                     raise
-            except BaseException:
+            except BaseException as error:
+                words = slot.connection.waits_for()
+                if isinstance(error, asyncio.CancelledError) and words is not None:
+                    error.add_note(words)
                 self._leave(slot)
                 raise
             else:

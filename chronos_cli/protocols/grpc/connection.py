@@ -104,6 +104,10 @@ class Connection:
         """
         self._is_retired = True
 
+    def waits_for(self) -> str | None:
+        """Return nothing: it is dialled at the first message."""
+        return None
+
     async def close(self) -> None:
         """Close the channel, and end the calls that still use it."""
         if self._channel is not None:

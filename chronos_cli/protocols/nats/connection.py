@@ -41,6 +41,7 @@ class Connection:
         self._next_ping: asyncio.Task[None] | None = None
         self._client: Client | None = None
         self._no_inbox: str | None = None
+        self._opening: Opening | None = None
         self._where = ", ".join(server.url for server in options.servers)
 
     @property
@@ -54,9 +55,13 @@ class Connection:
 
         Raises DispatchError when none takes us, and RejectedError when a file of TLS is unusable.
         """
-        opening = Opening(self._options, on_lost=self._on_lost, on_error=self._on_error)
-        self._client, server = await opening.first(limit)
+        self._opening = Opening(self._options, on_lost=self._on_lost, on_error=self._on_error)
+        self._client, server = await self._opening.first(limit)
         self._where = server.url
+
+    def waits_for(self) -> str | None:
+        """Return what the opening waits for."""
+        return self._opening.waits_for() if self._opening is not None else None
 
     async def close(self) -> None:
         """Close the connection and leave nothing behind."""

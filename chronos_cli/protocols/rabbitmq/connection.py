@@ -18,7 +18,7 @@ from chronos_cli.protocols.rabbitmq.trials import Trials
 from chronos_cli.protocols.refusal import refusal
 from chronos_cli.protocols.resolver import resolve
 from chronos_cli.protocols.servers import Limit, first_reachable
-from chronos_cli.protocols.tls import make_context
+from chronos_cli.protocols.tls import NO_TLS, make_context
 
 if TYPE_CHECKING:
     import ssl
@@ -27,6 +27,10 @@ _MOST_SHARED_CHANNELS = 32
 _MOST_SINGLE_CHANNELS = 16
 # Seconds that the broker has to answer our goodbye.
 _GOODBYE = 1.0
+_NOT_GREETED = (
+    "connected, but the first bytes of AMQP have no answer; does this port speak another protocol, "
+    "such as HTTP, or TLS (amqps://)?"
+)
 
 
 class Connection:
@@ -39,6 +43,7 @@ class Connection:
         self._login = login
         self._addresses = addresses
         self._opened: AsyncioAdapter | None = None
+        self._trying: AsyncioAdapter | None = None
         self._is_retired = False
         self._shared: dict[tuple[str, bool], ConfirmChannel] = {}
         self._single = asyncio.Semaphore(_MOST_SINGLE_CHANNELS)
@@ -60,13 +65,20 @@ class Connection:
         login = self._login
 
         async def connect(address: Address, share: Limit) -> AsyncioAdapter:
-            return await _connected(login, address, context, share)
+            return await self._connected(login, address, context, share)
 
         passing = (UnreachableError, TimedOutError)
         try:
             self._opened = await first_reachable(self._addresses, connect, limit, passing)
         except ExceptionGroup as group:
             raise self._none_reached(group.exceptions) from group
+
+    def waits_for(self) -> str | None:
+        """Return that a server does not answer the first bytes of AMQP."""
+        adapter = self._trying
+        if adapter is None or adapter.chronos_socket is None or adapter.chronos_greeted:
+            return None
+        return _NOT_GREETED
 
     async def close(self) -> None:
         """Close politely if the broker answers soon, else at once."""
@@ -196,29 +208,36 @@ class Connection:
         message = "; ".join(failure.message for failure in failed)
         return kind(message, code=codes.pop() if len(codes) == 1 else None)
 
+    async def _connected(
+        self, login: Login, address: Address, context: "ssl.SSLContext | None", limit: Limit
+    ) -> AsyncioAdapter:
+        """Return a connection to the first IP address of a server that accepts one, logged in."""
 
-async def _connected(
-    login: Login, address: Address, context: "ssl.SSLContext | None", limit: Limit
-) -> AsyncioAdapter:
-    """Return a connection to the first IP address of a server that accepts one, logged in."""
+        async def connect(ip: str, _share: Limit) -> AsyncioAdapter:
+            adapter = self._trying = AsyncioAdapter(login, address)
+            try:
+                await adapter.chronos_open(ip, context)
+            except UnreachableError as error:
+                if context is None or adapter.chronos_greeted:
+                    raise
+                place, name = (ip, address.port), adapter.chronos_server_name
+                refused = await refusal(place, context, name, str(address))
+                raise refused or error from error.__cause__
+            return adapter
 
-    async def connect(ip: str, _share: Limit) -> AsyncioAdapter:
-        adapter = AsyncioAdapter(login, address)
         try:
-            await adapter.chronos_open(ip, context)
-        except UnreachableError as error:
-            if context is None or adapter.chronos_greeted:
-                raise
-            place, name = (ip, address.port), adapter.chronos_server_name
-            raise await refusal(place, context, name, str(address)) or error from error.__cause__
-        return adapter
+            return await first_reachable(
+                await resolve(address.host, address.port), connect, limit, (OSError,)
+            )
+        except ExceptionGroup as group:
+            last = group.exceptions[-1]
+            raise _of_socket(last, str(address)) from last
+        except OSError as error:
+            raise _of_socket(error, str(address)) from error
 
-    try:
-        return await first_reachable(
-            await resolve(address.host, address.port), connect, limit, (OSError,)
-        )
-    except ExceptionGroup as group:
-        last = group.exceptions[-1]
-        raise from_cause(last, str(address)) from last
-    except OSError as error:
-        raise from_cause(error, str(address)) from error
+
+def _of_socket(error: Exception, where: str) -> DispatchError:
+    failure = from_cause(error, where)
+    if NO_TLS in failure.message:
+        return failure.with_message(f"{failure.message}; write amqp:// if it is a port of AMQP")
+    return failure
