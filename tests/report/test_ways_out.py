@@ -34,6 +34,7 @@ from chronos_cli.redact import Redactor
 from chronos_cli.report import (
     annotations,
     attempts,
+    event_words,
     events,
     history,
     history_table,
@@ -183,6 +184,22 @@ def event(text: str) -> LoopEvent:
     )
 
 
+def told(text: str) -> dict[str, Any]:
+    """All fields that events have."""
+    texts = dict.fromkeys(("job_id", "message", "code", "status", "policy", "action"), text)
+    times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
+    figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
+    numbers = dict.fromkeys((*figures, "next_in_s", "duration_ms", "by_s", "grace_s"), 1)
+    return {**texts, **times, **numbers, "jobs": Names([text]), "problems": [text]}
+
+
+class Names(list[str]):
+    """The number of jobs, or the names of some: as the event has it."""
+
+    def __str__(self) -> str:
+        return "2"
+
+
 def row(text: str) -> Row:
     return Row(execution(text).job, (NOW,), NOW, Ending(NOW, "rejected", text, 1.0))
 
@@ -202,6 +219,9 @@ TEXTS: dict[Callable[..., Any], Way] = {
     annotations.github_annotations: lambda t: annotations.github_annotations([problem(t)]),
     attempts.attempt_line: lambda t: attempts.attempt_line(t, outcome(t).attempts[0], 3, 1.0),
     attempts.attempt_words: lambda t: attempts.attempt_words(t, 1, 3, -1.0, t),
+    event_words.event_words: lambda t: "".join(
+        event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
+    ),
     events.event_text: lambda t: events.event_text(event(t)),
     history.history_lines: lambda t: history.history_lines([entry(t)]),
     history.execution_lines: lambda t: history.execution_lines([entry(t)]),
