@@ -86,6 +86,16 @@ class OutputStream:
             return True
         return self.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
 
+    def width(self) -> int | None:
+        """Return how many columns it has, by COLUMNS or the terminal; None where it is none."""
+        if not self.isatty():
+            return None
+        try:
+            given = int(os.environ.get("COLUMNS") or 0)
+            return max(20, given or os.get_terminal_size(self.fileno()).columns or 80)
+        except (ValueError, OSError):
+            return 80
+
     def is_file(self) -> bool:
         """Whether it goes to a file, as after `> file`."""
         return self.descriptor is not None and stat.S_ISREG(os.fstat(self.descriptor).st_mode)

@@ -242,7 +242,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
     ),
     received.received_lines: lambda t: received.received_lines(1, request(t)),
     received.call_lines: lambda t: received.call_lines(1, call(t)),
-    timetable.timetable_lines: lambda t: timetable.timetable_lines([listing(t)]),
+    timetable.timetable_lines: lambda t: timetable.timetable_lines([listing(t)], 80),
     printable: printable,
     printable_lines: printable_lines,
 }
