@@ -15,7 +15,7 @@ LONG = 0.5
 _INTERVAL = 0.1
 
 _ERASE = "\r\x1b[K"
-# What is wider than the terminal is cut by it: a line that wrapped could not be taken back.
+# A line that wrapped could not be taken back: where letters are wide, the terminal cuts it.
 _CUT, _WRAP = "\x1b[?7l", "\x1b[?7h"
 
 
@@ -39,7 +39,7 @@ class StatusLine:
         streams.stderr.aside = streams.undo = self.clear
         if streams.stdout.isatty():
             streams.stdout.aside = self.clear
-        line = printable(redactor.text(text))
+        line = printable(redactor.text(text))[: (streams.stderr.width() or 80) - 1]
         streams.stderr.put(f"{_ERASE}{_CUT}{line}{_WRAP}")
 
     def clear(self) -> None:
