@@ -3,7 +3,6 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -98,28 +97,26 @@ class _BatchConsole:
         batch = Batch(executor, dispatchers, options)
         signals = StopSignals(batch.stop)
         signals.listen()
-        async with AsyncExitStack() as stack:
-            if streams.stderr.isatty() and not self._options.quiet:
-                from chronos_cli.cli.signs import Signs  # not for a crontab line
-
-                self._signs = await stack.enter_async_context(Signs(self._clock, self._executions))
-            outcomes = await batch.outcomes(self._executions)
+        outcomes = await self._outcomes(batch)
         code = exit_code({outcome.status for outcome in outcomes}, signals.number)
         if batch.failure is not None:
             code = ExitCode.BUG
         masked = [_masked(outcome) for outcome in outcomes]
         self._report(masked, code)
-        if os.environ.get("GITHUB_ACTIONS") == "true":
-            from chronos_cli.cli.github import tell_github
-
-            places = [execution.job.position for execution in self._executions]
-            tell_github(list(zip(masked, places, strict=True)), os.environ, self._output)
-        if self._options.junit is not None:
-            self._write_junit(self._options.junit, masked)
+        self._report_to_ci(masked)
         await dispatchers.close()
         if batch.failure is not None:
             raise batch.failure
         return code
+
+    async def _outcomes(self, batch: Batch) -> list[Outcome]:
+        """Carry everything out, with signs of life on a terminal."""
+        if self._options.quiet or not streams.stderr.isatty():
+            return await batch.outcomes(self._executions)
+        from chronos_cli.cli.signs import Signs  # not for a crontab line
+
+        async with Signs(self._clock, self._executions) as self._signs:
+            return await batch.outcomes(self._executions)
 
     def on_attempt(self, execution: Execution, attempt: Attempt, wait: float | None) -> None:
         """Show what is going on, and with `--verbose` say it."""
@@ -142,6 +139,16 @@ class _BatchConsole:
         """Say so when telling of an outcome failed: it does not change the outcome itself."""
         if outcome.status.is_failure:
             self._output.note(f"chronos: the notice did not get through: {failure_line(outcome)}")
+
+    def _report_to_ci(self, outcomes: list[Outcome]) -> None:
+        """Write the reports that a CI server shows."""
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from chronos_cli.cli.github import tell_github
+
+            places = [execution.job.position for execution in self._executions]
+            tell_github(list(zip(outcomes, places, strict=True)), os.environ, self._output)
+        if self._options.junit is not None:
+            self._write_junit(self._options.junit, outcomes)
 
     def _write_junit(self, path: str, outcomes: list[Outcome]) -> None:
         """Write the report; that it cannot be written changes nothing of what was sent."""

@@ -72,13 +72,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     verbose: Verbose = False,
 ) -> ExitCode:
     """List what `run`, `cron` and `replay` sent and what came of it, newest first."""
+    if stats and (prune or execution_id is not None or status or limit is not None):
+        raise UsageError("--stats goes with --job, --since and --until")
     if prune:
         _prune(state, older_than, keep)
         return ExitCode.SUCCESS
     if older_than is not None or keep is not None:
         raise UsageError("--older-than and --keep go with --prune")
-    if stats and (execution_id is not None or status or limit is not None):
-        raise UsageError("--stats goes with --job, --since and --until")
     wanted = HistoryFilter(
         jobs=frozenset(job_ids(job)),
         statuses=frozenset(status or []),
