@@ -108,6 +108,8 @@ def test_the_beginning_of_an_id_is_enough(tmp_path: Path) -> None:
     for nothing in ("", "5g", "%", "5f0c1d1e-11", "X1"):
         with pytest.raises(UsageError, match="no execution"):
             full_id(nothing, store, where)
+    store.ended(outcome("5f0c9999-2.on_failure"), origin="run")
+    assert full_id("5f0c9", store, where) == "5f0c9999-2"  # not what tells of it
     for number in range(20):
         store.ended(outcome(f"many-{number:02}"), origin="run")
     with pytest.raises(UsageError, match=r"many-04 \(report\) and more; write more of it"):
