@@ -13,15 +13,18 @@ from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
+    JobStats,
     LastTick,
     StartedExecution,
 )
 from chronos_cli.state.process import Process, is_alive
+from chronos_cli.state.stats import job_stats
 from chronos_cli.state.values import (
     Row,
     encoded,
     entry_of,
     gone_message,
+    json_text,
     process_of,
     rows_of,
     started_of,
@@ -142,7 +145,8 @@ class Rows:
 
     def history(self, db: sqlite3.Connection, wanted: HistoryFilter) -> list[HistoryEntry]:
         """Return the entries that a filter wants, newest first."""
-        query, values = _query(wanted)
+        where, values = _condition(wanted)
+        query = f"SELECT * FROM runs WHERE {where} ORDER BY id DESC"  # noqa: S608 - only marks
         entries: list[HistoryEntry] = []
         for row in rows_of(db, query, values):
             if len(entries) == wanted.limit:
@@ -151,6 +155,21 @@ class Rows:
             if not wanted.statuses or status in wanted.statuses:
                 entries.append(entry_of(row, status, _attempts(db, row["id"])))
         return entries
+
+    def stats(self, db: sqlite3.Connection, wanted: HistoryFilter) -> list[JobStats]:
+        """Return the figures of the jobs that a filter wants; it may not ask for statuses."""
+        where, values = _condition(wanted)
+        left = rows_of(db, f"SELECT * FROM runs WHERE {where} AND status IS NULL", values)  # noqa: S608 - only marks
+        dead = [row["id"] for row in left if not self._is_running(row)]
+        return job_stats(db, where, values, json_text(dead))
+
+    def ids_beginning(self, db: sqlite3.Connection, text: str, most: int) -> list[tuple[str, str]]:
+        """Return up to `most` execution IDs that begin with a text, and their jobs."""
+        query = (
+            "SELECT execution_id, min(job_id) FROM runs WHERE execution_id >= ? "
+            "AND execution_id < ? GROUP BY execution_id ORDER BY execution_id LIMIT ?"
+        )
+        return db.execute(query, (text, f"{text}\U0010ffff", most)).fetchall()
 
     def prune(self, db: sqlite3.Connection, older_than: datetime | None, keep: int | None) -> int:
         """Delete what is older or more than is kept, except what is running."""
@@ -202,7 +221,8 @@ _TICKS = (
 _IN_COLUMNS = frozenset({"execution_id", "job_id", "scheduled_time", "status", "attempts"})
 
 
-def _query(wanted: HistoryFilter) -> tuple[str, list[Any]]:
+def _condition(wanted: HistoryFilter) -> tuple[str, list[Any]]:
+    """Return a filter as a condition on a row, with its values."""
     conditions, values = ["1"], list[Any]()
     for condition, value in (
         ("execution_id = ?", wanted.execution_id),
@@ -221,8 +241,7 @@ def _query(wanted: HistoryFilter) -> tuple[str, list[Any]]:
         open_too = not wanted.statuses.isdisjoint(_UNFINISHED)
         conditions.append(f"({statuses} OR status IS NULL)" if open_too else statuses)
         values += sorted(wanted.statuses)
-    where = " AND ".join(conditions)
-    return f"SELECT * FROM runs WHERE {where} ORDER BY id DESC", values  # noqa: S608 - only marks
+    return " AND ".join(conditions), values
 
 
 def _attempts(db: sqlite3.Connection, run: int) -> list[Attempt]:
