@@ -19,7 +19,8 @@ from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.address import Address, Login
 from chronos_cli.protocols.rabbitmq.errors import REJECTED, by_reply, readable, translated
-from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME, FrameBuffer
+from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME, FrameBuffer, message_frames
+from chronos_cli.protocols.rabbitmq.message import Message
 
 if TYPE_CHECKING:
     import ssl
@@ -118,6 +119,11 @@ class AsyncioAdapter(Connection):
         if not self.chronos_greeted:
             return UnreachableError(f"closed before the broker's greeting ({self.chronos_address})")
         return translated(reason, self.chronos_address)
+
+    def chronos_publish(self, channel_number: int, message: Message) -> None:
+        """Write a message; raises as `message_frames` does, and then nothing has been written."""
+        frames = message_frames(channel_number, message, self._body_max_length)
+        self._output_marshaled_frames([frames])
 
     def chronos_expect(self, size: int) -> None:
         """Let the broker send back a body of so many bytes."""
