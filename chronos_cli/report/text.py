@@ -5,6 +5,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import json
     import re
 
 # What a far side, a file or its name brings in must not move the cursor, colour the screen,
@@ -43,10 +44,15 @@ def json_text(data: Any, *, indent: int | None = None) -> str:
 
     Raises what `json.dumps` does.
     """
+    text = _encoder(indent).encode(data)
+    return text if text.isascii() and "\x7f" not in text else _unsafe_in_json().sub(_escaped, text)
+
+
+@cache
+def _encoder(indent: int | None) -> "json.JSONEncoder":
     import json  # not needed for tables
 
-    text = json.dumps(data, ensure_ascii=False, indent=indent)
-    return text if text.isascii() and "\x7f" not in text else _unsafe_in_json().sub(_escaped, text)
+    return json.JSONEncoder(ensure_ascii=False, indent=indent)
 
 
 @cache

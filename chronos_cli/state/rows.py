@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -55,9 +56,7 @@ class Rows:
             "boot": here.boot,
             "process_start": here.start,
         }
-        # The names are ours, not a user's.
-        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-        cursor = db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", values)  # noqa: S608
+        cursor = db.execute(_insert(tuple(values)), values)
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
@@ -93,20 +92,19 @@ class Rows:
     ) -> None:
         """Record a tick of a job's schedule, unless a later one of that schedule is recorded."""
         last = self.last_tick(db, job_id)
-        if (
-            last is None
-            or last.schedule not in {None, schedule}
-            or scheduled_time > (last.scheduled_time)
-        ):
+        if last is None or last.schedule not in {None, schedule}:
             self.set_tick(db, job_id, scheduled_time, schedule)
+        elif scheduled_time > last.scheduled_time:
+            db.execute(_SET_TICK, (job_id, scheduled_time.isoformat()))
+            if last.schedule is None:
+                db.execute(_SET_SCHEDULE, (job_id, schedule))
 
     def set_tick(
         self, db: sqlite3.Connection, job_id: str, scheduled_time: datetime, schedule: str
     ) -> None:
         """Record a job's last tick and its schedule, whatever was recorded before."""
-        values = (job_id, scheduled_time.isoformat())
-        db.execute("INSERT OR REPLACE INTO ticks VALUES (?, ?)", values)
-        db.execute("INSERT OR REPLACE INTO tick_schedules VALUES (?, ?)", (job_id, schedule))
+        db.execute(_SET_TICK, (job_id, scheduled_time.isoformat()))
+        db.execute(_SET_SCHEDULE, (job_id, schedule))
 
     def last_tick(self, db: sqlite3.Connection, job_id: str) -> LastTick | None:
         """Return the last recorded tick of a job."""
@@ -213,6 +211,15 @@ class Rows:
         return is_alive(process, self._here) is False
 
 
+@lru_cache(maxsize=4)
+def _insert(names: tuple[str, ...]) -> str:
+    # The names are ours, not a user's.
+    marks = ", ".join(f":{name}" for name in names)
+    return f"INSERT INTO runs ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
+
+
+_SET_TICK = "INSERT OR REPLACE INTO ticks VALUES (?, ?)"
+_SET_SCHEDULE = "INSERT OR REPLACE INTO tick_schedules VALUES (?, ?)"
 _UNFINISHED = ("running", "interrupted")
 _TICKS = (
     "SELECT job_id, scheduled_time, schedule FROM ticks LEFT JOIN tick_schedules USING (job_id)"
