@@ -10,6 +10,7 @@ NAMES = (
     "cron",
     "next",
     "validate",
+    "check",
     "history",
     "replay",
     "init",

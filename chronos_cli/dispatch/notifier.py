@@ -7,11 +7,11 @@ from typing import Any
 import msgspec
 
 from chronos_cli.clock import Clock
-from chronos_cli.dispatch.attempts import Attempts, ended, status_of
+from chronos_cli.dispatch.attempts import Attempts, ended
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import wait_at_most
-from chronos_cli.dispatch.outcome import Outcome, Status
+from chronos_cli.dispatch.outcome import Outcome, Status, status_of
 from chronos_cli.errors import DispatchError
 
 

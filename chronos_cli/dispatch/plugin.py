@@ -4,14 +4,17 @@ A new protocol is a package with one `Plugin` and one line in its `pyproject.tom
 ones are registered in the same way. See `docs/plugins.md`.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.jobs.cloudevents import Mode
 from chronos_cli.jobs.model import Settings, Target
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.steps import Steps
 
 T = TypeVar("T", bound=Target)
 T_contra = TypeVar("T_contra", bound=Target, contravariant=True)
@@ -78,6 +81,10 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     brings them; without an extra they come with the package itself. `event_modes` are the ways in
     which it carries a CloudEvent, the default first: `structured` needs nothing but a body,
     `binary` needs headers for the attributes (`Delivery.header_event`).
+
+    `check` finds out whether a job would get through, and sends nothing that acts: it takes each
+    step within `steps.step(…)`, raises as `Dispatcher.send` does, and gives back what it opened.
+    Without one, `chronos check` says only that the message can be made.
     """
 
     key: str
@@ -88,3 +95,4 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     client_modules: tuple[str, ...] = ()
     extra: str | None = None
     event_modes: tuple[Mode, ...] = ("structured",)
+    check: "Callable[[S, Delivery[T], Steps], Awaitable[None]] | None" = None

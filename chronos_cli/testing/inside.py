@@ -5,6 +5,7 @@ from typing import Any
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.attempts import Attempts
+from chronos_cli.dispatch.check import Check, Checked
 from chronos_cli.dispatch.delivery import Delivery, prepare
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.outcome import Outcome
@@ -63,6 +64,21 @@ async def dispatched(jobs: list[Job], *, lossy: FailsFirst | None = None) -> lis
     left = asyncio.all_tasks() & before_close - {asyncio.current_task()}
     assert not left, left
     return list(outcomes)
+
+
+def check_of(job: Job) -> Check:
+    """Return the check of a job, not begun."""
+    return Check(_execution(0, job), Registry().kind(job.key), None, SystemClock())
+
+
+async def checked(job: Job) -> Checked:
+    """Check a job as `chronos check` does, before known secrets are masked; no task may be left."""
+    before = asyncio.all_tasks()
+    result = await check_of(job).result()
+    await asyncio.sleep(0)
+    left = asyncio.all_tasks() - before
+    assert not left, left
+    return result
 
 
 async def shown(job: Job) -> Preview:

@@ -1,7 +1,13 @@
 """The protocol gRPC: the target block `grpc`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: GrpcSettings) -> Dispatcher[Grpc]:
@@ -10,12 +16,19 @@ def _dispatcher(settings: GrpcSettings) -> Dispatcher[Grpc]:
     return GrpcDispatcher(settings)
 
 
+async def _check(settings: GrpcSettings, delivery: "Delivery[Grpc]", steps: "Steps") -> None:
+    from chronos_cli.protocols.grpc.check import check
+
+    await check(settings, delivery, steps)
+
+
 plugin = Plugin(
     key="grpc",
     protocol="grpc",
     target=Grpc,
     settings=GrpcSettings,
     dispatcher=_dispatcher,
+    check=_check,
     # The second is the compiler of .proto files; it brings protobuf along.
     client_modules=("grpc", "grpc_tools"),
     extra="grpc",

@@ -1,7 +1,13 @@
 """The protocol HTTP: the target block `webhook`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.http.target import HttpSettings, Webhook
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: HttpSettings) -> Dispatcher[Webhook]:
@@ -10,12 +16,19 @@ def _dispatcher(settings: HttpSettings) -> Dispatcher[Webhook]:
     return HttpDispatcher(settings)
 
 
+async def _check(settings: HttpSettings, delivery: "Delivery[Webhook]", steps: "Steps") -> None:
+    from chronos_cli.protocols.http.check import check
+
+    await check(settings, delivery, steps)
+
+
 plugin = Plugin(
     key="webhook",
     protocol="http",
     target=Webhook,
     settings=HttpSettings,
     dispatcher=_dispatcher,
+    check=_check,
     client_modules=("h11",),
     event_modes=("binary", "structured"),
 )

@@ -1,7 +1,13 @@
 """The protocol Kafka: the target block `kafka`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: KafkaSettings) -> Dispatcher[KafkaTarget]:
@@ -10,12 +16,21 @@ def _dispatcher(settings: KafkaSettings) -> Dispatcher[KafkaTarget]:
     return KafkaDispatcher(settings)
 
 
+async def _check(
+    settings: KafkaSettings, delivery: "Delivery[KafkaTarget]", steps: "Steps"
+) -> None:
+    from chronos_cli.protocols.kafka.check import check
+
+    await check(settings, delivery, steps)
+
+
 plugin = Plugin(
     key="kafka",
     protocol="kafka",
     target=KafkaTarget,
     settings=KafkaSettings,
     dispatcher=_dispatcher,
+    check=_check,
     client_modules=("confluent_kafka",),
     extra="kafka",
     event_modes=("binary", "structured"),

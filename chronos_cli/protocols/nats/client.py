@@ -83,6 +83,12 @@ class Transport(TcpTransport):
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 
     @property
+    def peer(self) -> ssl.SSLObject | None:
+        """The far side's part of TLS; None without TLS."""
+        found = self._io_writer.get_extra_info("ssl_object") if self._io_writer else None
+        return found if isinstance(found, ssl.SSLObject) else None
+
+    @property
     def is_unused(self) -> bool:
         """Whether it was never connected."""
         return self._io_writer is None
@@ -118,6 +124,11 @@ class Client(library.Client):
     def was_greeted(self) -> bool:
         """Whether the server has said what it is; or there was no connection to hear it on."""
         return bool(self._server_info) or self._socket.is_unused
+
+    @property
+    def peer(self) -> ssl.SSLObject | None:
+        """The far side's part of TLS, to be asked for its certificate; None without TLS."""
+        return self._socket.peer
 
     @property
     def has_jetstream(self) -> bool:

@@ -1,7 +1,13 @@
 """The protocol NATS: the target block `nats`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.nats.target import Nats, NatsSettings
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: NatsSettings) -> Dispatcher[Nats]:
@@ -10,12 +16,19 @@ def _dispatcher(settings: NatsSettings) -> Dispatcher[Nats]:
     return NatsDispatcher(settings)
 
 
+async def _check(settings: NatsSettings, delivery: "Delivery[Nats]", steps: "Steps") -> None:
+    from chronos_cli.protocols.nats.check import check
+
+    await check(settings, delivery, steps)
+
+
 plugin = Plugin(
     key="nats",
     protocol="nats",
     target=Nats,
     settings=NatsSettings,
     dispatcher=_dispatcher,
+    check=_check,
     client_modules=("nats", "nkeys"),
     extra="nats",
     # The NATS binding of CloudEvents 1.0.2 has no other than structured.
