@@ -42,6 +42,8 @@ def carry_out(
     workspace: Workspace, executions: Sequence[Execution], options: CheckOptions
 ) -> ExitCode:
     """Carry all checks out, in an event loop of their own; return the exit code."""
+    # Else the first steps would seem to take long.
+    workspace.import_clients(execution.job for execution in executions)
     return asyncio.run(_CheckConsole(workspace, executions, options).exit_code())
 
 

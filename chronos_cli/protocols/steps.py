@@ -25,6 +25,8 @@ SOON = 14
 _DAY = 86400
 # Of several servers one that keeps silent is given up after this part of the time that is left.
 _SHARE = 0.5
+# How long a far side is listened to after the handshake, in seconds and in handshakes.
+_LEAST_PATIENCE, _MOST_PATIENCE, _HANDSHAKES = 0.05, 1.0, 2
 
 T = TypeVar("T")
 
@@ -42,8 +44,18 @@ class Place(Struct, frozen=True):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-# A handshake of TLS over a connected socket, which becomes its own; returns the far side's side.
-Handshake = Callable[[Place, socket.socket], Awaitable["ssl.SSLObject"]]
+class Peer(Struct, frozen=True):
+    """What TLS tells of a far side; `end` is when its certificate ends, in seconds since 1970.
+
+    It is None for a certificate that was not verified.
+    """
+
+    version: str
+    end: float | None
+
+
+# A handshake of TLS over a connected socket, which becomes its own.
+Handshake = Callable[[Place, socket.socket], Awaitable[Peer]]
 Before = Callable[[asyncio.StreamReader], Awaitable[object]]
 
 
@@ -77,7 +89,7 @@ async def secured(steps: Steps, sockets: dict[Place, socket.socket], handshake: 
     Raises DispatchError when none of them gets through it.
     """
 
-    async def shake(place: Place) -> "ssl.SSLObject":
+    async def shake(place: Place) -> Peer:
         return await handshake(place, sockets[place])
 
     with steps.step("tls") as step:
@@ -86,11 +98,10 @@ async def secured(steps: Steps, sockets: dict[Place, socket.socket], handshake: 
         _warn(step, failures)
 
 
-def note_peers(step: Step, peers: Sequence["ssl.SSLObject"], now: float) -> None:
+def note_peers(step: Step, peers: Sequence[Peer], now: float) -> None:
     """Note the version of TLS, and the days that the first certificate to end has left."""
-    versions = _listed(str(peer.version()) for peer in peers)
-    ends = [end for peer in peers if (end := _end(peer)) is not None]
-    step.message = versions
+    ends = [peer.end for peer in peers if peer.end is not None]
+    step.message = _listed(peer.version for peer in peers)
     if not ends:
         step.warn("the certificate is not verified, so when it ends is not known")
         return
@@ -114,17 +125,37 @@ def over_streams(
     `name` is what a certificate must bear. `before` reads what the far side says before TLS.
     """
 
-    async def shake(place: Place, connection: socket.socket) -> "ssl.SSLObject":
+    async def shake(place: Place, connection: socket.socket) -> Peer:
         reader, writer = await asyncio.open_connection(sock=connection)
         opened.callback(writer.transport.abort)
         if before is not None:
             await before(reader)
+        began = time.monotonic()
         await writer.start_tls(context, server_hostname=name(place))
         opened.callback(writer.transport.abort)
-        peer: ssl.SSLObject = writer.get_extra_info("ssl_object")
+        peer = peer_of(writer.get_extra_info("ssl_object"))
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience(began)):
+                await reader.read(1)
         return peer
 
     return shake
+
+
+def patience(began: float) -> float:
+    """Return how long to listen after a handshake that began then, in seconds.
+
+    With TLS 1.3 a far side looks at our certificate, or misses it, only when it is done.
+    """
+    return min(max(_HANDSHAKES * (time.monotonic() - began), _LEAST_PATIENCE), _MOST_PATIENCE)
+
+
+def peer_of(found: ssl.SSLObject) -> Peer:
+    """Return what TLS tells of a far side, right after the handshake."""
+    certificate = found.getpeercert()
+    end = certificate.get("notAfter") if certificate else None
+    seconds = float(ssl.cert_time_to_seconds(end)) if isinstance(end, str) else None
+    return Peer(found.version() or "TLS", seconds)
 
 
 async def gone(opened: ExitStack) -> None:
@@ -138,13 +169,6 @@ async def _addresses(place: Place) -> list[Address]:
     if place.path:
         return [(socket.AF_UNIX, (str(place),))]
     return await addresses(place.host, place.port)
-
-
-def _end(peer: "ssl.SSLObject") -> float | None:
-    """Return when a certificate ends; None for one that was not verified."""
-    certificate = peer.getpeercert()
-    end = certificate.get("notAfter") if certificate else None
-    return float(ssl.cert_time_to_seconds(end)) if isinstance(end, str) else None
 
 
 def _listed(texts: Iterable[object]) -> str:

@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import ssl
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -20,14 +19,19 @@ from chronos_cli.protocols.http.syntax import origin
 from chronos_cli.protocols.http.target import HttpSettings, Webhook
 from chronos_cli.protocols.http.url import connectable, in_url, tls_name
 from chronos_cli.protocols.http.wire import Receiver, Wire
-from chronos_cli.protocols.steps import Place, connected, gone, secured
+from chronos_cli.protocols.steps import (
+    Peer,
+    Place,
+    connected,
+    gone,
+    patience,
+    peer_of,
+    secured,
+)
 
 # Statuses by which something answers that does not know the method of the question.
 _NOT_THIS_METHOD = ("405", "501")
 _ANSWERS = ["2xx", "3xx", *_NOT_THIS_METHOD]
-# How long a far side is listened to after the handshake, in seconds and in handshakes: with
-# TLS 1.3 it looks at our certificate, or misses it, only then.
-_LEAST_PATIENCE, _MOST_PATIENCE, _HANDSHAKES = 0.05, 1.0, 2
 
 
 async def check(settings: HttpSettings, delivery: Delivery[Webhook], steps: Steps) -> None:
@@ -68,12 +72,13 @@ async def _way(way: Route, webhook: Webhook, steps: Steps, opened: ExitStack) ->
             await open_tunnel(wire, target, proxy_headers(way.proxy))
     name = (way.tls.server_name if way.tls else None) or tls_name(host)
 
-    async def shake(_place: Place, _socket: socket.socket) -> ssl.SSLObject:
+    async def shake(_place: Place, _socket: socket.socket) -> Peer:
         with _translating(where):
             began = time.monotonic()
             await wire.start_tls(contexts.get(way.tls, http2=way.http2), name)
-            await _listen(wire, _HANDSHAKES * (time.monotonic() - began))
-        return wire.peer
+            peer = peer_of(wire.peer)
+            await _listen(wire, patience(began))
+        return peer
 
     await secured(steps, sockets, shake)
 
@@ -109,8 +114,7 @@ async def _listen(wire: Wire, seconds: float) -> None:
     """Listen for a while; raises OSError for an alert of TLS."""
     alert = _Alert()
     wire.give_to(alert)
-    limit = min(max(seconds, _LEAST_PATIENCE), _MOST_PATIENCE)
-    await asyncio.wait([alert.said], timeout=limit)
+    await asyncio.wait([alert.said], timeout=seconds)
     if alert.said.done():
         alert.said.result()
 

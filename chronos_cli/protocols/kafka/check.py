@@ -1,35 +1,26 @@
 """Whether a Kafka message would get through: the login, the topic, its partition, our right."""
 
 import asyncio
-import threading
-from collections.abc import Callable
 from concurrent.futures import Future
-from contextlib import ExitStack, suppress
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.steps import Step, Steps
-from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
-from chronos_cli.protocols.kafka.broker_errors import BrokerErrors
+from chronos_cli.errors import RejectedError, UnreachableError
+from chronos_cli.protocols.kafka.asking import Asking
 from chronos_cli.protocols.kafka.configuration import configuration
-from chronos_cli.protocols.kafka.errors import translated, translated_exception
 from chronos_cli.protocols.kafka.probe import Probe, host_and_port
-from chronos_cli.protocols.kafka.setup import check_files, setup_failure
+from chronos_cli.protocols.kafka.setup import check_files
 from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
 from chronos_cli.protocols.steps import Place, connected, gone, over_streams, secured
 from chronos_cli.protocols.tls import make_context
 
 if TYPE_CHECKING:
-    from confluent_kafka import KafkaError
     from confluent_kafka.admin import AdminClient
 
-_POLL = 0.05
 # Brokers that are named in a message.
 _SHOWN = 5
-
-T = TypeVar("T")
-Question = Callable[["AdminClient"], "Future[T]"]
 
 
 async def check(settings: KafkaSettings, delivery: Delivery[KafkaTarget], steps: Steps) -> None:
@@ -38,32 +29,38 @@ async def check(settings: KafkaSettings, delivery: Delivery[KafkaTarget], steps:
     chosen = dict(configuration(target, settings))
     check_files(chosen)
     await _way(target, steps)
-    probe = Probe(chosen)
     with steps.step("kafka") as step:
-        try:
-            answering = await probe.answering()
-        except asyncio.CancelledError as cancelled:
-            if probe.last_failure is not None:
-                cancelled.add_note(f"last error: {probe.last_failure.message}")
-            raise
+        answering = await _answering(Probe(chosen))
         step.message = f"answers: {', '.join(answering[:_SHOWN])}"
-    chosen["bootstrap.servers"] = ",".join(answering)
-    asking = _Asking(chosen, target.describe())
+    asking = Asking({**chosen, "bootstrap.servers": ",".join(answering)}, target.describe())
     try:
-        with steps.step("login") as step:
-            cluster = await asking.answer(_cluster)
-            login = "no login" if target.sasl is None else f"{target.sasl.mechanism} accepted"
-            brokers = len(cluster.nodes)
-            step.message = f"{login}; {brokers} broker{'' if brokers == 1 else 's'}"
-        with steps.step("topic") as step:
-            topic = await _described(asking, target)
-            step.message = f"{target.topic}: {_size(topic)}"
-        with steps.step("partition") as step:
-            _judge_partitions(step, topic, target)
-        with steps.step("write") as step:
-            _judge_right(step, topic, target)
+        await _ask(asking, target, steps)
     finally:
         asking.end()
+
+
+async def _answering(probe: Probe) -> list[str]:
+    try:
+        return await probe.answering()
+    except asyncio.CancelledError as cancelled:
+        if probe.last_failure is not None:
+            cancelled.add_note(f"last error: {probe.last_failure.message}")
+        raise
+
+
+async def _ask(asking: Asking, target: KafkaTarget, steps: Steps) -> None:
+    with steps.step("login") as step:
+        cluster = await asking.answer(_cluster)
+        login = "no login" if target.sasl is None else f"{target.sasl.mechanism} accepted"
+        brokers = len(cluster.nodes)
+        step.message = f"{login}; {brokers} broker{'' if brokers == 1 else 's'}"
+    with steps.step("topic") as step:
+        topic = await _described(asking, target)
+        step.message = f"{target.topic}: {_size(topic)}"
+    with steps.step("partition") as step:
+        _judge_partitions(step, topic, target)
+    with steps.step("write") as step:
+        _judge_right(step, topic, target)
 
 
 async def _way(target: KafkaTarget, steps: Steps) -> None:
@@ -84,7 +81,7 @@ def _cluster(client: "AdminClient") -> "Future[Any]":
     return found
 
 
-async def _described(asking: "_Asking", target: KafkaTarget) -> Any:
+async def _described(asking: Asking, target: KafkaTarget) -> Any:
     """Return what the brokers say of the topic; unlike the client's metadata it creates none."""
     from confluent_kafka import TopicCollection
 
@@ -136,86 +133,3 @@ def _judge_right(step: Step, topic: Any, target: KafkaTarget) -> None:
         raise RejectedError(message, code="TOPIC_AUTHORIZATION_FAILED")
     else:
         step.message = "allowed"
-
-
-class _Asking:
-    """A client for questions, in a thread of its own: its polls are what brings errors to light.
-
-    Its threads end with the program where librdkafka takes its time.
-    """
-
-    def __init__(self, configuration: dict[str, str], where: str) -> None:
-        self._configuration = configuration
-        self._where = where
-        self._errors = BrokerErrors()
-        self._loop = asyncio.get_running_loop()
-        self._client: AdminClient | None = None
-        self._has_ended = threading.Event()
-        self._lost: asyncio.Future[None] = self._loop.create_future()
-        self._made: asyncio.Future[None] = self._loop.create_future()
-        threading.Thread(target=self._run, name="chronos-kafka-check", daemon=True).start()
-
-    async def answer(self, question: "Question[T]") -> T:
-        """Return the answer to a question; raises DispatchError."""
-        from confluent_kafka import KafkaException
-
-        try:
-            return await self._answer(question)
-        except KafkaException as error:
-            raise translated_exception(error, self._where) from error
-        except asyncio.CancelledError as cancelled:
-            if cause := self._errors.cause:
-                cancelled.add_note(f"last error: {translated(cause, self._where).message}")
-            raise
-
-    async def _answer(self, question: "Question[T]") -> T:
-        await asyncio.shield(self._made)
-        assert self._client is not None
-        answer = asyncio.wrap_future(question(self._client))
-        awaited: set[asyncio.Future[Any]] = {answer, self._lost}
-        await asyncio.wait(awaited, return_when=asyncio.FIRST_COMPLETED)
-        if not answer.done():
-            answer.cancel()
-            self._lost.result()
-        return answer.result()
-
-    def end(self) -> None:
-        """Let the client go; nothing is waited for."""
-        self._has_ended.set()
-        for one in (self._made, self._lost):
-            if one.done() and not one.cancelled():
-                one.exception()
-
-    # What follows runs in the thread.
-
-    def _run(self) -> None:
-        from confluent_kafka.admin import AdminClient
-
-        settings: dict[str, Any] = {**self._configuration, "error_cb": self._errors.note}
-        try:
-            client = AdminClient(settings)
-        except Exception as error:  # noqa: BLE001 - handed to who waits
-            self._tell(self._made, setup_failure(error, self._configuration))
-            return
-        self._client = client
-        self._tell(self._made, None)
-        while not self._has_ended.is_set():
-            client.poll(_POLL)
-            verdict: KafkaError | None = self._errors.verdict()
-            if verdict is not None:
-                self._tell(self._lost, translated(verdict, self._where))
-        self._client = None
-        del client
-
-    def _tell(self, future: "asyncio.Future[None]", failure: DispatchError | None) -> None:
-        with suppress(RuntimeError):  # the loop may have ended
-            self._loop.call_soon_threadsafe(partial(_settle, future, failure))
-
-
-def _settle(future: "asyncio.Future[None]", failure: DispatchError | None) -> None:
-    if future.done():
-        return
-    if failure is None:
-        future.set_result(None)
-    else:
-        future.set_exception(failure)

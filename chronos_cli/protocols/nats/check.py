@@ -3,14 +3,15 @@
 import asyncio
 import time
 from contextlib import AsyncExitStack, ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import msgspec
 from msgspec import Struct
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.steps import Step, Steps
-from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.protocols.nats.connection import Connection
 from chronos_cli.protocols.nats.login import ConnectionOptions
 from chronos_cli.protocols.nats.pending import PendingMessage
@@ -24,33 +25,18 @@ from chronos_cli.protocols.steps import (
     gone,
     note_peers,
     over_streams,
+    peer_of,
     secured,
 )
 from chronos_cli.protocols.tls import make_context
 from chronos_cli.redact import excerpt
 
-# Since nats-server 2.10; it tells a user of nobody but himself.
-_USER = "$SYS.REQ.USER.INFO"
+if TYPE_CHECKING:
+    from chronos_cli.protocols.nats.client import Client
+
+# A subject of the server's own, to which no client may have replies sent, and since when.
+_RESERVED, _REFUSES_REPLIES = "_R_", (2, 2)
 _STREAM = "$JS.API.STREAM.INFO"
-# Seconds for an answer that the check can do without.
-_PATIENCE = 1.0
-
-
-class _Subjects(Struct):
-    allow: list[str] | None = None
-    deny: list[str] | None = None
-
-
-class _Permissions(Struct):
-    publish: _Subjects | None = None
-
-
-class _User(Struct):
-    permissions: _Permissions | None = None
-
-
-class _UserAnswer(Struct):
-    data: _User | None = None
 
 
 class _Configuration(Struct):
@@ -80,7 +66,7 @@ async def check(_settings: NatsSettings, delivery: Delivery[Nats], steps: Steps)
                 step.message = f"accepted by {name}" if name else "accepted"
             if not is_tls and (peer := connection.peer) is not None:
                 with steps.step("tls") as step:  # which the server asked for by itself
-                    note_peers(step, [peer], time.time())
+                    note_peers(step, [peer_of(peer)], time.time())
             with steps.step("permission") as step:
                 step.message = await _permission(connection, target)
             if target.mode == "jetstream":
@@ -115,39 +101,26 @@ async def _greeted(reader: asyncio.StreamReader) -> None:
 
 
 async def _permission(connection: Connection, target: Nats) -> str:
-    """Return what is known of the permission to publish; RejectedError where there is none."""
+    """Return that we may publish; RejectedError where we may not.
+
+    Nothing tells it but a publish. This one has a reply that the server keeps for itself: it looks
+    for our right to the subject, then at the reply, and refuses the message in either case.
+    """
+    if connection.server_version < _REFUSES_REPLIES:
+        return "not known: a server of another kind, or an old one"
+    reply = f"{_RESERVED}.{uuid4().hex}"
+
+    async def operation(client: "Client") -> None:
+        await client.write(target.subject, reply, b"", b"")
+        await connection.confirmed(client)
+
     try:
-        async with asyncio.timeout(_PATIENCE):
-            asked = PendingMessage(_USER, needs_inbox=True)
-            reply = await connection.ask(asked, b"")
-        answer = msgspec.json.decode(reply.data, type=_UserAnswer)
-    except (DispatchError, TimeoutError, msgspec.DecodeError):
-        return "not known: the server does not tell what we may publish"
-    if answer.data is None:
-        return "not known: the server does not tell what we may publish"
-    permissions = answer.data.permissions
-    subjects = permissions.publish if permissions is not None else None
-    if subjects is not None and not may_publish(subjects.allow, subjects.deny, target.subject):
-        message = f"we may not publish to {target.subject} ({', '.join(target.urls)})"
-        raise RejectedError(message, code="PERMISSIONS")
-    return f"may publish to {target.subject}"
-
-
-def may_publish(allow: list[str] | None, deny: list[str] | None, subject: str) -> bool:
-    """Whether permissions allow a subject: those allowed, or all, less those denied."""
-    if allow and not any(_covers(pattern, subject) for pattern in allow):
-        return False
-    return not any(_covers(pattern, subject) for pattern in deny or [])
-
-
-def _covers(pattern: str, subject: str) -> bool:
-    wanted, tokens = pattern.split("."), subject.split(".")
-    for number, part in enumerate(wanted):
-        if part == ">":
-            return len(tokens) > number
-        if number >= len(tokens) or part not in {"*", tokens[number]}:
-            return False
-    return len(wanted) == len(tokens)
+        await connection.carry(PendingMessage(target.subject, reply), operation)
+    except RejectedError as error:
+        if "reply of" not in error.message:
+            raise
+        return f"may publish to {target.subject}"
+    raise UnreachableError("the server did not refuse what it must; it is no NATS server of today")
 
 
 async def _judge_stream(step: Step, connection: Connection, target: Nats) -> None:

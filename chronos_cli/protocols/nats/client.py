@@ -16,6 +16,7 @@ the library in these ways, each by one overridden method:
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -119,6 +120,13 @@ class Client(library.Client):
     def server_name(self) -> str:
         """The name that the server gave itself."""
         return str(self._server_info.get("server_name", ""))
+
+    @property
+    def server_version(self) -> tuple[int, ...]:
+        """The first two numbers of the server's version; empty for a server of another kind."""
+        found = re.match(r"(\d{1,4})\.(\d{1,4})\.", str(self._server_info.get("version", "")))
+        is_original = bool(self._server_info.get("go"))  # what it was made with
+        return (int(found[1]), int(found[2])) if found and is_original else ()
 
     @property
     def was_greeted(self) -> bool:

@@ -138,6 +138,11 @@ class Connection:
         return self._client.server_name if self._client is not None else ""
 
     @property
+    def server_version(self) -> tuple[int, ...]:
+        """The first two numbers of the server's version; empty for a server of another kind."""
+        return self._client.server_version if self._client is not None else ()
+
+    @property
     def peer(self) -> "ssl.SSLObject | None":
         """The far side's part of TLS, to be asked for its certificate; None without TLS."""
         return self._client.peer if self._client is not None else None
