@@ -1,37 +1,36 @@
 """Many checks side by side, bounded, with their results in order."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 
 from msgspec import structs
 
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch.check import Check, Checked, passed_over
+from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Status
-from chronos_cli.dispatch.registry import Registry
 from chronos_cli.dispatch.steps import StepStatus
-from chronos_cli.jobs.model import Settings
+from chronos_cli.errors import DispatchError
 
 
 class Checks:
     """Checks jobs once each; `stop` ends the checks that are under way.
 
-    `settings` are the operator's, by protocol. `on_result` is told of each as it ends.
+    `on_result` is told of each as it ends.
     `running` are those under way, by job.
     """
 
     def __init__(
         self,
-        registry: Registry,
-        settings: Mapping[str, Settings],
+        dispatchers: Dispatchers,
         clock: Clock,
         on_result: Callable[[Checked], None],
         *,
         is_strict: bool = False,
     ) -> None:
-        self._registry = registry
-        self._settings = settings
+        self._dispatchers = dispatchers
         self._clock = clock
         self._on_result = on_result
         self._is_strict = is_strict
@@ -41,10 +40,14 @@ class Checks:
 
     async def results(self, executions: Sequence[Execution], concurrency: int) -> list[Checked]:
         """Return one result for each execution, in the order given."""
+        for key in {execution.job.key for execution in executions}:
+            with suppress(DispatchError):  # told by the job's own step
+                self._dispatchers.get(key)  # imported now, so that no step seems to take long
         found: dict[int, Checked] = {}
         waiting = iter(enumerate(executions))
         workers = min(concurrency, len(executions))
         await asyncio.gather(*(self._work(waiting, found) for _ in range(workers)))
+        await self._dispatchers.close()
         return [found[number] for number in range(len(executions))]
 
     def stop(self) -> None:
@@ -67,8 +70,7 @@ class Checks:
             return passed_over(execution, Status.SKIPPED)
         if self._is_stopped:
             return passed_over(execution, Status.INTERRUPTED)
-        plugin = self._registry.kind(job.key)
-        check = Check(execution, plugin, self._settings.get(plugin.protocol), self._clock)
+        check = Check(execution, self._dispatchers, self._clock)
         self.running[job.id] = check
         task = asyncio.create_task(check.result())
         self._tasks.add(task)

@@ -16,7 +16,7 @@ from chronos_cli.jobs.config import Config, find_config, read_config
 from chronos_cli.jobs.files import CONFIG_NAMES, find_files, read_file
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
-from chronos_cli.jobs.model import Job, Settings
+from chronos_cli.jobs.model import Job
 from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.references import files_of
 from chronos_cli.problems import Problem
@@ -45,11 +45,8 @@ class Workspace(Struct, frozen=True):
         """Return the dispatchers for these jobs, none of them opened yet."""
         from chronos_cli.dispatch.dispatchers import Dispatchers  # for those who send
 
-        return Dispatchers(self.registry, self.settings())
-
-    def settings(self) -> dict[str, Settings]:
-        """Return what the operator has set for protocols, by their names."""
-        return {name: one.settings for name, one in self.config.dispatchers.items()}
+        settings = {name: one.settings for name, one in self.config.dispatchers.items()}
+        return Dispatchers(self.registry, settings)
 
     def require_clients(self, jobs: Iterable[Job]) -> None:
         """Make sure that the client libraries of these jobs are installed.

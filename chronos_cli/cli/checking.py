@@ -58,8 +58,7 @@ class _CheckConsole:
         self._output = Output()
         self._done = 0
         self._checks = Checks(
-            workspace.registry,
-            workspace.settings(),
+            workspace.dispatchers(),
             SystemClock(),
             self._on_result,
             is_strict=options.strict,

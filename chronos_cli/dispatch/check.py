@@ -7,13 +7,13 @@ from msgspec import Struct
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch import foreign
 from chronos_cli.dispatch.delivery import Delivery, check_rendered, prepare
+from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import LimitError, within
 from chronos_cli.dispatch.outcome import Status
-from chronos_cli.dispatch.plugin import Plugin
 from chronos_cli.dispatch.steps import Step, Steps, StepStatus, step_status
 from chronos_cli.errors import DispatchError
-from chronos_cli.jobs.model import Settings, Target
+from chronos_cli.jobs.model import Target
 from chronos_cli.units import format_duration
 
 
@@ -30,16 +30,9 @@ class Checked(Struct, frozen=True, kw_only=True):
 class Check:
     """Checks one job; `steps` are those that were taken so far."""
 
-    def __init__(
-        self,
-        execution: Execution,
-        plugin: Plugin[Target, Settings],
-        settings: Settings | None,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, execution: Execution, dispatchers: Dispatchers, clock: Clock) -> None:
         self.execution = execution
-        self._plugin = plugin
-        self._settings = settings
+        self._dispatchers = dispatchers
         self._timeout = execution.job.spec.timeout
         self._target = execution.job.target
         self.steps = Steps(clock, clock.monotonic() + self._timeout)
@@ -66,19 +59,20 @@ class Check:
         )
 
     async def _take(self) -> None:
-        delivery = self._loaded()
-        if self._plugin.check is not None:
-            settings = self._settings or self._plugin.settings()
-            await self._plugin.check(settings, delivery, self.steps)
+        plugin, settings = self._dispatchers.plugin_of(self.execution.job.key)
+        with self.steps.step("loaded") as step:
+            delivery = self._loaded()
+            if plugin.check is None:
+                step.message = f"the plug-in for '{plugin.key}' has no steps of its own"
+        if plugin.check is not None:
+            await plugin.check(settings or plugin.settings(), delivery, self.steps)
 
     def _loaded(self) -> Delivery[Target]:
-        """Take the step that needs no protocol: the message can be made."""
-        with self.steps.step("loaded") as step:
-            delivery = prepare(self.execution, 1)
-            self._target = delivery.target
-            check_rendered(delivery)
-            if self._plugin.check is None:
-                step.message = f"the plug-in for '{self._plugin.key}' has no steps of its own"
+        """Return the message; RejectedError when it, or who is to send it, cannot be made."""
+        self._dispatchers.get(self.execution.job.key)
+        delivery = prepare(self.execution, 1)
+        self._target = delivery.target
+        check_rendered(delivery)
         return delivery
 
 

@@ -93,7 +93,11 @@ async def secured(steps: Steps, sockets: dict[Place, socket.socket], handshake: 
         return await handshake(place, sockets[place])
 
     with steps.step("tls") as step:
-        peers, failures = await _each(steps, list(sockets), shake)
+        try:
+            peers, failures = await _each(steps, list(sockets), shake)
+        except asyncio.CancelledError as cancelled:
+            cancelled.add_note("the TLS handshake has no end; does this port speak TLS?")
+            raise
         note_peers(step, list(peers.values()), time.time())
         _warn(step, failures)
 

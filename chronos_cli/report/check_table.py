@@ -9,8 +9,8 @@ from chronos_cli.dispatch.check import Checked
 from chronos_cli.report.checks import CheckRow, check_rows, check_summary
 from chronos_cli.report.grid import Grid, GridRow
 
-# Below this width a long finding has no room beside the rest, and goes under its step.
-_WIDE = 110
+# Below this width a finding has no room beside the rest, and goes under its step.
+_WIDE = 76
 
 
 def check_table(results: Sequence[Checked], width: int) -> RenderableType:

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.check import Check, Checked
+from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.outcome import Status
 from chronos_cli.dispatch.plugin import Plugin
@@ -154,7 +155,7 @@ def test_secrets_are_masked(server: HttpServer) -> None:
 # Plug-ins, with the core's part alone.
 
 
-def checked(act: Any, timeout: str = "1s") -> Checked:
+def checked(act: Any, timeout: str = "1s", dispatcher: Any = None) -> Checked:
     """Check a job by a plug-in whose steps are those of a function."""
 
     async def check(_settings: Any, _delivery: Any, steps: Steps) -> None:
@@ -167,12 +168,17 @@ def checked(act: Any, timeout: str = "1s") -> Checked:
         protocol=known.protocol,
         target=known.target,
         settings=known.settings,
-        dispatcher=known.dispatcher,
+        dispatcher=dispatcher or known.dispatcher,
         check=check if act else None,
     )
     one, clock = job_of(text), SystemClock()
     execution = Execution("id", one, in_zone(one, clock.now()))
-    return asyncio.run(Check(execution, plugin, None, clock).result())
+
+    class Given(Dispatchers):
+        def plugin_of(self, key: str) -> tuple[Plugin[Any, Any], None]:
+            return plugin, None
+
+    return asyncio.run(Check(execution, Given(Registry(), {}), clock).result())
 
 
 def test_a_plugin_without_a_check_is_loaded() -> None:
@@ -180,6 +186,16 @@ def test_a_plugin_without_a_check_is_loaded() -> None:
     (step,) = result.steps
     assert (result.status, step.name, step.status) == (Status.SUCCEEDED, "loaded", "succeeded")
     assert step.message == "the plug-in for 'webhook' has no steps of its own"
+
+
+def test_a_dispatcher_that_cannot_be_made_is_told() -> None:
+    def breaks(_settings: Any) -> Any:
+        raise ValueError("no such device")
+
+    result = checked(None, dispatcher=breaks)
+    (step,) = result.steps
+    assert (result.status, step.name) == (Status.REJECTED, "loaded")
+    assert step.message == "the plug-in for 'webhook' fails: ValueError: no such device"
 
 
 def test_what_nobody_foresaw_is_unreachable() -> None:

@@ -100,6 +100,13 @@ def test_a_far_side_that_wants_our_certificate(certificates: Certificates) -> No
         assert "certificate" in message.lower()
 
 
+def test_a_handshake_without_an_end(silent_port: int) -> None:
+    url = f"https://127.0.0.1:{silent_port}/"
+    status, name, message = failed(check("webhook", {"url": url}, timeout="200ms"))
+    assert (status, name) == ("timed_out", "tls")
+    assert message.startswith("no answer within 200ms; the TLS handshake has no end")
+
+
 def test_the_way_by_a_proxy(certificates: Certificates) -> None:
     tls = {"ca": str(certificates.ca)}
     with (

@@ -69,8 +69,7 @@ async def exchange(settings: LineSettings, delivery: Delivery[Line], line: dict[
 
 
 def headers(delivery: Delivery[Line]) -> dict[str, str]:
-    token = delivery.target.token
-    more = {"Token": token} if token else {}
+    more = {"Token": token} if (token := delivery.target.token) else {}
     return {**delivery.metadata, "Content-Type": delivery.content_type, **more}
 
 
