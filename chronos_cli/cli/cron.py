@@ -5,7 +5,18 @@ from typing import Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, StatePath, Verbose
+from chronos_cli.cli.options import (
+    ConfigPath,
+    EnvFile,
+    JobIds,
+    Jobs,
+    StatePath,
+    Tags,
+    Var,
+    Verbose,
+    choice_of,
+    variables,
+)
 from chronos_cli.cli.recording import state_path
 from chronos_cli.errors import UsageError
 from chronos_cli.units import parse_duration
@@ -20,7 +31,10 @@ class LogFormat(StrEnum):
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
-    max_concurrent: Annotated[
+    job: JobIds = None,
+    tag: Tags = None,
+    var: Var = None,
+    concurrency: Annotated[
         int | None,
         option(
             min=1,
@@ -68,7 +82,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         config=config,
         env_files=env_file,
         state=state_path(state),
-        max_concurrent=max_concurrent,
+        choice=choice_of(job, tag),
+        variables=variables(var),
+        max_concurrent=concurrency,
         grace=seconds,
         watch=watch,
     )

@@ -9,8 +9,8 @@ from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import UsageError
 from chronos_cli.files import open_to_write
-from chronos_cli.jobs.build import slug
 from chronos_cli.jobs.model import TargetKind, loadable
+from chronos_cli.jobs.outline import slug
 from chronos_cli.jobs.starter import starter
 
 

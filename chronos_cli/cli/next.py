@@ -9,10 +9,20 @@ from typing import Annotated
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import load_workspace
-from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, Verbose, parse_moment
+from chronos_cli.cli.options import (
+    ConfigPath,
+    EnvFile,
+    JobIds,
+    Jobs,
+    Tags,
+    Verbose,
+    choice_of,
+    parse_moment,
+)
 from chronos_cli.cli.output import Output
 from chronos_cli.clock import SystemClock
 from chronos_cli.jobs.model import Job
+from chronos_cli.jobs.scope import TIMETABLE_KEYS, Scope
 from chronos_cli.report.text import count as counted
 from chronos_cli.report.timetable import Fire, Listing, timetable_document, timetable_lines
 from chronos_cli.schedule.describe import describe
@@ -39,13 +49,16 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     output: Annotated[
         TimetableFormat, option("--output", "-o", help="How fire times are written.")
     ] = TimetableFormat.TABLE,
+    job: JobIds = None,
+    tag: Tags = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> ExitCode:
     """Show when jobs fire next, on their own clocks and in UTC; send nothing."""
     start = _start(after)
-    found = load_workspace(jobs, config, env_file).jobs
+    scope = Scope(choice=choice_of(job, tag), keys=TIMETABLE_KEYS)
+    found = load_workspace(jobs, config, env_file, scope).jobs
     scheduled = [job for job in found if job.spec.schedule is not None]
     listings = _listings(scheduled, start, count)
     out = Output()

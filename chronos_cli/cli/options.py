@@ -9,6 +9,7 @@ from typing import Annotated
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.output import redactor
 from chronos_cli.errors import UsageError
+from chronos_cli.jobs.scope import Choice
 from chronos_cli.redact import bears_secret
 from chronos_cli.units import parse_duration
 
@@ -44,6 +45,13 @@ StatePath = Annotated[
         show_default=False,
     ),
 ]
+JobIds = Annotated[
+    list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
+]
+Tags = Annotated[
+    list[str] | None,
+    option("--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."),
+]
 Var = Annotated[
     list[str] | None,
     option("--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."),
@@ -61,9 +69,14 @@ EnvFile = Annotated[
 ]
 
 
-def job_ids(values: list[str] | None) -> list[str]:
+def job_ids(values: list[str] | None) -> frozenset[str]:
     """Read `--job`."""
-    return [text_of("--job", value) for value in values or []]
+    return frozenset(text_of("--job", value) for value in values or ())
+
+
+def choice_of(job: list[str] | None, tag: list[str] | None) -> Choice:
+    """Read `--job` and `--tag`."""
+    return Choice(job_ids(job), pairs("--tag", tag or []))
 
 
 def pairs(option: str, values: list[str]) -> dict[str, str]:

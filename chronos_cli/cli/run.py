@@ -8,29 +8,26 @@ from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
     ConfigPath,
     EnvFile,
+    JobIds,
     Jobs,
     OutputFormat,
     StatePath,
+    Tags,
     Var,
     Verbose,
-    job_ids,
-    pairs,
+    choice_of,
     parse_moment,
     require_writable,
     variables,
 )
 from chronos_cli.errors import UsageError
+from chronos_cli.jobs.scope import Scope
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
-    job: Annotated[
-        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        option("--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."),
-    ] = None,
+    job: JobIds = None,
+    tag: Tags = None,
     var: Var = None,
     scheduled_time: Annotated[
         str | None,
@@ -73,7 +70,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     4 rejected, 5 unreachable, 6 timed out, 7 some succeeded and some failed, 130/143 stopped.
     """
     # What is to be sent is imported for those who send.
-    from chronos_cli.app.selection import Firing, executions_of, select
+    from chronos_cli.app.selection import Firing, executions_of
     from chronos_cli.cli.execute import RunOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
     from chronos_cli.cli.recording import recording
@@ -85,10 +82,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     )
     firing = Firing(moment, _checked_id(execution_id), variables(var))
     journal = recording(state, no_state=no_state, origin="run", config=config)
-    workspace = load_workspace(jobs, config, env_file)
-    selected = select(workspace.jobs, job_ids(job), pairs("--tag", tag or []))
-    workspace.require_clients(selected)
-    executions = executions_of(selected, firing, os.environ)
+    scope = Scope(choice=choice_of(job, tag))
+    workspace = load_workspace(jobs, config, env_file, scope, quiet=quiet)
+    workspace.require_clients(workspace.jobs)
+    executions = executions_of(workspace.jobs, firing, os.environ)
     if dry_run:
         from chronos_cli.cli.dry_run import show  # not for those who send
 

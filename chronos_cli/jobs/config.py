@@ -6,9 +6,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
 
 from chronos_cli.errors import UsageError
+from chronos_cli.jobs.document import ParsedFile
+from chronos_cli.jobs.faults import Faults, ProblemsAside
 from chronos_cli.jobs.files import SourceFile, check_named, parse_file
 from chronos_cli.jobs.interpolate import Interpolation, Sources
 from chronos_cli.jobs.merge import mark_shared, only, without
@@ -18,6 +20,7 @@ from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import INVALID, Reader
 from chronos_cli.jobs.typed import check_partial, read_struct
 from chronos_cli.problems import Path as ProblemPath
+from chronos_cli.problems import Problem
 from chronos_cli.units import PositiveDuration
 
 _SECTIONS = ("scheduler", "dispatcher", "secrets")
@@ -56,11 +59,15 @@ class DispatcherConfig(Struct, frozen=True):
 
 
 class Config(Struct, frozen=True):
-    """A whole chronos.yaml; the defaults when there is none."""
+    """A whole chronos.yaml; the defaults when there is none.
+
+    `broken` has what is wrong with single protocols, where not all of them may be needed.
+    """
 
     scheduler: Scheduler = Scheduler()
     dispatchers: dict[str, DispatcherConfig] = {}
     job_defaults: Mapping | None = None
+    broken: dict[str, list[Problem]] = {}
 
 
 def find_config(option: str | None, environment: Environment[str, str]) -> str | None:
@@ -83,9 +90,12 @@ def find_config(option: str | None, environment: Environment[str, str]) -> str |
 
 
 def read_config(
-    source: SourceFile, kinds: TargetKinds, sources: Sources
+    source: SourceFile, kinds: TargetKinds, sources: Sources, faults: Faults | None = None
 ) -> tuple[Config, ProblemList]:
-    """Read and check chronos.yaml; with problems, the configuration is not to be used."""
+    """Read and check chronos.yaml; with problems, the configuration is not to be used.
+
+    `faults` are given where not all of it may be needed.
+    """
     parsed = parse_file(source)
     problems = ProblemList()
     config = Config()
@@ -93,7 +103,10 @@ def read_config(
         for problem in parsed.problems:
             problems.add(problem)
         if parsed.documents:
-            config = _Reading(parsed.documents[0].root, kinds, sources, problems).config()
+            reading = _Reading(parsed.documents[0].root, kinds, sources, problems, faults)
+            config = reading.config()
+            if broken := reading.broken(parsed):
+                config = structs.replace(config, broken=broken)
     problems.show_lines(parsed)
     return config, problems
 
@@ -105,14 +118,17 @@ class _Reading:
         kinds: TargetKinds,
         sources: Sources,
         problems: ProblemList,
+        faults: Faults | None,
     ) -> None:
-        self._reader = Reader(problems)
-        self._target_reader = Reader(problems, templates=True)
+        self._reader = Reader(problems, faults=faults)
+        self._problems = problems
+        self._faults = faults
+        self._asides: dict[str, ProblemList] = {}
         self._by_protocol = {kind.protocol: kind for kind in loadable(kinds).values()}
         self._root = root
         # Before anything is looked up: the names count for this file too.
         sources.secret_names.update(self._secret_names())
-        Interpolation(sources, problems).replace_below(root)
+        Interpolation(sources, problems, faults).replace_below(root)
 
     def config(self) -> Config:
         root = self._root
@@ -172,18 +188,33 @@ class _Reading:
         return found
 
     def _dispatcher(self, node: Mapping, kind: TargetKind, path: ProblemPath) -> DispatcherConfig:
+        problems = self._problems_of(kind.protocol)
+        reader = Reader(problems, faults=self._faults)
+        texts = Reader(problems, templates=True, faults=self._faults)
         settings_keys = set(kind.settings.__struct_fields__)
         target_node = without(node, settings_keys | _JOB_KEYS)
-        settings: Any = read_struct(self._reader, only(node, settings_keys), kind.settings, path)
-        read_struct(self._reader, only(node, _JOB_KEYS), DispatcherCommon, path)
+        settings: Any = read_struct(reader, only(node, settings_keys), kind.settings, path)
+        read_struct(reader, only(node, _JOB_KEYS), DispatcherCommon, path)
         known = settings_keys | _JOB_KEYS
-        check_partial(self._target_reader, target_node, kind.target, path, ignore=sorted(known))
+        check_partial(texts, target_node, kind.target, path, ignore=sorted(known))
         mark_shared(target_node)
         return DispatcherConfig(
             settings=kind.settings() if settings is INVALID else settings,
             job_defaults=only(node, _JOB_KEYS),
             target_defaults=target_node,
         )
+
+    def broken(self, parsed: ParsedFile) -> dict[str, list[Problem]]:
+        """Return what is wrong with single protocols, if that stands apart."""
+        for aside in self._asides.values():
+            aside.show_lines(parsed)
+        return {name: aside.sorted() for name, aside in self._asides.items() if aside}
+
+    def _problems_of(self, protocol: str) -> ProblemList:
+        """Return where the problems of one protocol go: apart, if it may not be needed."""
+        if self._faults is None:
+            return self._problems
+        return self._asides.setdefault(protocol, ProblemsAside())
 
 
 def _renamed(node: Mapping, names: dict[str, str]) -> Mapping:
