@@ -25,7 +25,7 @@ def load_workspace(
     with Progress("checking") as progress:
         workspace = reader(progress).load(paths, config, env_files, scope)
     if not quiet:
-        _say_aside(workspace)
+        say_aside(workspace)
     return workspace
 
 
@@ -42,11 +42,12 @@ def check_files(
         checked = reader(progress).check(
             paths, config, env_files, choice, with_variables=with_variables
         )
-    _say_aside(checked.workspace)
+    say_aside(checked.workspace)
     return checked
 
 
-def _say_aside(workspace: Workspace) -> None:
+def say_aside(workspace: Workspace) -> None:
+    """Say on stderr what is wrong with jobs that were not chosen."""
     for line in aside_messages(workspace.aside):
         Output().note(f"chronos: warning: {line}")
 

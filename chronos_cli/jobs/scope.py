@@ -65,3 +65,8 @@ ALL = Choice()
 EVERYTHING = Scope()
 # What `next` shows of a job.
 TIMETABLE_KEYS = frozenset("name id schedule timezone enabled jitter".split())
+# What an export says in another scheduler's words.
+EXPORT_KEYS = TIMETABLE_KEYS | frozenset(
+    "tags concurrency missed_runs starting_deadline timeout deadline retry_policy "
+    "starts ends except".split()
+)

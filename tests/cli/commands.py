@@ -17,6 +17,13 @@ schedule: "* * * * * *"
 webhook: {{url: '{url}/status/200?{name}'}}
 """
 
+MINUTELY = """\
+name: größe
+id: one
+schedule: "* * * * *"
+webhook: {url: 'http://größe.example.com/'}
+"""
+
 # Those that go on until they are stopped.
 LASTING = ("cron", "receive")
 
@@ -33,6 +40,9 @@ def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
         "history": ["history", *state],
         "replay": ["replay", "--failed", "--since", "1d", *state],
         "init": ["init", "-"],
+        "export crontab": ["export", "crontab", write(folder, MINUTELY, "minutely.yaml")],
+        "export systemd": ["export", "systemd", job],
+        "export kubernetes": ["export", "kubernetes", write(folder, MINUTELY, "minutely.yaml")],
         "schema": ["schema"],
         "receive": ["receive", "--listen", f"127.0.0.1:{free_port()}"],
         "demo": ["demo"],

@@ -52,6 +52,9 @@ COMMANDS = {
     "protocols": ({"importlib.metadata", "email.message"}, 270),
     "schema": (set[str](), 220),
     "init -": (set[str](), 220),
+    "export crontab http.yaml": ({"croniter", "subprocess"}, 300),
+    "export systemd http.yaml": ({"croniter", "subprocess", "hashlib"}, 300),
+    "export kubernetes http.yaml": ({"croniter", "subprocess", "hashlib"}, 300),
     "completion bash": ({"typer", "subprocess"}, 200),
     "run http.yaml": (SENDING, 345),
     "run http.yaml --dry-run": (SENDING, 345),
@@ -109,4 +112,4 @@ def test_a_command_imports_what_it_needs(tmp_path: Path, arguments: str) -> None
 
 
 def test_every_command_is_held() -> None:
-    assert {line.split()[0] for line in COMMANDS} >= set(NAMES) - _SERVERS
+    assert all(any(line.startswith(name) for line in COMMANDS) for name in set(NAMES) - _SERVERS)
