@@ -69,6 +69,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Exit codes: 0 stopped and everything had ended, 130/143 a job was cut off by the stop,
     2 usage, 3 it could not start: invalid files, nothing scheduled, or the state is unusable.
+
+    Environment:
+      NOTIFY_SOCKET      systemd is told of the start, reloads, the stop
+      WATCHDOG_USEC      and that all is well, by the process of WATCHDOG_PID
+
+    Examples:
+      chronos cron jobs/
+      chronos cron /etc/chronos/jobs --watch --log-format json
+      chronos cron jobs/ --tag team=finance --concurrency 20
     """
     from chronos_cli.app.service import ServiceOptions  # the whole loop, and SQLite
     from chronos_cli.cli.serve import LoopConsole

@@ -36,14 +36,18 @@ def _run_command(words: list[str]) -> int:
     from chronos_cli.cli.arguments import values_of
     from chronos_cli.cli.commands import COMPLETION_VARIABLE, NAMES, call, command_of
 
-    if words and words[0] in NAMES and COMPLETION_VARIABLE not in os.environ:
+    if shell := os.environ.get(COMPLETION_VARIABLE):
+        from chronos_cli.cli.completing import answer
+
+        return answer(shell, words)
+    if words and words[0] in NAMES:
         command = command_of(words[0])
         values = values_of(command, words[1:])
         if values is not None:
             return call(command, values)
-    from chronos_cli.cli.usage import run_by_typer  # only for help, completion and mistakes
+    from chronos_cli.cli.usage import run_by_typer  # only for help and mistakes
 
-    return run_by_typer()
+    return run_by_typer(words)
 
 
 def _report_bug(error: Exception, output: Output) -> None:

@@ -6,7 +6,13 @@ from chronos_cli.dispatch.registry import Registry
 
 
 def command() -> ExitCode:
-    """List the installed protocols: the key of the target block, the protocol, the package."""
+    """List the installed protocols: target block, protocol, package.
+
+    Exit codes: 0 listed, 2 usage.
+
+    Examples:
+      chronos protocols
+    """
     registry = Registry()
     rows = []
     for key in registry.target_keys():

@@ -6,14 +6,16 @@ from typing import Annotated
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
+    TIME_FORMS,
     ConfigPath,
     EnvFile,
+    JobIds,
     OutputFormat,
     StatePath,
     Var,
     Verbose,
     job_ids,
-    parse_past,
+    parse_optional_moment,
     text_of,
     variables,
 )
@@ -22,20 +24,19 @@ from chronos_cli.cli.output import Output
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ids: Annotated[
-        list[str] | None, argument(metavar="[ID]...", help="As `chronos history` lists them.")
+        list[str] | None,
+        argument(words="executions", metavar="[ID]...", help="As `chronos history` lists them."),
     ] = None,
     failed: Annotated[
         bool, option("--failed", help="All that failed since --since and never succeeded.")
     ] = False,
     since: Annotated[
-        str | None, option(metavar="T", help="With --failed: RFC 3339, or 1d ago.")
+        str | None, option(metavar="T", help=f"With --failed: started at or after: {TIME_FORMS}.")
     ] = None,
     until: Annotated[
-        str | None, option(metavar="T", help="With --failed: RFC 3339, or 1h ago.")
+        str | None, option(metavar="T", help=f"With --failed: started before: {TIME_FORMS}.")
     ] = None,
-    job: Annotated[
-        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
-    ] = None,
+    job: JobIds = None,
     jobs: Annotated[
         list[str] | None,
         option(
@@ -68,7 +69,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> ExitCode:
     """Send recorded executions again, each under its own ID and scheduled time.
 
-    The job is read from its file as it is today. Exit codes are those of `run`.
+    The job is read from its file as it is today.
+
+    Exit codes: those of `run`.
+
+    Examples:
+      chronos replay 7f1c9a52-1d0b-5e0f-9a53-6d3c1f0a8e11
+      chronos replay --failed --since yesterday --dry-run
     """
     # What is to be sent is imported for those who send.
     from chronos_cli.app.replay import Choice, chosen_entries, config_of, executions_of, files_of
@@ -78,9 +85,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     from chronos_cli.state.entries import HistoryFilter
 
     wanted = HistoryFilter(
-        jobs=frozenset(job_ids(job)),
-        since=parse_past("--since", since),
-        until=parse_past("--until", until),
+        jobs=job_ids(job),
+        since=parse_optional_moment("--since", since),
+        until=parse_optional_moment("--until", until),
     )
     given = variables(var)
     choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force)

@@ -27,7 +27,7 @@ class ProblemFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     paths: Annotated[
         list[str],
-        argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
+        argument(words="files", metavar="PATHS...", help="Job files, directories, or - for stdin."),
     ],
     output: Annotated[
         ProblemFormat, option("--output", "-o", help="How problems are written.")
@@ -43,7 +43,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Check job files and chronos.yaml; send nothing. Exit 0, or 3 with problems."""
+    """Check job files, chronos.yaml and the files that they name; send nothing.
+
+    Exit codes: 0 no problems, 2 usage, 3 problems.
+
+    Examples:
+      chronos validate jobs/ chronos.yaml
+      chronos validate jobs/ --no-env --output github
+    """
     choice = choice_of(job, tag)
     checked = check_files(paths, config, env_file, choice, with_variables=not no_env)
     code = ExitCode.INVALID_INPUT if checked.problems else ExitCode.SUCCESS

@@ -65,3 +65,5 @@ ALL = Choice()
 EVERYTHING = Scope()
 # What `next` shows of a job.
 TIMETABLE_KEYS = frozenset("name id schedule timezone enabled jitter".split())
+# What `list` shows beside the target.
+LIST_KEYS = frozenset("name id schedule timezone enabled tags".split())

@@ -10,7 +10,8 @@ from chronos_cli.report.text import json_text, printable
 def event_text(event: LoopEvent) -> str:
     """Return an event in one line: `TIME EVENT key=value…`; what holds blanks is quoted."""
     pairs = [f"{name}={_value(value)}" for name, value in event.fields.items()]
-    return " ".join([_time(event.time), event.kind.value, *pairs])
+    time = _time(event.time).replace("+00:00", "Z")
+    return " ".join([time, event.kind.value, *pairs])
 
 
 def event_document(event: LoopEvent) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def event_document(event: LoopEvent) -> dict[str, Any]:
 
 
 def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _value(value: Any) -> str:

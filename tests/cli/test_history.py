@@ -66,7 +66,18 @@ def test_history_tells_what_ran(server: HttpServer, place: Place) -> None:
     assert place.history("--status", "skipped") == [skipped]
     assert place.history("--job", "a", "--since", "5m", "--limit", "1") == [entry]
     assert place.history("--until", "5m") == []
+    assert place.history("--since", "yesterday", "--until", "now") == [skipped, entry]
     assert place.history("--since", "2020-01-01T00:00:00Z") == [skipped, entry]
+
+
+def test_times_in_json_are_of_one_form(server: HttpServer, place: Place) -> None:
+    path = place.job(server.url + "/status/404")
+    (ran,) = place.chronos("run", path, "-o", "json").report["results"]
+    (entry,) = place.history()
+    times = [entry[name] for name in ("scheduled_time", "started_at", "ended_at")]
+    times += [attempt["started_at"] for one in (ran, entry) for attempt in one["attempts"]]
+    for text in [*times, ran["scheduled_time"]]:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d", text)
 
 
 def test_history_as_lines_and_table(server: HttpServer, place: Place) -> None:
@@ -97,7 +108,7 @@ def test_history_of_nothing(place: Place) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["history", "--since", "yesterday"], "--since takes RFC 3339"),
+        (["history", "--since", "tomorrow"], "--since takes a time such as now, today"),
         (["history", "--prune"], "--prune takes --older-than"),
         (["history", "--keep", "3"], "go with --prune"),
         (["history", "--prune", "--older-than", "x"], "is not a duration"),
