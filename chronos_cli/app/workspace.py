@@ -199,7 +199,7 @@ class WorkspaceReader:
         aside = list(dict.fromkeys([*rest, *loaded.aside]))
         workspace = Workspace(loaded.jobs, config, registry, frozenset(sources.files), aside)
         checked = Checked(workspace, [*problems.sorted(), *loaded.problems])
-        if checked.problems or scope.choice.is_all:
+        if checked.problems or scope.choice.is_all or scope.may_lack:
             return checked
         return _with_choice(checked, loaded.known_ids, scope.choice)
 

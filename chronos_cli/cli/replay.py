@@ -12,14 +12,18 @@ from chronos_cli.cli.options import (
     JobIds,
     OutputFormat,
     StatePath,
+    Tags,
     Var,
     Verbose,
     job_ids,
+    pairs,
     parse_optional_moment,
     text_of,
     variables,
 )
 from chronos_cli.cli.output import Output
+from chronos_cli.jobs.scope import Choice as JobChoice
+from chronos_cli.jobs.scope import Scope
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -37,6 +41,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         str | None, option(metavar="T", help=f"With --failed: started before: {TIME_FORMS}.")
     ] = None,
     job: JobIds = None,
+    tag: Tags = None,
     jobs: Annotated[
         list[str] | None,
         option(
@@ -89,7 +94,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         since=parse_optional_moment("--since", since),
         until=parse_optional_moment("--until", until),
     )
-    given = variables(var)
+    given, tags = variables(var), pairs("--tag", tag or [])
     choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force)
     with stored(state) as store:
         chosen = chosen_entries(choice, store, state_path(state))
@@ -97,8 +102,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         Output().note("nothing to replay")
         return ExitCode.SUCCESS
     config = config or (None if jobs else config_of(chosen))
-    workspace = load_workspace(jobs or files_of(chosen), config, env_file)
+    needed = JobChoice(ids=frozenset(entry.job_id for entry in chosen))
+    scope = Scope(choice=needed, may_lack=True)
+    workspace = load_workspace(jobs or files_of(chosen), config, env_file, scope, quiet=quiet)
     executions = executions_of(chosen, workspace.jobs, given, os.environ)
+    executions = [one for one in executions if tags.items() <= one.job.spec.tags.items()]
+    if not executions:
+        Output().note("nothing to replay")
+        return ExitCode.SUCCESS
     workspace.require_clients(execution.job for execution in executions)
     if dry_run:
         from chronos_cli.cli.dry_run import show  # not for those who send

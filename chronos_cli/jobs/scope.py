@@ -43,12 +43,14 @@ class Files(Enum):
 class Scope(Struct, frozen=True, kw_only=True):
     """What a command needs: the chosen jobs, of which `keys` have to be known (None: all).
 
-    `files` are those that must be there when a job names them.
+    `files` are those that must be there when a job names them. With `may_lack`, whoever asks says
+    what it means when a chosen job is not there.
     """
 
     choice: Choice = Choice()
     keys: frozenset[str] | None = None
     files: Files = Files.NONE
+    may_lack: bool = False
 
     @property
     def is_partial(self) -> bool:

@@ -387,6 +387,13 @@ def test_replay_of_all_that_failed(server: HttpServer, place: Place) -> None:
     assert [one["job_id"] for one in result.report["results"]] == ["never"]
     result = place.chronos("replay", "--failed", "--since", "1h", "--job", "good")
     assert (result.code, result.err) == (0, "nothing to replay\n")
+    never = place.job(server.url + "/status/404", "never", tags={"team": "a"})
+    Path(never).write_text(f"{Path(never).read_text()}\n---\nname: other\nnonsense: ${{UNSET}}\n")
+    options = ("replay", "--failed", "--since", "yesterday", "--dry-run", "--tag")
+    result = place.chronos(*options, "team=a")
+    assert result.code == 0
+    assert f"not chosen: {never}:" in result.err
+    assert place.chronos(*options, "team=b").err.endswith("nothing to replay\n")
 
 
 def test_a_recovery_is_told_of_the_same_execution_too(server: HttpServer, place: Place) -> None:

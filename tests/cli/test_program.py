@@ -213,6 +213,27 @@ def test_completion_completes() -> None:
     assert asked.out.splitlines() == ["words", "run", "replay", "receive"]
 
 
+def test_bash_completes_by_the_script(tmp_path: Path) -> None:
+    write(tmp_path, "name: a\ntags: {team: finance}\nwebhook: {url: 'http://h/${UNSET}'}\n")
+    (tmp_path / "chronos").symlink_to(Path(sys.executable).parent / "chronos")
+    script = f"""
+        source {ROOT}/completions/chronos.bash
+        compopt() {{ echo "$@"; }}
+        for COMP_LINE in 'chronos list . --tag team=' 'chronos list '; do
+            COMP_POINT=${{#COMP_LINE}}; _chronos ./chronos; echo "${{COMPREPLY[@]}}"
+        done
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("finance\n-o default\n\n", "")
+
+
 def test_receive_prints_what_arrives(tmp_path: Path) -> None:
     process = start("receive", "--listen", "127.0.0.1:0", "-o", "jsonl", "--status", "202")
     assert process.stderr is not None
