@@ -42,7 +42,7 @@ def signalled(arguments: list[str], folder: Path, number: int, at: int) -> tuple
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("at", [1, 10, 60])
+@pytest.mark.parametrize("at", [1, 10, 25])
 @pytest.mark.parametrize("name", NAMES)
 def test_sigint_amid_the_start(server: HttpServer, tmp_path: Path, name: str, at: int) -> None:
     arguments = arguments_of(server, tmp_path)[name]
@@ -109,11 +109,13 @@ def test_sigint_gives_the_terminal_back(tmp_path: Path) -> None:
 _BYTES = os.fsdecode(b"\xff\xfe")
 _PLACES = {
     "run": ["--job", "--tag", "--var", "--scheduled-time", "--execution-id", "--config"],
-    "cron": ["--grace", "--config", "--env-file"],
-    "next": ["--after", "--config"],
-    "validate": ["--config"],
+    "cron": ["--grace", "--config", "--env-file", "--job", "--tag", "--var"],
+    "next": ["--after", "--config", "--job"],
+    "list": ["--job", "--tag"],
+    "explain": [],
+    "validate": ["--config", "--job"],
     "history": ["--job", "--status", "--since", "--older-than"],
-    "replay": ["--job", "--var", "--jobs", "--since"],
+    "replay": ["--job", "--tag", "--var", "--jobs", "--since"],
     "init": ["--protocol"],
     "schema": ["-o"],
     "receive": ["--listen", "--grpc", "--delay"],
