@@ -42,8 +42,11 @@ def signalled(arguments: list[str], folder: Path, number: int, at: int) -> tuple
     return done.returncode, done.stderr
 
 
-@pytest.mark.parametrize("at", [1, 10, 25])
-@pytest.mark.parametrize("name", NAMES)
+# `completion` is at its end before it has imported so many.
+AMID = [(name, at) for name in NAMES for at in (1, 10, 60) if (name, at) != ("completion", 60)]
+
+
+@pytest.mark.parametrize(("name", "at"), AMID)
 def test_sigint_amid_the_start(server: HttpServer, tmp_path: Path, name: str, at: int) -> None:
     arguments = arguments_of(server, tmp_path)[name]
     assert signalled(arguments, tmp_path, signal.SIGINT, at) == (130, b"")
