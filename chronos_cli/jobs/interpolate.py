@@ -18,7 +18,7 @@ from chronos_cli.errors import FileTooLargeError, UnreadableFileError
 from chronos_cli.files import read_text
 from chronos_cli.jobs.faults import Faults
 from chronos_cli.jobs.nodes import Node, Scalar, Sequence, position_in
-from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem, format_path
 from chronos_cli.redact import Redactor, bears_secret, url_secrets
@@ -123,7 +123,7 @@ class Interpolation:
                 self._problems.add(problem)
             else:
                 node.unknown = True
-                self._faults.add(node, problem, is_absence=fault.is_absence)
+                self._keep(node, problem, is_absence=fault.is_absence)
             return
         secrets = list(expansion.secrets)
         is_outside = bool(expansion.from_environment)
@@ -133,6 +133,14 @@ class Interpolation:
         node.text = text
         node.interpolated = node.interpolated or expansion.replaced
         node.unknown = expansion.unknown
+
+    def _keep(self, node: Scalar, problem: Problem, *, is_absence: bool) -> None:
+        assert self._faults is not None
+        try:
+            self._faults.add(node, problem, is_absence=is_absence)
+        except TooManyProblemsError:
+            self._problems.add(problem)
+            raise
 
     def _note(self, text: str, secrets: list[str], *, from_outside: bool) -> None:
         """Have secrets masked from now on, those in the parameters of a URL too."""

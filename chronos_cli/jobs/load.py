@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -54,13 +54,17 @@ def load_jobs(  # noqa: PLR0913 - what is made of files, and with what
     problems, aside = ProblemList(), ProblemsAside()
     jobs: list[Job] = []
     needs = _Needs(config, kinds, sources, scope, faults, set())
-    with suppress(TooManyProblemsError), _collector_at_rest():
-        for source in files:
-            for job in _jobs_of(source, needs, problems, aside):
-                on_job()
-                if job is not None:
-                    jobs.append(job)
-        jobs = list(_unique(jobs, problems))
+    try:
+        with _collector_at_rest():
+            for source in files:
+                for job in _jobs_of(source, needs, problems, aside):
+                    on_job()
+                    if job is not None:
+                        jobs.append(job)
+            jobs = list(_unique(jobs, problems))
+    except TooManyProblemsError:
+        if not problems:  # else nobody would know that not all was read
+            problems.extend(aside)
     return Loaded(jobs, problems.sorted(), aside.sorted(), frozenset(needs.known_ids))
 
 
