@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop faults fuzz bench packages dist deb lint format reference completions \
-	clean
+.PHONY: help demo test interop faults fuzz bench packages dist deb lint format reference screens \
+	completions clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -65,6 +65,10 @@ reference: $(VENV)/.installed  ## Write the list of all keys into the README
 	$(BIN)/chronos schema --output markdown > .reference
 	sed -i -e '/<!-- chronos schema/,/<!-- end -->/{/<!--/!d}' -e '/<!-- chronos schema/r .reference' README.md
 	rm .reference
+
+screens: $(VENV)/.installed-dev  ## Draw the terminal's screens into docs/screens.md
+	$(BIN)/python -m tests.screens > .screens
+	mv .screens docs/screens.md
 
 completions: $(VENV)/.installed  ## Write the shells' completion scripts
 	for shell in bash zsh fish; do $(BIN)/chronos completion $$shell > completions/chronos.$$shell; done

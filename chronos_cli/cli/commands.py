@@ -19,7 +19,7 @@ SUMMARIES = {
     "schema": "Print the JSON Schema (2020-12) of job files, with all installed protocols.",
     "receive": "Listen for jobs over HTTP and gRPC, print what arrives, answer as told.",
     "demo": "Send the sample jobs to far sides on this machine, and show what came of it.",
-    "protocols": "List the installed protocols: target block, protocol, package.",
+    "protocols": "List the protocols: target block, protocol, package, and what one lacks.",
     "completion": "Print the completion script of a shell, for its completion folder.",
 }
 NAMES = tuple(SUMMARIES)

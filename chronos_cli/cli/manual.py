@@ -18,9 +18,13 @@ _VARIABLES = {
     "env_file": ("  any                what ${…} in job files and chronos.yaml names",),
     "state": (
         "  XDG_STATE_HOME     has chronos/state.sqlite; default: ~/.local/state",
-        "  NO_COLOR           no colours on a terminal",
+        "  NO_COLOR           no colours on a terminal; FORCE_COLOR: colours off one, too",
     ),
-    "dry_run": ("  TRACEPARENT        a trace to continue, with TRACESTATE",),
+    "dry_run": (
+        "  TRACEPARENT        a trace to continue, with TRACESTATE",
+        "  GITHUB_ACTIONS     true: annotations, with paths from GITHUB_WORKSPACE on,",
+        "                     and a table in the file of GITHUB_STEP_SUMMARY",
+    ),
 }
 
 

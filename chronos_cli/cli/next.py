@@ -21,6 +21,7 @@ from chronos_cli.cli.options import (
     parse_moment,
 )
 from chronos_cli.cli.output import Output
+from chronos_cli.cli.streams import streams
 from chronos_cli.clock import SystemClock
 from chronos_cli.jobs.model import Job
 from chronos_cli.jobs.scope import TIMETABLE_KEYS, Scope
@@ -81,7 +82,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     if merged:
         _merge(out, listings, count, as_table=as_table)
     elif as_table:
-        out.result(timetable_lines(listings))
+        out.result(timetable_lines(listings, streams.stdout.width()))
     else:
         out.json(timetable_document(listings))
     if merged or not as_table:

@@ -15,7 +15,7 @@ from chronos_cli.cli.options import (
     StatePath,
     Tags,
     Var,
-    Verbose,
+    VerboseAttempts,
     choice_of,
     parse_optional_moment,
     require_writable,
@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = False,
     config: ConfigPath = None,
     env_file: EnvFile = None,
-    verbose: Verbose = False,
+    verbose: VerboseAttempts = False,
 ) -> ExitCode:
     """Dispatch each job once, now, and report what came of it.
 
@@ -103,6 +103,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         concurrency=concurrency,
         fail_fast=fail_fast,
         junit=report_junit,
+        verbose=verbose,
     )
     return carry_out(workspace, executions, options, journal)
 

@@ -1,95 +1,77 @@
-"""An example of a key, as a line of YAML that is valid where it stands."""
+"""Lines to write, made of what structs say of themselves: their required keys and examples."""
 
+from functools import cache
 from typing import Any
 
-import msgspec
-from msgspec import NODEFAULT, UNSET, Struct
 from msgspec import inspect as types
 
-from chronos_cli.units import format_duration, parse_duration
+from chronos_cli.jobs.model import TargetKinds, loadable
+from chronos_cli.jobs.nodes import Scalar
+from chronos_cli.jobs.written import written
+from chronos_cli.redact import bears_secret
 
-# Values that fit where a struct gives neither an example nor a default.
-_BY_TYPE: dict[type, Any] = {types.BoolType: True, types.IntType: 1, types.FloatType: 1.0}
-
-
-def example_of(field: Any) -> str | None:
-    """Return `key: value`, from the struct's own example or default; None where it has none."""
-    value = _value(field)
-    return None if value is None else f"{field.encode_name}: {_written(value)}"
+_NO_EXAMPLE = "…"
 
 
-def has_example(field: Any) -> bool:
-    """Whether the struct gives an example of this field."""
-    return bool(_own_examples(field))
+def example_target(kinds: TargetKinds, value: str | None = None) -> str:
+    """Return the simplest target block as a line, a value in its required key if it has one."""
+    known = loadable(kinds)
+    if not known:
+        return "…"
+    scheme = (value or "").partition(":")[0]
+    key = min(known, key=lambda key: distance(known[key].target, scheme))
+    target = known[key].target
+    pairs = (f"{name}: {value or example(target, name)}" for name in required(target))
+    return f"{key}: {{{', '.join(pairs)}}}"
 
 
-def metadata_of(info: Any) -> dict[str, Any]:
-    """Return what a type's `Meta` says for people, that of an optional type's inner one too."""
-    if isinstance(info, types.Metadata):
-        return {**metadata_of(info.type), **(info.extra_json_schema or {})}
-    if isinstance(info, types.UnionType):
-        return {key: one for member in info.types for key, one in metadata_of(member).items()}
-    return {}
+def struct_value(cls: type, node: Scalar) -> str:
+    """Return the mapping to write where a text stands in its place."""
+    own = getattr(cls, "instead_of_text", lambda _text: None)(node.text)
+    if own is not None:
+        return str(own)
+    needed = required(cls)
+    if len(needed) > 1:
+        return example_value(cls)
+    name = needed[0] if needed else next(iter(fields(cls)))
+    value = '"${TOKEN}"' if bears_secret(name) else written(node)
+    return f"{{{name}: {value}}}"
 
 
-def _value(field: Any) -> Any:
-    examples = metadata_of(field.type).get("examples")
-    own = _own_examples(field)
-    if own:
-        return _Literal(own[0]) if isinstance(own[0], str) else own[0]
-    default = _default(field)
-    if default is not None:
-        return default
-    if examples:
-        return _Literal(str(examples[0]))
-    return _of_type(field.type)
+def example_line(cls: type, name: str) -> str | None:
+    """Return a hint with an example of a key; None for one without an example."""
+    found = example(cls, name)
+    return None if found == _NO_EXAMPLE else f"for example: {name}: {found}"
 
 
-class _Literal(str):
-    """A text that is YAML already."""
-
-    __slots__ = ()
-
-
-def _own_examples(field: Any) -> list[Any]:
-    """Return the examples of the field, not those of its type (a duration's)."""
-    info = field.type
-    if not isinstance(info, types.Metadata) or (info.extra or {}).get("parse"):
-        return []
-    return list((info.extra_json_schema or {}).get("examples", ()))
+def example_value(cls: type) -> str:
+    """Return a mapping with what a struct needs."""
+    return "{" + ", ".join(f"{name}: {example(cls, name)}" for name in required(cls)) + "}"
 
 
-def _default(field: Any) -> Any:
-    default = field.default
-    if default is NODEFAULT or default is UNSET or default is None or default in ("", {}, [], ()):
-        return None
-    if isinstance(default, Struct):
-        return None
-    parse = (getattr(field.type, "extra", None) or {}).get("parse")
-    if parse is parse_duration:
-        return _Literal(format_duration(default) if default else "0s")
-    return default
+def distance(target: type, scheme: str) -> tuple[bool, bool, int]:
+    """Return how far a target is from what somebody meant who wrote a URL and no target."""
+    needed = required(target)
+    examples = [example(target, name) for name in fields(target)]
+    is_alike = any(one.startswith(f"{scheme}:") for one in examples)
+    has_url = any("://" in example(target, name) for name in needed)
+    return not is_alike, not has_url, len(needed)
 
 
-def _of_type(info: Any) -> Any:
-    """Return a value that fits a type; None where none can be made up."""
-    if isinstance(info, types.Metadata):
-        return _of_type(info.type)
-    if isinstance(info, types.UnionType):
-        found = (_of_type(member) for member in info.types)
-        return next((value for value in found if value is not None), None)
-    if isinstance(info, types.LiteralType):
-        return _Literal(str(info.values[0]))
-    return _BY_TYPE.get(type(info))
+@cache
+def fields(cls: type) -> dict[str, Any]:
+    """Return the fields of a struct by their keys, as msgspec describes them."""
+    info: Any = types.type_info(cls)
+    return {field.encode_name: field for field in info.fields}
 
 
-def _written(value: Any) -> str:
-    if isinstance(value, _Literal):
-        return value
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{key}: {_written(one)}" for key, one in value.items()) + "}"
-    if isinstance(value, list | tuple):
-        return "[" + ", ".join(map(_written, value)) + "]"
-    if isinstance(value, str) and value.replace("-", "").replace("_", "").isalnum():
-        return value
-    return msgspec.json.encode(value).decode()
+def required(cls: type) -> list[str]:
+    """Return the keys that a struct cannot do without."""
+    return [name for name, field in fields(cls).items() if field.required]
+
+
+def example(cls: type, name: str) -> str:
+    """Return an example of a key's value; `…` where the struct gives none."""
+    info = fields(cls)[name].type
+    found = (getattr(info, "extra_json_schema", None) or {}).get("examples", [_NO_EXAMPLE])
+    return str(found[0])

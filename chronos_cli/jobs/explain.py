@@ -10,7 +10,7 @@ from msgspec import inspect as types
 
 from chronos_cli.errors import UsageError
 from chronos_cli.jobs.config import DispatcherCommon, Scheduler
-from chronos_cli.jobs.examples import example_of
+from chronos_cli.jobs.key_examples import example_of
 from chronos_cli.jobs.model import NOTICES, DispatchSpec, JobSpec, TargetKinds, loadable
 from chronos_cli.jobs.read import type_info
 from chronos_cli.jobs.reference import default_of, meaning_of, members_of, words_of

@@ -8,7 +8,7 @@ from msgspec import NODEFAULT, UNSET, Struct
 from msgspec import inspect as types
 
 from chronos_cli.jobs.config import Scheduler
-from chronos_cli.jobs.examples import metadata_of
+from chronos_cli.jobs.key_examples import metadata_of
 from chronos_cli.jobs.model import JobSpec, RetryPolicy, Settings, TargetKinds, loadable
 from chronos_cli.jobs.read import type_info
 from chronos_cli.units import format_duration

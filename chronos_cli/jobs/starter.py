@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chronos_cli.jobs.document import parse
-from chronos_cli.jobs.examples import example_of, has_example, metadata_of
+from chronos_cli.jobs.key_examples import example_of, has_example, metadata_of
 from chronos_cli.jobs.model import Target, TargetKind
 from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.read import Reader, type_info

@@ -13,7 +13,7 @@ from chronos_cli.cli.usage import make_app
 from tests.support import ROOT
 
 # Variables that every program knows, or that a job asks for by a key of its own.
-NOT_OF_A_COMMAND = {"HOME", "NETRC", "PATH"}
+NOT_OF_A_COMMAND = {"HOME", "NETRC", "PATH", "TERM", "COLUMNS"}
 
 
 @pytest.fixture(scope="module")
