@@ -38,7 +38,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     Exit codes: 0 listed, 2 usage, 3 invalid files.
 
     Environment:
-      NO_COLOR           no colours on a terminal; FORCE_COLOR: colours off one, too
+      NO_COLOR           no colours on a terminal
+      FORCE_COLOR        colours off a terminal, too
 
     Examples:
       chronos list jobs/

@@ -18,7 +18,8 @@ _VARIABLES = {
     "env_file": ("  any                what ${…} in job files and chronos.yaml names",),
     "state": (
         "  XDG_STATE_HOME     has chronos/state.sqlite; default: ~/.local/state",
-        "  NO_COLOR           no colours on a terminal; FORCE_COLOR: colours off one, too",
+        "  NO_COLOR           no colours on a terminal",
+        "  FORCE_COLOR        colours off a terminal, too",
     ),
     "dry_run": (
         "  TRACEPARENT        a trace to continue, with TRACESTATE",
