@@ -23,6 +23,11 @@ class Output:
         streams.stdout.write(printable_lines(redactor.text(text)))
         self._report_loss()
 
+    def document(self, text: str) -> None:
+        """Write what a program is to read as it is: whoever made it has left out the secrets."""
+        streams.stdout.write(printable_lines(text))
+        self._report_loss()
+
     def note(self, text: str) -> None:
         """Write a line to stderr."""
         streams.stderr.write(printable_lines(redactor.text(text)) + "\n")
