@@ -5,11 +5,13 @@ A protocol names the programs whose calls it can make itself (`Plugin.importers`
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 from msgspec import Struct
+
+from chronos_cli.errors import NotImportableError
 
 # No argument of a program can hold it, so it marks where a variable stands in one.
 _MARK = "\0"
@@ -90,6 +92,35 @@ class Draft(Struct, kw_only=True):
     keys: dict[str, Any] = {}
     secrets: dict[str, str] = {}
     remarks: list[str] = []
+
+
+def hidden(call: CommandLine, draft: Draft, value: str, name: str, what: str) -> str:
+    """Return what stands for a secret in a draft: a variable, named so or much like it."""
+    if has_reference(value) or not value:
+        return value
+    found = call.secrets.name_of(value, name)
+    draft.secrets[found] = what
+    return reference(found)
+
+
+def options_of(
+    call: CommandLine, short: str, long: Sequence[str]
+) -> tuple[list[tuple[str, str]], list[str]]:
+    """Return the options of a call and its other words, read as `getopt` does.
+
+    Raises NotImportableError for an option that is not named.
+    """
+    import getopt
+
+    try:
+        return getopt.gnu_getopt(call.arguments, short, long)
+    except getopt.GetoptError as error:
+        raise NotImportableError(f"{call.words[0]}: {error.msg}") from None
+
+
+def shown(text: str) -> str:
+    """Return a word for a message, variables as a shell has them."""
+    return replace_references(text, lambda name: f"${name}")
 
 
 # Returns the draft of a call; NotImportableError, with the reason, for one that cannot be made.

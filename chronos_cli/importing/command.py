@@ -75,9 +75,7 @@ class _Reading:
         if self._nesting > _MOST_NESTED:
             raise NotImportableError("its shells are nested too deep")
         commands = _without_ends(commands_of(text, self._call.variables))
-        while len(commands) > 1 and commands[0].operator in {"&&", ";"}:
-            if not self._prepares(commands[0]):
-                break
+        while len(commands) > 1 and self._prepares(commands[0]):
             del commands[0]
         if not commands or not commands[0].words:
             raise NotImportableError("it is no command")
@@ -89,6 +87,10 @@ class _Reading:
     def _prepares(self, command: SimpleCommand) -> bool:
         """Take over a command before the call that says how it is made; False if it does not."""
         words = command.words
+        if command.operator == "|":
+            return self._feeds(words)
+        if command.operator not in {"&&", ";"}:
+            return False
         if words[0] == "cd" and len(words) <= 2:
             target = words[1] if len(words) == 2 else self._call.variables.get("HOME", "/")
             if has_reference(target):
@@ -102,6 +104,16 @@ class _Reading:
             self._assign(words)
         else:
             return False
+        return True
+
+    def _feeds(self, words: list[str]) -> bool:
+        """Take over `echo TEXT |` as the call's input."""
+        is_plain = words[0] == "echo" and not any("\\" in word for word in words)
+        end = "" if words[1:2] == ["-n"] else "\n"
+        text = words[1:] if end else words[2:]
+        if not is_plain or text[:1] in (["-e"], ["-E"]):
+            return False
+        self._call.stdin = " ".join(text) + end
         return True
 
     def _assign(self, words: list[str]) -> None:
@@ -210,14 +222,15 @@ def _without_ends(commands: list[SimpleCommand]) -> list[SimpleCommand]:
 def _why_not_one(commands: list[SimpleCommand]) -> str:
     """Return why several commands are not one call."""
     first, second = commands[0], commands[1]
-    names = [_plain(one.words[0]) if one.words else "" for one in (first, second)]
+    # Of an assignment only the name: its value may be a secret.
+    names = [_plain(one.words[0].partition("=")[0]) for one in (first, second) if one.words]
     if first.words[0] in _KEYWORDS:
         return f"it is a piece of a shell's program ({first.words[0]})"
     if first.operator.startswith("|") and first.operator != "||":
-        return f"its output goes through a pipe to '{names[1]}'"
+        return f"its output goes through a pipe to '{names[-1]}'"
     if first.operator == "||":
-        return f"it calls '{names[1]}' on failure; a notice (on_failure) can do that"
-    return f"it is several commands ('{names[0]}', '{names[1]}'): write a job for each"
+        return f"it calls '{names[-1]}' on failure; a notice (on_failure) can do that"
+    return f"it is several commands ('{names[0]}', '{names[-1]}'): write a job for each"
 
 
 def _plain(text: str) -> str:

@@ -6,11 +6,13 @@ from typing import Any
 
 import yaml
 
-from chronos_cli.dispatch.importer import references_in, replace_references
+from chronos_cli.dispatch.importer import reference, references_in, replace_references
 from chronos_cli.report.text import printable_lines
 
 # Keys of a job whose texts may be templates; all others must not have one.
 _WITHOUT_TEMPLATES = frozenset(("name", "description", "schedule", "timezone"))
+# Characters of a value, above which a mapping is not written in one line.
+_SHORT = 8
 _OPENER = r"\{[{%#]"
 
 
@@ -28,7 +30,17 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
+def _mapping(dumper: yaml.SafeDumper, data: dict[str, Any]) -> yaml.Node:
+    """Write a mapping of a few short values in one line, as people do."""
+    short = all(
+        isinstance(value, int | float) or (isinstance(value, str) and len(value) <= _SHORT)
+        for value in data.values()
+    )
+    return dumper.represent_mapping("tag:yaml.org,2002:map", data.items(), flow_style=short)
+
+
 _Dumper.add_representer(str, _text)
+_Dumper.add_representer(dict, _mapping)
 
 
 def job_text(keys: Mapping[str, Any], comments: Iterable[str]) -> str:
@@ -72,3 +84,14 @@ def variables_in(value: Any) -> list[str]:
     elif isinstance(value, list):
         found = [name for item in value for name in variables_in(item)]
     return list(dict.fromkeys(found))
+
+
+def with_variable(value: Any, secret: str, name: str) -> Any:
+    """Return a draft's value with a variable wherever a secret stands in its texts."""
+    if isinstance(value, str):
+        return value.replace(secret, reference(name))
+    if isinstance(value, Mapping):
+        return {key: with_variable(item, secret, name) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_variable(item, secret, name) for item in value]
+    return value

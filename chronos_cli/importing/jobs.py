@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import partial
+from pathlib import PurePosixPath
 from typing import Any
 
 from msgspec import Struct
@@ -12,8 +13,9 @@ from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import NotImportableError
 from chronos_cli.importing.command import Call, call_of
 from chronos_cli.importing.crontab import Entry
-from chronos_cli.importing.document import job_text, variables_in
+from chronos_cli.importing.document import job_text, variables_in, with_variable
 from chronos_cli.importing.machine import home_of
+from chronos_cli.importing.masking import masked
 from chronos_cli.jobs.build import slug
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.files import SourceFile
@@ -23,6 +25,13 @@ from chronos_cli.redact import Redactor
 from chronos_cli.schedule.expression import NICKNAMES
 
 _LONGEST_NAME = 60
+# Shorter ones are words of other texts too.
+_SHORTEST_SECRET = 8
+# The keys of a job as people write them; the target block follows.
+_ORDER = (
+    "description schedule timezone jitter concurrency timeout deadline retry_policy content_type "
+    "payload payload_file"
+).split()
 
 
 class ImportedJob(Struct, frozen=True):
@@ -77,7 +86,7 @@ class Imports:
             raise NotImportableError(entry.flaw)
         variables = {"HOME": home_of(entry.user), **entry.variables}
         call = call_of(entry.command, variables["HOME"], variables, entry.stdin)
-        keys = {"description": entry.comment} if entry.comment else {}
+        keys = {"description": masked(entry.comment, Redactor())} if entry.comment else {}
         keys["schedule"] = _with_seconds(entry.schedule, call.seconds)
         keys["timezone"] = entry.variables.get("CRON_TZ") or self._zone
         if call.jitter:
@@ -86,18 +95,21 @@ class Imports:
         return self._job(call, keys, f"From line {entry.line} of {self._source}{user}.")
 
     def _job(self, call: Call, keys: dict[str, Any], origin: str) -> ImportedJob:
-        draft = self._draft(call)
+        draft = self._without_values(self._draft(call))
         if call.forbids_overlap:
             keys["concurrency"] = "forbid"
-        keys |= draft.keys
+        keys |= {"retry_policy": {"max_attempts": 1}, **draft.keys}
         if call.limit is not None:
             _limit(keys, call.limit)
+        for order in _ORDER:
+            if order in keys:
+                keys[order] = keys.pop(order)
+        keys |= {key: keys.pop(key) for key in [one for one in keys if one not in _ORDER]}
         name = self._unique(slug(draft.place)[:_LONGEST_NAME].strip("-._") or call.program)
         keys = {"name": name, **keys}
         remarks = list(dict.fromkeys([*call.remarks, *draft.remarks]))
         variables = {
-            one: draft.secrets.get(one, "a variable of the command line")
-            for one in variables_in(keys)
+            one: draft.secrets.get(one) or _origin_of(one, call) for one in variables_in(keys)
         }
         needed = [f"Needs {one}: {what}." for one, what in variables.items()]
         text = job_text(keys, [origin, *needed, *(f"Note: {remark}." for remark in remarks)])
@@ -108,10 +120,7 @@ class Imports:
     def _draft(self, call: Call) -> Draft:
         importer = self._importers.get(call.program)
         if importer is None:
-            known = ", ".join(sorted(self._importers))
-            raise NotImportableError(
-                f"'{call.program}' is none of the programs whose calls are known: {known}"
-            )
+            raise NotImportableError(self._unknown(call))
         line = CommandLine(
             words=call.words,
             folder=call.folder,
@@ -126,6 +135,22 @@ class Imports:
             if isinstance(failure.error, NotImportableError):
                 raise failure.error from None
             raise NotImportableError(f"its importer failed: {failure}") from failure
+
+    def _without_values(self, draft: Draft) -> Draft:
+        """Put the variable of a secret wherever else its value stands in the call."""
+        for name in draft.secrets:
+            value = self.secrets.values[name]
+            if len(value) >= _SHORTEST_SECRET:
+                draft.keys = with_variable(draft.keys, value, name)
+                draft.place = draft.place.replace(value, "")
+        return draft
+
+    def _unknown(self, call: Call) -> str:
+        """Return why nothing is known of a program; it may be a user, before the program."""
+        if len(call.words) > 1 and PurePosixPath(call.words[1]).name in self._importers:
+            return f"'{call.program}' is no known program; if it is a user, add --system"
+        known = ", ".join(sorted(self._importers))
+        return f"'{call.program}' is none of the programs whose calls are known: {known}"
 
     def _unique(self, name: str) -> str:
         number, found = 1, name
@@ -150,6 +175,12 @@ def _importers(registry: Registry) -> Iterator[tuple[str, Importer]]:
             yield from registry.kind(key).importers.items()
         except ImportError:
             continue
+
+
+def _origin_of(variable: str, call: Call) -> str:
+    if variable in call.variables:
+        return f"${variable} of the command line, set beside it"
+    return f"${variable} of the command line"
 
 
 def _with_seconds(schedule: str, seconds: int) -> str:

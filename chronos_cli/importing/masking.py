@@ -7,7 +7,7 @@ from chronos_cli.redact import MASK, Redactor, bears_secret
 _WORD = r"""(?:'[^']*'|"(?:[^"\\]|\\.)*"|\S+)"""
 # Options that are followed by a login, a token or cookies.
 _OPTION = (
-    r"(?<!\S)(?P<head>-[A-Za-z]*[uUbp]\s*|--(?:user|proxy-user|http-user|password|http-password|"
+    r"(?<!\S)(?P<head>-(?!plaintext)[A-Za-z]*(?:[uUp]\s*|b\s*(?=\S+=))|--?(?:user|proxy-user|http-user|password|http-password|"
     rf"proxy-password|pass|oauth2-bearer|cookie|creds|token)(?:\s+|=)){_WORD}"
 )
 _HEADER = r"(?P<head>(?P<name>[A-Za-z][A-Za-z0-9_-]*)['\"]?\s*:\s*['\"]?)(?P<value>[^'\"]+)"

@@ -115,6 +115,8 @@ _PLACES = {
     "history": ["--job", "--status", "--since", "--older-than"],
     "replay": ["--job", "--var", "--jobs", "--since"],
     "init": ["--protocol"],
+    "import crontab": ["--timezone", "--directory"],
+    "import curl": ["--directory"],
     "schema": ["-o"],
     "receive": ["--listen", "--grpc", "--delay"],
     "demo": [],
@@ -129,7 +131,7 @@ def test_bytes_that_are_no_text_are_no_bug(tmp_path: Path, name: str) -> None:
     odd = [[_BYTES], [f"--{_BYTES}"], *([option, f"k={_BYTES}"] for option in _PLACES[name])]
     for arguments in odd:
         rest = [] if arguments[0] in {"--grpc", _BYTES} else state
-        result = chronos(name, *arguments, *rest)
+        result = chronos(*name.split(), *arguments, *rest)
         told = result.err + result.out
         assert result.code in {2, 3} or (name, arguments) == ("init", [_BYTES]), told
         assert "internal error" not in told

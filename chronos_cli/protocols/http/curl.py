@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable
 
-from chronos_cli.dispatch.importer import CommandLine, Draft, has_reference
+from chronos_cli.dispatch.importer import CommandLine, Draft, has_reference, shown
 from chronos_cli.errors import NotImportableError
 from chronos_cli.protocols.http.curl_body import CurlBody
 from chronos_cli.protocols.http.curl_options import CurlOption, options_of
 from chronos_cli.protocols.http.curl_way import CurlWay
-from chronos_cli.protocols.http.drafting import HttpDraft, seconds_of, shown
+from chronos_cli.protocols.http.drafting import HttpDraft, seconds_of
 
 # They change nothing of what is sent, nor when it has succeeded.
 _QUIET = frozenset(

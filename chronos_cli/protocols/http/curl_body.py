@@ -5,11 +5,11 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote_plus
 
-from chronos_cli.dispatch.importer import has_reference
+from chronos_cli.dispatch.importer import has_reference, shown
 from chronos_cli.errors import NotImportableError
 from chronos_cli.protocols.http.body import FORM_TYPE
 from chronos_cli.protocols.http.curl_options import CurlOption
-from chronos_cli.protocols.http.drafting import HttpDraft, shown
+from chronos_cli.protocols.http.drafting import HttpDraft
 
 _DATA = frozenset("data data-ascii data-binary data-raw data-urlencode json".split())
 _FORM = frozenset(("form", "form-string"))

@@ -75,7 +75,7 @@ def _long(text: str, words: list[str]) -> CurlOption:
     if name in _FLAGS and not sign:
         return CurlOption(name)
     if name not in _VALUES:
-        raise NotImportableError(f"the option --{text[:40]} of curl is not known here")
+        raise NotImportableError(f"the option --{name[:40]} of curl is not known here")
     return CurlOption(name, value if sign else _next(f"--{name}", words))
 
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import quote, urlsplit
 
-from chronos_cli.dispatch.importer import has_reference
+from chronos_cli.dispatch.importer import has_reference, shown
 from chronos_cli.errors import NotImportableError
-from chronos_cli.protocols.http.drafting import HttpDraft, shown
+from chronos_cli.protocols.http.drafting import HttpDraft
 from chronos_cli.protocols.http.url import in_url
 
 _TLS_FILES = {"cacert": "ca", "cert": "cert", "key": "key"}

@@ -8,8 +8,10 @@ from chronos_cli.dispatch.importer import (
     CommandLine,
     Draft,
     has_reference,
+    hidden,
     reference,
     replace_references,
+    shown,
 )
 from chronos_cli.errors import NotImportableError, UnreadableFileError
 from chronos_cli.files import read_bytes
@@ -42,11 +44,7 @@ class HttpDraft:
 
     def secret(self, value: str, kind: str, what: str) -> str:
         """Return what stands for a secret in the job; `kind` ends the name of its variable."""
-        if has_reference(value) or not value:
-            return value
-        name = self.call.secrets.name_of(value, f"{self._host}_{kind}")
-        self.draft.secrets[name] = what
-        return reference(name)
+        return hidden(self.call, self.draft, value, f"{self._host}_{kind}", what)
 
     def path(self, name: str) -> str:
         """Return where a file is that the call names."""
@@ -151,11 +149,11 @@ class HttpDraft:
             token = self.secret(rest.strip(), "TOKEN", "the bearer token")
             self.block["auth"] = {"bearer": {"token": token}}
         elif blank:
-            hidden = self.secret(rest.strip(), "CREDENTIALS", "the header Authorization")
-            self._append("Authorization", f"{scheme} {hidden}")
+            secret = self.secret(rest.strip(), "CREDENTIALS", "the header Authorization")
+            self._append("Authorization", f"{scheme} {secret}")
         else:
-            hidden = self.secret(value, "AUTHORIZATION", "the header Authorization")
-            self._append("Authorization", hidden)
+            secret = self.secret(value, "AUTHORIZATION", "the header Authorization")
+            self._append("Authorization", secret)
 
     def set_login(self, login: str, way: str = "basic") -> None:
         """Take `user:password` over; a user without a password is an API key."""
@@ -241,8 +239,3 @@ def place_of(url: str) -> str:
     """Return host and path of a URL, without what is a variable in it."""
     rest = url.partition("://")[2] or url
     return replace_references(rest.partition("?")[0].partition("#")[0], lambda _: "")
-
-
-def shown(text: str) -> str:
-    """Return a word for a message, variables as a shell has them."""
-    return replace_references(text, lambda name: f"${name}")

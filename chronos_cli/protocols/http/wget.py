@@ -1,11 +1,9 @@
 """A command line of wget that makes one request, as a job."""
 
-import getopt
-
-from chronos_cli.dispatch.importer import CommandLine, Draft
+from chronos_cli.dispatch.importer import CommandLine, Draft, options_of, shown
 from chronos_cli.errors import NotImportableError
 from chronos_cli.protocols.http.body import FORM_TYPE
-from chronos_cli.protocols.http.drafting import HttpDraft, seconds_of, shown
+from chronos_cli.protocols.http.drafting import HttpDraft, seconds_of
 
 _SHORT = "qvdS46nO:o:a:T:t:U:e:w:"
 _LONG = (
@@ -31,11 +29,8 @@ _TRIES, _REDIRECTS, _TIMEOUT = 20, 20, 900
 
 def job_of(call: CommandLine) -> Draft:
     """Return the job that sends what wget would send; NotImportableError where there is none."""
-    try:
-        # It takes `-nv` for two options, of which neither says anything about what is sent.
-        given, urls = getopt.gnu_getopt(call.arguments, _SHORT, _LONG)
-    except getopt.GetoptError as error:
-        raise NotImportableError(f"wget: {error.msg}") from None
+    # It takes `-nv` for two options, of which neither says anything about what is sent.
+    given, urls = options_of(call, _SHORT, _LONG)
     if len(urls) != 1:
         raise NotImportableError(f"it has {len(urls)} URLs: write a job for each")
     http = HttpDraft(call)
