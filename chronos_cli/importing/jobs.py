@@ -101,12 +101,8 @@ class Imports:
         keys |= {"retry_policy": {"max_attempts": 1}, **draft.keys}
         if call.limit is not None:
             _limit(keys, call.limit)
-        for order in _ORDER:
-            if order in keys:
-                keys[order] = keys.pop(order)
-        keys |= {key: keys.pop(key) for key in [one for one in keys if one not in _ORDER]}
         name = self._unique(slug(draft.place)[:_LONGEST_NAME].strip("-._") or call.program)
-        keys = {"name": name, **keys}
+        keys = {"name": name, **{key: keys[key] for key in _ORDER if key in keys}, **keys}
         remarks = list(dict.fromkeys([*call.remarks, *draft.remarks]))
         variables = {
             one: draft.secrets.get(one) or _origin_of(one, call) for one in variables_in(keys)

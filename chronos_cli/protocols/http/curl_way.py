@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from chronos_cli.dispatch.importer import has_reference, shown
 from chronos_cli.errors import NotImportableError
@@ -11,7 +11,6 @@ from chronos_cli.protocols.http.url import in_url
 
 _TLS_FILES = {"cacert": "ca", "cert": "cert", "key": "key"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-_PROXY_PORT = 1080  # curl's own default
 
 
 class CurlWay:
@@ -46,7 +45,7 @@ class CurlWay:
         """Take over the proxy of the environment, where no option names the way."""
         is_direct = self._last.get("noproxy") == "*" or "unix_socket" in self._block
         if "proxy" not in self._last and not is_direct:
-            self._http.set_proxy_of(self._http.call.variables)
+            self._http.set_proxy_of_environment()
 
     def _tls(self, key: str, value: str | bool) -> None:
         self._block.setdefault("tls", {})[key] = value
@@ -75,24 +74,8 @@ class CurlWay:
             self._http.remark("--http2: over http:// it stays HTTP/1.1")
 
     def _proxy(self, value: str) -> None:
-        if not value or self._last.get("noproxy") == "*":
-            return
-        scheme, sign, rest = value.partition("://") if "://" in value else ("http", "://", value)
-        if scheme not in {"http", "https"}:
-            raise NotImportableError(f"there is no proxy by {scheme}://")
-        login, _, host = rest.rpartition("@")
-        host = host.rstrip("/")
-        if urlsplit(f"{scheme}://{host}").port is None:
-            host += f":{_PROXY_PORT}"
-        login = self._last.get("proxy-user", login)
-        self._block["proxy"] = f"{scheme}{sign}{self._proxy_login(login)}{host}"
-
-    def _proxy_login(self, login: str) -> str:
-        if not login:
-            return ""
-        user, colon, password = login.partition(":")
-        hidden = self._http.secret(quote(password, safe=""), "PROXY_PASSWORD", "of the proxy")
-        return f"{quote(user, safe='')}{colon}{hidden}@"
+        if value and self._last.get("noproxy") != "*":
+            self._http.set_proxy(value, self._last.get("proxy-user"))
 
     def _noproxy(self, value: str) -> None:
         if value != "*":

@@ -2,7 +2,7 @@
 
 import re
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote
 
 from chronos_cli.dispatch.importer import (
     CommandLine,
@@ -15,6 +15,7 @@ from chronos_cli.dispatch.importer import (
 )
 from chronos_cli.errors import NotImportableError, UnreadableFileError
 from chronos_cli.files import read_bytes
+from chronos_cli.protocols.http.proxies import is_excepted
 from chronos_cli.protocols.http.syntax import url_mistake
 from chronos_cli.redact import bears_secret
 
@@ -25,6 +26,7 @@ _PARAMETER = r"(?P<head>(?:^|(?<=[?&]))(?P<name>[^=&?#]+)=)(?P<value>[^&#]+)"
 _JSON_TEXT = r'(?P<head>"(?P<name>[^"\\]+)"\s*:\s*")(?P<value>(?:[^"\\]|\\.)+)(?=")'
 # A step of a path that nobody makes up: who knows it may post (Slack, Discord, Telegram).
 _RANDOM_STEP = r"(?=[^/?#]*[a-z])(?=[^/?#]*[A-Z])(?=(?:[^/?#]*\d){3})[^/?#\0]{20,}"
+_PROXY_PORT = 1080  # curl's own default
 _LARGEST_FILE = 16 * 1024 * 1024
 
 
@@ -61,9 +63,11 @@ class HttpDraft:
 
     def set_url(self, url: str) -> None:
         """Take the URL over: a login in it becomes `auth`, what is secret in it a variable."""
-        if "://" not in url and not url.startswith("\0"):
+        if "://" not in url and not has_reference(url[:1]):
             url = f"http://{url}"
-        if not url.startswith("\0") and (mistake := url_mistake(url)):
+        # A digit may be a port, or a part of any name.
+        probe = replace_references(url, lambda _: "1")
+        if not has_reference(url[:1]) and (mistake := url_mistake(probe)):
             raise NotImportableError(mistake)
         url = self._without_login(url)
         self._host = place_of(url).partition("/")[0]
@@ -202,15 +206,32 @@ class HttpDraft:
         else:
             self.remark(f"{program} waits without limit; here an attempt ends after 30s (timeout)")
 
-    def set_proxy_of(self, variables: Any) -> None:
-        """Take over the proxy that the environment of the call names."""
-        scheme = urlsplit(self.block["url"]).scheme
-        names = [f"{scheme}_proxy", "all_proxy"]
-        if scheme == "https":
-            names += ["HTTPS_PROXY"]
-        if "proxy" not in self.block and any(variables.get(n) for n in [*names, "ALL_PROXY"]):
-            self.block["proxy"] = "environment"
-            self.remark(f"the proxy is taken from the environment, as {self.call.words[0]} does")
+    def set_proxy(self, value: str, login: str | None = None) -> None:
+        """Take a proxy over, with its login, which may stand in its URL."""
+        scheme, sign, rest = value.partition("://") if "://" in value else ("http", "://", value)
+        if scheme not in {"http", "https"}:
+            raise NotImportableError(f"there is no proxy by {scheme}://")
+        own, _, host = rest.rstrip("/").rpartition("@")
+        if ":" not in host.rpartition("]")[2]:
+            host += f":{_PROXY_PORT}"
+        self.block["proxy"] = f"{scheme}{sign}{self._proxy_login(login or own)}{host}"
+
+    def _proxy_login(self, login: str) -> str:
+        if not login:
+            return ""
+        user, colon, password = login.partition(":")
+        secret = self.secret(quote(unquote(password), safe=""), "PROXY_PASSWORD", "of the proxy")
+        return f"{quote(unquote(user), safe='')}{colon}{secret}@"
+
+    def set_proxy_of_environment(self) -> None:
+        """Take over the proxy that the environment of the call names for its URL."""
+        variables, url = self.call.variables, self.block["url"]
+        # HTTP_PROXY in capitals counts for nobody: it could come from a visitor's header.
+        names = ["http_proxy"] if url.startswith("http:") else ["https_proxy", "HTTPS_PROXY"]
+        found = [variables[one] for one in (*names, "all_proxy", "ALL_PROXY") if variables.get(one)]
+        exceptions = variables.get("no_proxy") or variables.get("NO_PROXY") or ""
+        if found and not has_reference(url[:1]) and not is_excepted(url, exceptions):
+            self.set_proxy(found[0])
 
     def finished(self) -> Draft:
         """Return the draft, complete."""

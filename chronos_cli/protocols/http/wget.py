@@ -58,7 +58,7 @@ class _Wget:
         self._identity()
         self._limits()
         if "--no-proxy" not in self._options:
-            self._http.set_proxy_of(self._http.call.variables)
+            self._http.set_proxy_of_environment()
         kept = self._options.get("--output-document", "-")
         if kept not in {"-", "/dev/null"}:
             self._http.remark(f"the answer is not written to {shown(kept)}; the history has it")
