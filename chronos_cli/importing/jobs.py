@@ -1,6 +1,7 @@
 """Calls → the texts of jobs, each of them loaded before it is shown."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -126,11 +127,14 @@ class Imports:
             secrets=self.secrets,
         )
         try:
-            return foreign.call(partial(importer, line))
+            draft = foreign.call(partial(importer, line))
         except foreign.PluginError as failure:
             if isinstance(failure.error, NotImportableError):
                 raise failure.error from None
             raise NotImportableError(f"its importer failed: {failure}") from failure
+        if not isinstance(draft, Draft):
+            raise NotImportableError(f"its importer made no draft of {call.program}")
+        return draft
 
     def _without_values(self, draft: Draft) -> Draft:
         """Put the variable of a secret wherever else its value stands in the call."""
@@ -167,10 +171,10 @@ class Imports:
 def _importers(registry: Registry) -> Iterator[tuple[str, Importer]]:
     """Yield the programs whose calls a protocol can make; one that is broken has none."""
     for key in registry.target_keys():
-        try:
-            yield from registry.kind(key).importers.items()
-        except ImportError:
-            continue
+        with suppress(ImportError):
+            found: object = registry.kind(key).importers
+            if isinstance(found, Mapping):
+                yield from found.items()
 
 
 def _origin_of(variable: str, call: Call) -> str:

@@ -1,14 +1,20 @@
 """Crontabs as jobs."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from msgspec import structs
 
+from chronos_cli.dispatch.importer import CommandLine, Draft, hidden
+from chronos_cli.dispatch.plugin import Plugin
 from chronos_cli.dispatch.registry import Registry
+from chronos_cli.errors import NotImportableError
 from chronos_cli.importing.crontab import entries_of, seems_to_have_users
 from chronos_cli.importing.jobs import ImportedJob, Imports, LeftOut
+from chronos_cli.jobs.model import Settings, Target
 from tests.support import Result, chronos, write
 
 
@@ -204,6 +210,44 @@ def test_brokers() -> None:
         "metadata": {"authorization": "Bearer ${H_AUTHORIZATION}"},
     }
     assert job("0 9 * * * grpcurl -d '{}' h:1 p.S.M")["grpc"]["tls"] == {}
+
+
+class OtherImporters(Registry):
+    """Each protocol has these importers, in the place of its own."""
+
+    def __init__(self, importers: Any) -> None:
+        super().__init__()
+        self._importers = importers
+
+    def kind(self, key: str) -> Plugin[Target, Settings]:
+        return structs.replace(super().kind(key), importers=self._importers)
+
+
+def of_plugin(call: CommandLine) -> Draft:
+    url = hidden(call, Draft(place=""), "s3cret-place", "LINE_TOKEN", "it")
+    keys = {"webhook": {"url": f"http://{call.words[1]}/{url}"}}
+    return Draft(place=call.words[1], keys=keys, secrets={"LINE_TOKEN": "it"}, remarks=["lost"])
+
+
+def test_a_plugin_brings_its_own_importer() -> None:
+    found = Imports(OtherImporters({"linecat": of_plugin})).of_command("linecat a", "/", {})
+    assert (found.id, found.remarks, found.variables) == ("a", ["lost"], {"LINE_TOKEN": "it"})
+    assert "url: http://a/${LINE_TOKEN}" in found.text
+
+
+@pytest.mark.parametrize(
+    ("importers", "reason"),
+    [
+        ({"linecat": lambda call: 1 / 0}, "its importer failed: ZeroDivisionError"),
+        ({"linecat": lambda call: sys.exit(9)}, "its importer failed: SystemExit: 9"),
+        ({"linecat": lambda call: None}, "its importer made no draft of linecat"),
+        ({"linecat": lambda call: Draft(place="a")}, "the job has no target"),
+        (None, "'linecat' is none of the programs whose calls are known"),
+    ],
+)
+def test_a_broken_importer_is_a_reason(importers: Any, reason: str) -> None:
+    with pytest.raises(NotImportableError, match=reason):
+        Imports(OtherImporters(importers)).of_command("linecat a", "/", {})
 
 
 CRONTAB = """\
