@@ -71,8 +71,8 @@ def _read(file: str | None) -> tuple[str, str]:
             raw, source = read_bytes(file, _LARGEST, pipes=True), file
         except UnreadableFileError as error:
             raise UsageError(f"cannot read {file}: {error}") from error
-    # A name or a word that is not UTF-8 has its line listed, the others are read.
-    return raw.decode(errors="replace").replace("\0", ""), source
+    # A line that is not UTF-8 is listed, the others are read.
+    return raw.decode(errors="surrogateescape"), source
 
 
 def _own_crontab() -> bytes:

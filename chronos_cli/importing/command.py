@@ -59,6 +59,8 @@ def call_of(text: str, folder: str, variables: Mapping[str, str], stdin: str | N
     """Return the call that a command line makes; NotImportableError where there is not one."""
     call = Call([], folder, dict(variables), [], stdin)
     _Reading(call).read(text)
+    if not call.words:
+        raise NotImportableError("it is no command")
     return call
 
 

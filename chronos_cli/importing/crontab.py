@@ -32,18 +32,21 @@ class Entry(Struct, frozen=True, kw_only=True):
 
 
 def entries_of(text: str, *, has_users: bool) -> Iterator[Entry]:
-    """Yield the entries of a crontab; with `has_users` a user stands before each command."""
+    """Yield the entries of a crontab; with `has_users` a user stands before each command.
+
+    Bytes that are not UTF-8 stand in the text as `surrogateescape` has them.
+    """
     variables: dict[str, str] = {}
     comments: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.replace("\0", "").split("\n"), 1):
         stripped = line.strip()
         if stripped.startswith("#"):
-            comments.append(stripped.strip("# \t"))
+            comments.append(_as_utf_8(stripped.strip("# \t")))
         elif match := re.fullmatch(_VARIABLE, line):
             value = match[4]
             if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
                 value = value[1:-1]
-            variables[match[1] or match[2] or match[3]] = value
+            variables[match[1] or match[2] or match[3]] = _as_utf_8(value)
             comments = []
         elif stripped:
             entry = Entry(
@@ -81,6 +84,8 @@ def _is_user(name: str) -> bool:
 
 def _read(entry: Entry, *, has_users: bool) -> Entry:
     """Take a line apart into schedule, user, command and input."""
+    if _as_utf_8(entry.text) != entry.text:
+        return msgspec.structs.replace(entry, flaw="it is not UTF-8 text")
     count = 1 if entry.text.startswith("@") else _FIELDS
     words = entry.text.split(None, count + has_users)
     if len(words) < count + has_users + 1:
@@ -93,6 +98,10 @@ def _read(entry: Entry, *, has_users: bool) -> Entry:
         command=command,
         stdin=stdin,
     )
+
+
+def _as_utf_8(text: str) -> str:
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def _split_input(text: str) -> tuple[str, str | None]:

@@ -4,6 +4,7 @@ Not by `shlex`: it takes the quotes away, and `'$TOKEN'` is a text where `"$TOKE
 """
 
 import re
+import sys
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -219,15 +220,18 @@ class _Lexer:
         if match is None:
             raise NotImportableError("a quote (') is not closed")
         self._at = match.end()
-        self._add(
-            re.sub(rf"\\({_ANSI_NUMBER}|.)", _unescaped, match[1], flags=re.DOTALL), quoted=True
-        )
+        text = re.sub(rf"\\({_ANSI_NUMBER}|.)", _unescaped, match[1], flags=re.DOTALL)
+        # Browsers write a letter beyond U+FFFF as two halves.
+        self._add(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), quoted=True)
 
 
 def _unescaped(match: re.Match[str]) -> str:
     code = match[1]
     if code[0] in "xuU" and len(code) > 1:
-        return chr(int(code[1:], 16))
-    if code[0] in "01234567":
-        return chr(int(code, 8))
-    return _ANSI.get(code, code)
+        number = int(code[1:], 16)
+    elif code[0] in "01234567":
+        number = int(code, 8)
+    else:
+        return _ANSI.get(code, code)
+    # No argument of a program holds the first.
+    return chr(number) if 0 < number <= sys.maxunicode else ""

@@ -31,6 +31,7 @@ def words_of(text: str) -> list[str]:
         ('"Bearer $UNKNOWN!"', [f"Bearer {reference('UNKNOWN')}!"]),
         ('"\\$a \\x \\"q\\""', ['$a \\x "q"']),
         ("$'a\\n\\'b\\x41\\u00fc\\101'", ["a\n'bAüA"]),
+        ("$'\\ud83d\\ude00' $'\\UFFFFFFFF\\x00'", ["\U0001f600", ""]),
         ("~/x ~ a~ '~'", ["/home/me/x", "/home/me", "a~", "~"]),
         ("a # not this", ["a"]),
         ("a b#c", ["a", "b#c"]),
@@ -124,6 +125,8 @@ def test_what_becomes_keys_of_the_job() -> None:
         ("env -i p", "it sets its environment anew: env -i"),
         ("cd $X && p", "it goes to a folder that is in a variable"),
         ("# nothing", "it is no command"),
+        ("timeout 5", "it is no command"),
+        ("A=b", "it is no command"),
     ],
 )
 def test_what_only_a_shell_can_do(text: str, reason: str) -> None:

@@ -235,6 +235,15 @@ def test_a_plugin_brings_its_own_importer() -> None:
     assert "url: http://a/${LINE_TOKEN}" in found.text
 
 
+def test_a_line_that_is_no_text_is_listed_alone() -> None:
+    text = b"A=\xff\n# \xff\n@daily curl http://a/$A\n@daily curl http://b/\xff\n".decode(
+        errors="surrogateescape"
+    )
+    first, second = imported(text)
+    assert isinstance(first, ImportedJob)
+    assert second.reason == "it is not UTF-8 text"
+
+
 @pytest.mark.parametrize(
     ("importers", "reason"),
     [

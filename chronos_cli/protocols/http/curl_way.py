@@ -99,7 +99,7 @@ class CurlWay:
     def _go_to(self, host: str, port: str, address: str, new_port: str) -> None:
         parts = urlsplit(self._block["url"])
         actual = parts.port or _DEFAULT_PORTS.get(parts.scheme)
-        if host not in {"", "*", parts.hostname} or (port and int(port) != actual):
+        if host not in {"", "*", parts.hostname} or (port and port != str(actual)):
             return
         if has_reference(parts.netloc):
             raise NotImportableError("the host is in a variable, and --resolve names one")

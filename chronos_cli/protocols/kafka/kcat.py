@@ -30,8 +30,8 @@ def job_of(call: CommandLine) -> Draft:
     block["key"] = options.get("-k")  # without one kcat sends none, and a job its own ID
     if "-k" in options:
         block["partitioner"] = "consistent_random"  # as kcat, not as Java's producer
-    if options.get("-p", "-1") != "-1":
-        block["partition"] = int(options["-p"])
+    if (partition := options.get("-p", "-1")) != "-1":
+        block["partition"] = int(partition) if partition.isdecimal() else partition
     headers = [value.partition("=")[::2] for name, value in given if name == "-H"]
     if headers:
         block["headers"] = [{"name": name, "value": value} for name, value in headers]
