@@ -87,6 +87,8 @@ class Imports:
             raise NotImportableError(entry.flaw)
         variables = {"HOME": home_of(entry.user), **entry.variables}
         call = call_of(entry.command, variables["HOME"], variables, entry.stdin)
+        if (delay := entry.variables.get("RANDOM_DELAY", "")).isdecimal():
+            call.jitter += 60 * int(delay)  # of cronie, in minutes
         keys = {"description": masked(entry.comment, Redactor())} if entry.comment else {}
         keys["schedule"] = _with_seconds(entry.schedule, call.seconds)
         keys["timezone"] = entry.variables.get("CRON_TZ") or self._zone
@@ -106,7 +108,7 @@ class Imports:
         keys = {"name": name, **{key: keys[key] for key in _ORDER if key in keys}, **keys}
         remarks = list(dict.fromkeys([*call.remarks, *draft.remarks]))
         variables = {
-            one: draft.secrets.get(one) or _origin_of(one, call) for one in variables_in(keys)
+            one: draft.secrets.get(one) or self._origin_of(one, call) for one in variables_in(keys)
         }
         needed = [f"Needs {one}: {what}." for one, what in variables.items()]
         text = job_text(keys, [origin, *needed, *(f"Note: {remark}." for remark in remarks)])
@@ -145,6 +147,12 @@ class Imports:
                 draft.place = draft.place.replace(value, "")
         return draft
 
+    def _origin_of(self, variable: str, call: Call) -> str:
+        if not self._source:
+            return "a variable of the command line"
+        sets = "sets it" if variable in call.variables else "does not set it"
+        return f"a variable of the command line; the crontab {sets}"
+
     def _unknown(self, call: Call) -> str:
         """Return why nothing is known of a program; it may be a user, before the program."""
         if len(call.words) > 1 and PurePosixPath(call.words[1]).name in self._importers:
@@ -175,12 +183,6 @@ def _importers(registry: Registry) -> Iterator[tuple[str, Importer]]:
             found: object = registry.kind(key).importers
             if isinstance(found, Mapping):
                 yield from found.items()
-
-
-def _origin_of(variable: str, call: Call) -> str:
-    if variable in call.variables:
-        return f"${variable} of the command line, set beside it"
-    return f"${variable} of the command line"
 
 
 def _with_seconds(schedule: str, seconds: int) -> str:

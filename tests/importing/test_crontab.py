@@ -113,6 +113,7 @@ def test_what_a_shell_does_around_a_call() -> None:
     found = job("0 9 * * * timeout 30 curl -m 5 --retry 3 http://a")
     assert (found["timeout"], found["deadline"]) == ("5s", "30s")
     assert job("0 9 * * * sleep $((RANDOM \\% 90)); curl http://a")["jitter"] == "90s"
+    assert job("RANDOM_DELAY=5\n0 9 * * * curl http://a")["jitter"] == "300s"
     assert job("0 9 * * * sleep 20; curl http://a")["schedule"] == "20 0 9 * * *"
     assert job("@hourly sleep 20; curl http://a")["schedule"] == "20 0 * * * *"
 

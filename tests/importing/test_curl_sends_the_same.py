@@ -17,6 +17,8 @@ import pytest
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.importing.jobs import ImportedJob, Imports
 from tests.brokers.certificates import Certificates
+from tests.brokers.fixtures import require
+from tests.brokers.provision import find_program
 from tests.support import chronos, environment
 
 # Who asks, and how; what only Chronos sends, or only curl.
@@ -179,6 +181,8 @@ def sent(
     receiver: Receiver, folder: Path, certificates: Certificates
 ) -> dict[str, tuple[list[Any], list[Any], ImportedJob]]:
     """What the programs have sent, what the jobs have sent, and the jobs."""
+    for program in ("curl", "wget"):
+        require(program, None if find_program(program) else "it is not installed")
     lines = {name: line_of(name, receiver, folder, certificates) for name in CASES}
     clean = {key: value for key, value in environment().items() if not key.endswith("_proxy")}
     # curl itself takes the value as a word of its own only.
