@@ -1,6 +1,7 @@
 """Crontabs as jobs."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 import yaml
 from msgspec import structs
 
+from chronos_cli.cli.guard import guarded
 from chronos_cli.dispatch.importer import CommandLine, Draft, hidden
 from chronos_cli.dispatch.plugin import Plugin
 from chronos_cli.dispatch.registry import Registry
@@ -304,14 +306,26 @@ def test_the_command(tmp_path: Path) -> None:
     assert (whole.code, whole.err) == (0, "1 job checked, no problems\n")
 
 
-def test_a_file_for_each_job(tmp_path: Path) -> None:
-    path = write(tmp_path, CRONTAB, "crontab")
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """`chronos import` within this process: there are many lines to try."""
+
+    def run(*words: str) -> Result:
+        monkeypatch.setattr(sys, "argv", ["chronos", "import", *words])
+        code = guarded()
+        told = capfd.readouterr()
+        return Result(code, told.out, told.err, 0.0)
+
+    return run
+
+
+def test_a_file_for_each_job(tmp_path: Path, run: Run) -> None:
     folder = tmp_path / "jobs"
-
-    def again(*more: str) -> Result:
-        return chronos("import", "crontab", path, "--directory", str(folder), *more)
-
-    result = again()
+    again = ["crontab", write(tmp_path, CRONTAB, "crontab"), "--directory", str(folder)]
+    result = run(*again)
     assert (result.code, result.out) == (0, "")
     assert sorted(one.name for one in folder.iterdir()) == [
         "a.example.com-report.yaml",
@@ -319,49 +333,54 @@ def test_a_file_for_each_job(tmp_path: Path) -> None:
     ]
     assert chronos("validate", str(folder), "--no-env").code == 0
     (folder / "a.example.com-report.yaml").write_text("mine")
-    refused = again()
+    refused = run(*again)
     assert (refused.code, "exists already; add --force" in refused.err) == (2, True)
     assert (folder / "a.example.com-report.yaml").read_text() == "mine"
-    assert again("--force").code == 0
+    assert run(*again, "--force").code == 0
     assert (folder / "a.example.com-report.yaml").read_text() != "mine"
 
 
-def test_the_own_crontab(tmp_path: Path) -> None:
+def test_the_own_crontab(tmp_path: Path, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     program = tmp_path / "crontab"
     program.write_text("#!/bin/sh\n[ \"$1\" = -l ] && echo '@daily curl -fm5 http://a/b'\n")
     program.chmod(0o755)
-    result = chronos("import", "crontab", env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
+    result = run("crontab")
     assert (result.code, "# From line 1 of crontab -l.\nname: a-b\n" in result.out) == (0, True)
     program.write_text("#!/bin/sh\necho 'no crontab for me' >&2; exit 1\n")
-    result = chronos("import", "crontab", env={"PATH": f"{tmp_path}:/usr/bin:/bin"})
-    assert (result.code, result.err) == (
-        2,
-        "chronos: crontab -l: no crontab for me; name a file, or -\n",
-    )
+    message = "chronos: crontab -l: no crontab for me; name a file, or -\n"
+    result = run("crontab")
+    assert (result.code, result.err) == (2, message)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "stdin", "code", "text"),
+    ("crontab", "arguments", "code", "text"),
     [
-        (["crontab", "-"], "0 3 * * * backup\n", 3, "imported 0 of 1 lines"),
-        (["crontab", "-"], "", 3, "imported 0 of 0 lines"),
-        (["crontab", "/not/there"], "", 2, "cannot read /not/there"),
-        (["crontab", "-", "--timezone", "Berlin"], "", 2, "--timezone: no time zone 'Berlin'"),
-        (["curl", "curl -u bob:hunter22 http://a | jq"], "", 3, "curl -u *** http://a | jq"),
-        (["curl", "curl"], "", 3, "not imported: it has no URL: curl"),
-        (["curl", "ls"], "", 3, "'ls' is none of the programs"),
-        (["curl"], "", 2, "Missing argument"),
+        ("0 3 * * * backup\n", ["crontab", "FILE"], 3, "imported 0 of 1 lines"),
+        ("", ["crontab", "FILE"], 3, "imported 0 of 0 lines"),
+        ("", ["crontab", "/not/there"], 2, "cannot read /not/there"),
+        ("", ["crontab", "FILE", "--timezone", "Berlin"], 2, "--timezone: no time zone 'Berlin'"),
+        ("", ["curl", "curl -u bob:hunter22 http://a | jq"], 3, "curl -u *** http://a | jq"),
+        ("", ["curl", "curl"], 3, "not imported: it has no URL: curl"),
+        ("", ["curl", "ls"], 3, "'ls' is none of the programs"),
+        ("", ["curl"], 2, "Missing argument"),
     ],
 )
-def test_exit_codes(arguments: list[str], stdin: str, code: int, text: str) -> None:
-    result = chronos("import", *arguments, stdin=stdin)
+def test_exit_codes(
+    tmp_path: Path, run: Run, *, crontab: str, arguments: list[str], code: int, text: str
+) -> None:
+    path = write(tmp_path, crontab, "crontab")
+    result = run(*(path if word == "FILE" else word for word in arguments))
     assert (result.code, text in result.err, "hunter22" in result.err) == (code, True, False)
 
 
-def test_three_ways_to_give_a_command_line() -> None:
+def test_three_ways_to_give_a_command_line(run: Run) -> None:
     words = ["curl", "-X", "PUT", "-d", "a b", "http://a/b"]
     line = "curl -X PUT -d 'a b' http://a/b"
-    ways = [["--", *words], [line], ["-"]]
-    results = [chronos("import", "curl", *way, stdin=line) for way in ways]
+    results = [
+        run("curl", "--", *words),
+        run("curl", line),
+        chronos("import", "curl", "-", stdin=line),
+    ]
     assert {(result.code, result.out) for result in results} == {(0, results[0].out)}
     assert "payload: a b\n" in results[0].out
