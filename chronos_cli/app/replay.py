@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from chronos_cli.app.identity import full_id
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.trace import Trace
 from chronos_cli.errors import UsageError
@@ -43,7 +44,7 @@ def chosen_entries(choice: Choice, store: Store | None, where: Path) -> list[His
         found = store.history(choice.wanted) if store else []
         ids = list(dict.fromkeys(entry.execution_id for entry in reversed(found)))
     else:
-        ids = list(dict.fromkeys(choice.ids))
+        ids = list(dict.fromkeys(full_id(one, store, where) for one in choice.ids))
     runs = [store.find(identity) if store else [] for identity in ids]
     if choice.failed:
         return [last for one in runs for last in _failed(one, choice)]
@@ -131,13 +132,18 @@ def files_of(chosen: Sequence[HistoryEntry]) -> list[str]:
     for entry in chosen:
         file = entry.snapshot.file
         if file is None or not Path(file).exists():
-            lost = "it ran from standard input" if file is None else f"looked for at {file}"
             raise UsageError(
-                f"the job file of '{entry.execution_id}' ({entry.job_id}) is not there: {lost}; "
+                f"the job file of '{entry.execution_id}' ({entry.job_id}) {_lost(file)}; "
                 "say where it is now with --jobs PATH"
             )
         files[file] = None
     return list(files)
+
+
+def _lost(file: str | None) -> str:
+    if file is None:
+        return "is not known: it was standard input, or had a name that is not kept"
+    return f"is not there: looked for at {file}"
 
 
 def config_of(chosen: Sequence[HistoryEntry]) -> str | None:
