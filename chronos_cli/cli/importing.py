@@ -10,6 +10,7 @@ from chronos_cli.errors import UsageError
 from chronos_cli.files import open_to_write
 from chronos_cli.importing.jobs import ImportedJob
 from chronos_cli.importing.masking import masked
+from chronos_cli.report.text import count
 
 Directory = Annotated[
     str | None,
@@ -43,7 +44,8 @@ def write_jobs(jobs: Sequence[ImportedJob], rest: str, directory: str | None, fo
     if rest:
         files["not-imported.txt"] = rest
     _write_files(Path(directory), files, force=force)
-    Output().note(f"wrote {len(files)} files; next: chronos validate {directory}")
+    following = f"; next: chronos validate {directory}" if jobs else ""
+    Output().note(f"wrote {count(len(files), 'file')} to {directory}{following}")
 
 
 def _write_files(folder: Path, files: Mapping[str, str], *, force: bool) -> None:
