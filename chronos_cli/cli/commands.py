@@ -1,5 +1,6 @@
 """The commands of `chronos`; the file of each is imported when it is called."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -16,6 +17,8 @@ SUMMARIES = {
     "replay": "Send recorded executions again, each under its own ID and scheduled time.",
     "init": "Write a commented job file to start from.",
     "explain": "Say what a key of the job file or of chronos.yaml means.",
+    "import crontab": "Write the calls of a crontab as jobs; list every other line and why.",
+    "import curl": "Write a command line of curl (or wget) as a job that sends the same.",
     "schema": "Print the JSON Schema (2020-12) of job files, with all installed protocols.",
     "receive": "Listen for jobs over HTTP and gRPC, print what arrives, answer as told.",
     "demo": "Send the sample jobs to far sides on this machine, and show what came of it.",
@@ -23,6 +26,8 @@ SUMMARIES = {
     "completion": "Print the completion script of a shell, for its completion folder.",
 }
 NAMES = tuple(SUMMARIES)
+# The first word of a command's name where several share it, and what it is for.
+GROUPS = {"import": "Write job files from what runs elsewhere."}
 # Set by a shell that wants words to complete a line with.
 COMPLETION_VARIABLE = "_CHRONOS_COMPLETE"
 
@@ -35,8 +40,16 @@ class Invocation:
 
 def command_of(name: str) -> Command:
     """Import a command."""
-    command: Command = import_module(f"chronos_cli.cli.{name}").command
+    module = name.replace(" ", "_")
+    command: Command = import_module(f"chronos_cli.cli.{module}").command
     return command
+
+
+def split_name(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """Return the command that a command line names, if it does, and the words behind it."""
+    length = 2 if words and words[0] in GROUPS else 1
+    name = " ".join(words[:length])
+    return (name if name in NAMES else None), words[length:]
 
 
 def call(command: Command, values: dict[str, Any]) -> int:

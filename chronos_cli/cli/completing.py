@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 
 from chronos_cli.cli.arguments import Parameter, parameters_of
-from chronos_cli.cli.commands import NAMES, SUMMARIES, command_of
+from chronos_cli.cli.commands import GROUPS, SUMMARIES, command_of, split_name
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.streams import streams
 from chronos_cli.errors import ChronosError
@@ -67,16 +67,23 @@ class _Completion:
         self._current = line[-1]
         # What stands before it: the values of each parameter.
         self._given: dict[str, list[str]] = {}
+        self._before: Sequence[str] = ()
 
     def words(self) -> Words:
         """Return them; raises ChronosError for what cannot be looked up."""
         if len(self._line) == 1:
-            return _GENERAL if self._current.startswith("-") else dict(SUMMARIES)
-        name = self._line[0]
-        if name == "help":
-            return dict(SUMMARIES)
-        if name not in NAMES:
-            return {}
+            return _GENERAL if self._current.startswith("-") else _commands()
+        name, rest = split_name(self._line[:-1])
+        if self._line[0] == "help":
+            return _commands()
+        if name is None:
+            group = f"{self._line[0]} "
+            return {
+                one.removeprefix(group): words
+                for one, words in SUMMARIES.items()
+                if one.startswith(group)
+            }
+        self._before = rest
         return self._of_command(list(parameters_of(command_of(name))))
 
     def _of_command(self, parameters: list[Parameter]) -> Words:
@@ -96,7 +103,7 @@ class _Completion:
     def _read(self, options: dict[str, Parameter], position: Parameter | None) -> Parameter | None:
         """Take in what stands before; return the option whose value is to come, if one is."""
         wanted: Parameter | None = None
-        for word in self._line[1:-1]:
+        for word in self._before:
             name, sign, text = word.partition("=")
             if wanted is not None:
                 self._given.setdefault(wanted.name, []).append(word)
@@ -166,6 +173,12 @@ class _Completion:
         with stored(named[-1] if named else None) as store:
             entries = store.history(HistoryFilter(limit=_MOST_EXECUTIONS)) if store else []
         return [(one.job_id, one.execution_id, one.status.value) for one in entries]
+
+
+def _commands() -> dict[str, str]:
+    """Return the first words of all commands."""
+    single = {name: words for name, words in SUMMARIES.items() if " " not in name}
+    return single | GROUPS
 
 
 def _help(parameter: Parameter) -> str:

@@ -21,7 +21,7 @@ from chronos_cli.cli.options import (
     text_of,
     variables,
 )
-from chronos_cli.cli.output import Output
+from chronos_cli.cli.output import Output, redactor
 from chronos_cli.jobs.scope import Choice as JobChoice
 from chronos_cli.jobs.scope import Scope
 
@@ -53,6 +53,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     force: Annotated[
         bool, option("--force", help="Also what has succeeded: it arrives once more.")
     ] = False,
+    allow_other_target: Annotated[
+        bool,
+        option("--allow-other-target", help="Also where the job sends elsewhere than it did."),
+    ] = False,
     var: Var = None,
     dry_run: Annotated[
         bool, option("--dry-run", help="Show what would be sent; send nothing.")
@@ -74,7 +78,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> ExitCode:
     """Send recorded executions again, each under its own ID and scheduled time.
 
-    The job is read from its file as it is today.
+    Each job is read from the file that it ran from, as it is today, and refused where it sends
+    elsewhere now.
 
     Exit codes: those of `run`.
 
@@ -83,7 +88,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
       chronos replay --failed --since yesterday --dry-run
     """
     # What is to be sent is imported for those who send.
-    from chronos_cli.app.replay import Choice, chosen_entries, config_of, executions_of, files_of
+    from chronos_cli.app.replay import Choice, Replay, chosen_entries, config_of, files_of
     from chronos_cli.cli.execute import RunOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
     from chronos_cli.cli.recording import recording, state_path, stored
@@ -95,7 +100,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         until=parse_optional_moment("--until", until),
     )
     given, tags = variables(var), pairs("--tag", tag or [])
-    choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force)
+    choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force, jobs or [])
     with stored(state) as store:
         chosen = chosen_entries(choice, store, state_path(state))
     if not chosen:
@@ -104,8 +109,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     config = config or (None if jobs else config_of(chosen))
     needed = JobChoice(ids=frozenset(entry.job_id for entry in chosen))
     scope = Scope(choice=needed, may_lack=True)
-    workspace = load_workspace(jobs or files_of(chosen), config, env_file, scope, quiet=quiet)
-    executions = executions_of(chosen, workspace.jobs, given, os.environ)
+    paths = jobs or files_of(chosen)
+    workspace = load_workspace(paths, config, env_file, scope, quiet=quiet, ids_per_file=True)
+    replay = Replay(workspace.jobs, given, os.environ, redactor, allow_other_target)
+    executions = replay.executions(chosen)
     executions = [one for one in executions if tags.items() <= one.job.spec.tags.items()]
     if not executions:
         Output().note("nothing to replay")

@@ -45,11 +45,13 @@ def load_jobs(  # noqa: PLR0913 - what is made of files, and with what
     *,
     scope: Scope = EVERYTHING,
     faults: Faults | None = None,
+    ids_per_file: bool = False,
 ) -> Loaded:
     """Read every job of every file. Never raises for what stands in a file.
 
     `on_job` is called after each job, for those who watch. `faults` are given, with those of the
-    configuration, where the scope is partial.
+    configuration, where the scope is partial. An ID is used once among all files, or once in each
+    of them.
     """
     problems, aside = ProblemList(), ProblemsAside()
     jobs: list[Job] = []
@@ -61,7 +63,7 @@ def load_jobs(  # noqa: PLR0913 - what is made of files, and with what
                     on_job()
                     if job is not None:
                         jobs.append(job)
-            jobs = list(_unique(jobs, problems))
+            jobs = list(_unique(jobs, problems, ids_per_file=ids_per_file))
     except TooManyProblemsError:
         if not problems:  # else nobody would know that not all was read
             problems.extend(aside)
@@ -111,10 +113,11 @@ def _jobs_of(
         problems.add(Problem(Position(source.name), message, hint="split it"))
 
 
-def _unique(jobs: Sequence[Job], problems: ProblemList) -> Iterator[Job]:
-    first: dict[str, Job] = {}
+def _unique(jobs: Sequence[Job], problems: ProblemList, *, ids_per_file: bool) -> Iterator[Job]:
+    first: dict[tuple[str, str], Job] = {}
     for job in jobs:
-        if (known := first.setdefault(job.id, job)) is job:
+        scope = job.position.file if ids_per_file else ""
+        if (known := first.setdefault((scope, job.id), job)) is job:
             yield job
             continue
         message = f"job ID '{job.id}' is used twice; first at {known.position}"

@@ -121,6 +121,8 @@ _PLACES = {
     "history": ["--job", "--status", "--since", "--older-than"],
     "replay": ["--job", "--tag", "--var", "--jobs", "--since"],
     "init": ["--protocol"],
+    "import crontab": ["--timezone", "--directory"],
+    "import curl": ["--directory"],
     "schema": ["-o"],
     "receive": ["--listen", "--grpc", "--delay"],
     "demo": [],
@@ -135,7 +137,7 @@ def test_bytes_that_are_no_text_are_no_bug(tmp_path: Path, name: str) -> None:
     odd = [[_BYTES], [f"--{_BYTES}"], *([option, f"k={_BYTES}"] for option in _PLACES[name])]
     for arguments in odd:
         rest = [] if arguments[0] in {"--grpc", _BYTES} else state
-        result = chronos(name, *arguments, *rest)
+        result = chronos(*name.split(), *arguments, *rest)
         told = result.err + result.out
         assert result.code in {2, 3} or (name, arguments) == ("init", [_BYTES]), told
         assert "internal error" not in told
@@ -159,7 +161,7 @@ def test_a_file_may_be_called_anything(server: HttpServer, tmp_path: Path) -> No
         result = chronos("validate", path, "-o", output)
         assert (result.code, "internal error" in result.err) == (3, False)
     again = chronos("replay", recorded[0]["execution_id"], "--force", *state)
-    assert (again.code, "name it with --jobs PATH" in again.err) == (2, True)
+    assert (again.code, "say where it is now with --jobs PATH" in again.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from chronos_cli.cli.arguments import values_of
-from chronos_cli.cli.commands import NAMES, SUMMARIES, command_of
+from chronos_cli.cli.commands import NAMES, SUMMARIES, command_of, split_name
 from chronos_cli.cli.manual import epilog_of, text_of
 from chronos_cli.cli.usage import make_app
 from tests.support import ROOT
@@ -26,7 +26,7 @@ def test_each_command_says_what_there_is_to_know(
     app: Any, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit):
-        app.main([name, "--help"], prog_name="chronos")
+        app.main([*name.split(), "--help"], prog_name="chronos")
     text = capsys.readouterr().out
     assert text_of(command_of(name)).startswith(SUMMARIES[name])
     assert "Exit codes:" in text
@@ -34,9 +34,9 @@ def test_each_command_says_what_there_is_to_know(
     examples = re.findall(r"^    chronos (.*)$", text, re.MULTILINE)
     assert examples
     for example in examples:
-        words = shlex.split(example.partition(" > ")[0])
-        assert words[0] == name
-        assert values_of(command_of(name), words[1:]) is not None, example
+        found, words = split_name(shlex.split(example.partition(" > ")[0]))
+        assert found == name
+        assert values_of(command_of(name), words) is not None, example
 
 
 def test_the_list_of_commands_has_whole_sentences(
