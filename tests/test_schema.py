@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.schema import config_schema, job_schema
+from chronos_cli.jobs.starter import starter
 from tests.support import ROOT, chronos, write
-from tests.test_cases import CASES
+from tests.test_cases import CASES, load
 
 # Cases that are wrong in ways which a schema cannot say: text, calendar, values, other files.
 STRUCTURAL = {
@@ -110,6 +111,21 @@ def test_a_starter_is_valid_in_every_protocol(tmp_path: Path, key: str) -> None:
     assert chronos("init", "--protocol", "smoke", "-").code == 2
 
 
+@pytest.mark.parametrize("key", Registry().target_keys())
+def test_every_comment_of_a_starter_is_a_key_that_is_valid(tmp_path: Path, key: str) -> None:
+    lines = starter(key, Registry().kind(key), "a").splitlines(keepends=True)
+    assert lines[0] == "# yaml-language-server: $schema=job.schema.json\n"
+    comments = [n for n, line in enumerate(lines) if line.lstrip().startswith("#")][1:]
+    assert len(comments) == 3
+    for chosen in ([], *([number] for number in comments), comments):
+        text = "".join(line.replace("# ", "", n in chosen) for n, line in enumerate(lines))
+        loaded = load(Path(write(tmp_path, text)))
+        assert loaded.problems == [], text
+        (job,) = loaded.jobs
+        assert job.notices.keys() == {"on_failure"}
+        assert (job.spec.schedule is not None) == (comments[0] in chosen)
+
+
 def test_annotations(tmp_path: Path) -> None:
     write(tmp_path, "name: a\nwebhok: {}\ntimeout: '%,:'\n", "a,b.yaml")
     github = chronos("validate", ".", "-o", "github", cwd=tmp_path)
@@ -120,13 +136,12 @@ def test_annotations(tmp_path: Path) -> None:
     ) in github.out
     assert "'%25,:' is not a duration" in github.out
     gitlab = json.loads(chronos("validate", ".", "-o", "gitlab", cwd=tmp_path).out)
-    assert {entry["location"]["lines"]["begin"] for entry in gitlab} == {1, 2, 3}
-    assert len({entry["fingerprint"] for entry in gitlab}) == 3
+    assert {entry["location"]["lines"]["begin"] for entry in gitlab} == {2, 3}
+    assert len({entry["fingerprint"] for entry in gitlab}) == 2
     sarif = json.loads(chronos("validate", ".", "-o", "sarif", cwd=tmp_path).out)
     (run,) = sarif["runs"]
     assert sarif["version"] == "2.1.0"
     assert [r["locations"][0]["physicalLocation"]["region"] for r in run["results"]] == [
-        {"startLine": 1, "startColumn": 1},
         {"startLine": 2, "startColumn": 1},
         {"startLine": 3, "startColumn": 10},
     ]

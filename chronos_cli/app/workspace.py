@@ -88,7 +88,8 @@ class WorkspaceReader:
     """Reads job files and chronos.yaml.
 
     `environment` holds the process's variables, `stdin` is what `-` stands for. What is secret in
-    the files is made known to the redactor. `on_job` is called as each job is read.
+    the files is made known to the redactor. `on_job` is called as each job is read. With
+    `ids_per_file` an ID need be unique within its file only.
     """
 
     def __init__(
@@ -97,11 +98,14 @@ class WorkspaceReader:
         environment: Mapping[str, str],
         stdin: BinaryIO,
         on_job: Callable[[], None] = lambda: None,
+        *,
+        ids_per_file: bool = False,
     ) -> None:
         self._redactor = redactor
         self._environment = environment
         self._stdin = stdin
         self._on_job = on_job
+        self._ids_per_file = ids_per_file
 
     def load(
         self,
@@ -192,14 +196,21 @@ class WorkspaceReader:
             config = Config()
         read = (read_file(path, self._stdin) for path in files)
         loaded = load_jobs(
-            read, config, registry, sources, self._on_job, scope=scope, faults=faults
+            read,
+            config,
+            registry,
+            sources,
+            self._on_job,
+            ids_per_file=self._ids_per_file,
+            scope=scope,
+            faults=faults,
         )
         needed = set(loaded.problems)
         rest = [one for broken in config.broken.values() for one in broken if one not in needed]
         aside = list(dict.fromkeys([*rest, *loaded.aside]))
         workspace = Workspace(loaded.jobs, config, registry, frozenset(sources.files), aside)
         checked = Checked(workspace, [*problems.sorted(), *loaded.problems])
-        if checked.problems or scope.choice.is_all:
+        if checked.problems or scope.choice.is_all or scope.may_lack:
             return checked
         return _with_choice(checked, loaded.known_ids, scope.choice)
 

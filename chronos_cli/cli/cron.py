@@ -52,8 +52,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         bool, option("--watch", help="Reload when a file changes; SIGHUP always does.")
     ] = False,
     log_format: Annotated[
-        LogFormat, option("--log-format", help="How events are written to stderr.")
-    ] = LogFormat.TEXT,
+        LogFormat | None,
+        option(
+            "--log-format",
+            help="Events on stderr as logfmt (text) or JSON. Default: text, on a terminal words.",
+            show_default=False,
+        ),
+    ] = None,
     live: Annotated[
         bool,
         option(
@@ -69,6 +74,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Exit codes: 0 stopped and everything had ended, 130/143 a job was cut off by the stop,
     2 usage, 3 it could not start: invalid files, nothing scheduled, or the state is unusable.
+
+    Environment:
+      NOTIFY_SOCKET      systemd is told of the start, reloads, the stop
+      WATCHDOG_USEC      and that all is well, by the process of WATCHDOG_PID
+
+    Examples:
+      chronos cron jobs/
+      chronos cron /etc/chronos/jobs --watch --log-format json
+      chronos cron jobs/ --tag team=finance --concurrency 20
     """
     from chronos_cli.app.service import ServiceOptions  # the whole loop, and SQLite
     from chronos_cli.cli.serve import LoopConsole
@@ -88,5 +102,4 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         grace=seconds,
         watch=watch,
     )
-    console = LoopConsole(options, as_json=log_format is LogFormat.JSON, live=live)
-    return console.run()
+    return LoopConsole(options, log_format and log_format.value, live=live).run()

@@ -20,7 +20,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> ExitCode:
     """Write jobs as a crontab; say what cron cannot do of them.
 
-    Nothing is sent, and no variable or secret is needed. Exit 0, or 3 when a job is left out.
+    Nothing is sent, and no variable or secret is needed.
+
+    Exit codes: 0 written, 2 usage, 3 invalid files, or a job is left out.
+
+    Examples:
+      chronos export crontab jobs/
+      chronos export crontab jobs/ --env-file /etc/chronos/env --directory .
     """
     request = ExportRequest(
         paths=jobs,

@@ -51,7 +51,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> ExitCode:
     """Write jobs as CronJobs of Kubernetes; say what it cannot do of them.
 
-    Nothing is sent, and no variable or secret is needed. Exit 0, or 3 when a job is left out.
+    Nothing is sent, and no variable or secret is needed.
+
+    Exit codes: 0 written, 2 usage, 3 invalid files, or a job is left out.
+
+    Examples:
+      chronos export kubernetes jobs/ --image registry.example.com/chronos:1
+      chronos export kubernetes jobs/ --tag team=finance --directory manifests
     """
     if not is_object_name(secret):
         raise UsageError(f"--secret takes the name of a Secret, not '{secret}'")

@@ -18,9 +18,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Write jobs as services and timers of systemd; say what it cannot do of them.
+    """Write jobs as units of systemd; say what it cannot do of them.
 
-    Nothing is sent, and no variable or secret is needed. Exit 0, or 3 when a job is left out.
+    Nothing is sent, and no variable or secret is needed.
+
+    Exit codes: 0 written, 2 usage, 3 invalid files, or a job is left out.
+
+    Examples:
+      chronos export systemd jobs/ --directory units
     """
     request = ExportRequest(
         paths=jobs,

@@ -15,10 +15,10 @@ from chronos_cli.cli.loading import say_aside
 from chronos_cli.cli.options import text_of
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.cli.streams import streams
+from chronos_cli.cli.writing import write_files
 from chronos_cli.errors import UsageError
 from chronos_cli.export.model import Export, comment
 from chronos_cli.export.notes import summary
-from chronos_cli.files import open_to_write
 from chronos_cli.problems import Problem
 from chronos_cli.report.text import count
 
@@ -82,7 +82,7 @@ def write(
         text = join(export.files) if export.files else ""
         Output().document(text + "".join(f"{line}\n" for line in refused))
     else:
-        _write_files(Path(directory), export.files, force=force)
+        write_files(Path(directory), export.files, force=force)
         Output().note(f"chronos: wrote {count(len(export.files), 'file')} to {directory}")
     _tell(found, export)
     is_whole = export.files and not export.refusals and found.jobs
@@ -106,19 +106,3 @@ def _tell(found: Loading, export: Export) -> None:
                 if one.job_id is not None
             ]
         )
-
-
-def _write_files(folder: Path, files: dict[str, str], *, force: bool) -> None:
-    """Write files; UsageError, before any is written, when one is there already."""
-    taken = [str(folder / name) for name in files if os.path.lexists(folder / name)]
-    if taken and not force:
-        more = f" and {len(taken) - 3} more" if len(taken) > 3 else ""
-        verb = "exist" if len(taken) > 1 else "exists"
-        raise UsageError(f"{', '.join(taken[:3])}{more} {verb} already; add --force to overwrite")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            with open(folder / name, "w", encoding="utf-8", opener=open_to_write) as stream:
-                stream.write(text)
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}") from error

@@ -4,17 +4,32 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
+from msgspec import structs
+
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.options import StatePath, Verbose, job_ids, parse_past, text_of
+from chronos_cli.cli.options import (
+    TIME_FORMS,
+    JobIds,
+    StatePath,
+    Verbose,
+    job_ids,
+    parse_optional_moment,
+    text_of,
+)
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path, stored
 from chronos_cli.cli.streams import streams
 from chronos_cli.errors import UsageError
 from chronos_cli.report.history import execution_lines, history_document, history_lines
+from chronos_cli.report.stats import stats_document, stats_lines
 from chronos_cli.report.text import count
-from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus
+from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus, JobStats
 from chronos_cli.units import parse_duration
+
+# Entries that are listed unless more are asked for.
+_LIMIT = 50
+_NOTHING = "nothing recorded that fits"
 
 
 class HistoryFormat(StrEnum):
@@ -27,21 +42,33 @@ class HistoryFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     execution_id: Annotated[
         str | None,
-        argument(metavar="[ID]", help="One execution: its runs with all attempts."),
+        argument(
+            words="executions",
+            metavar="[ID]",
+            help="One execution, or its beginning: all attempts.",
+        ),
     ] = None,
-    job: Annotated[
-        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
-    ] = None,
+    job: JobIds = None,
     status: Annotated[
-        list[HistoryStatus] | None, option("--status", help="Only this status. Repeatable.")
+        list[HistoryStatus] | None,
+        option(
+            "--status",
+            metavar="STATUS",
+            help=f"Only this status: {', '.join(HistoryStatus)}. Repeatable.",
+        ),
     ] = None,
     since: Annotated[
-        str | None, option(metavar="T", help="Started at or after: RFC 3339, or 1d ago.")
+        str | None, option(metavar="T", help=f"Started at or after: {TIME_FORMS}.")
     ] = None,
-    until: Annotated[
-        str | None, option(metavar="T", help="Started before: RFC 3339, or 1h ago.")
+    until: Annotated[str | None, option(metavar="T", help=f"Started before: {TIME_FORMS}.")] = None,
+    limit: Annotated[
+        int | None,
+        option(min=1, metavar="N", help="The newest N only. Default: 50.", show_default=False),
     ] = None,
-    limit: Annotated[int, option(min=1, metavar="N", help="The newest N only.")] = 50,
+    stats: Annotated[
+        bool,
+        option("--stats", help="Figures of each job: success, duration, streak; by --since."),
+    ] = False,
     prune: Annotated[
         bool, option("--prune", help="Forget, by --older-than and --keep; list nothing.")
     ] = False,
@@ -57,26 +84,41 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     state: StatePath = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """List what `run`, `cron` and `replay` sent and what came of it, newest first."""
-    if execution_id is not None:
-        execution_id = text_of("ID", execution_id)
+    """List what `run`, `cron` and `replay` sent and what came of it, newest first.
+
+    Exit codes: 0 listed, 2 usage, 3 the state is unusable.
+
+    Examples:
+      chronos history --since today
+      chronos history --job daily-report --status timed_out
+      chronos history 7f1c9a52-1d0b-5e0f-9a53-6d3c1f0a8e11
+      chronos history --stats --since 30d
+      chronos history --prune --older-than 30d
+    """
+    if stats and (prune or execution_id is not None or status or limit is not None):
+        raise UsageError("--stats goes with --job, --since and --until")
     if prune:
         _prune(state, older_than, keep)
         return ExitCode.SUCCESS
     if older_than is not None or keep is not None:
         raise UsageError("--older-than and --keep go with --prune")
     wanted = HistoryFilter(
-        execution_id=execution_id,
-        jobs=frozenset(job_ids(job)),
+        jobs=job_ids(job),
         statuses=frozenset(status or []),
-        since=parse_past("--since", since),
-        until=parse_past("--until", until),
-        limit=limit,
+        since=parse_optional_moment("--since", since),
+        until=parse_optional_moment("--until", until),
+        limit=limit or _LIMIT,
     )
     with stored(state) as store:
+        if stats:
+            _report_stats(store.stats(wanted) if store else [], output)
+            return ExitCode.SUCCESS
+        if execution_id is not None:
+            from chronos_cli.app.identity import full_id
+
+            identity = full_id(text_of("ID", execution_id), store, state_path(state))
+            wanted = structs.replace(wanted, execution_id=identity)
         entries = store.history(wanted) if store else []
-    if execution_id is not None and not entries:
-        raise UsageError(f"no execution '{execution_id}' in {state_path(state)}")
     _report(entries, output, one=execution_id is not None)
     return ExitCode.SUCCESS
 
@@ -85,7 +127,7 @@ def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) ->
     if output is HistoryFormat.JSON:
         Output().json(history_document(entries))
     elif not entries:
-        Output().note("nothing recorded that fits")
+        Output().note(_NOTHING)
     elif one:
         Output().result(execution_lines(entries))
     elif streams.stdout.isatty():
@@ -93,7 +135,21 @@ def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) ->
 
         Output().table(lambda width: history_table(entries, width))
     else:
-        Output().result(history_lines(entries))
+        out = Output()
+        out.painted(history_lines(entries, out.paint(streams.stdout)))
+
+
+def _report_stats(found: list[JobStats], output: HistoryFormat) -> None:
+    if output is HistoryFormat.JSON:
+        Output().json(stats_document(found))
+    elif not found:
+        Output().note(_NOTHING)
+    elif streams.stdout.isatty():
+        from chronos_cli.report.history_table import stats_table  # imports Rich
+
+        Output().table(lambda width: stats_table(found, width))
+    else:
+        Output().result(stats_lines(found))
 
 
 def _prune(state: str | None, older_than: str | None, keep: int | None) -> None:

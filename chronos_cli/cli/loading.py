@@ -10,20 +10,23 @@ from chronos_cli.jobs.scope import EVERYTHING, Choice, Scope
 from chronos_cli.report.problems import aside_messages
 
 
-def load_workspace(
+def load_workspace(  # noqa: PLR0913 - what jobs are read with
     paths: list[str],
     config: str | None,
     env_files: list[str] | None = None,
     scope: Scope = EVERYTHING,
     *,
     quiet: bool = False,
+    ids_per_file: bool = False,
 ) -> Workspace:
     """Read chronos.yaml and the jobs of a scope; raises as `WorkspaceReader.load`.
 
-    What is wrong with other jobs is said on stderr, unless `quiet`.
+    What is wrong with other jobs is said on stderr, unless `quiet`. With `ids_per_file` each file
+    may have a job with the same ID.
     """
     with Progress("checking") as progress:
-        workspace = reader(progress).load(paths, config, env_files, scope)
+        reading = reader(progress, ids_per_file=ids_per_file)
+        workspace = reading.load(paths, config, env_files, scope)
     if not quiet:
         say_aside(workspace)
     return workspace
@@ -52,7 +55,7 @@ def say_aside(workspace: Workspace) -> None:
         Output().note(f"chronos: warning: {line}")
 
 
-def reader(progress: Progress | None = None) -> WorkspaceReader:
+def reader(progress: Progress | None = None, *, ids_per_file: bool = False) -> WorkspaceReader:
     """Return what reads job files in this process's environment."""
     on_job = progress.advance if progress else lambda: None
-    return WorkspaceReader(redactor, os.environ, streams.stdin, on_job)
+    return WorkspaceReader(redactor, os.environ, streams.stdin, on_job, ids_per_file=ids_per_file)

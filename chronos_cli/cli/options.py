@@ -1,9 +1,11 @@
 """Options that several commands have in common."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from errno import EISDIR, ENOENT
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Annotated
 
 from chronos_cli.cli.arguments import argument, option
@@ -17,6 +19,13 @@ from chronos_cli.units import parse_duration
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000
 
 
+# What all options that name a time take.
+TIME_FORMS = (
+    "now, today, yesterday or a date (midnight in the local zone), RFC 3339 with an offset, "
+    "or 1d, 2h ago"
+)
+
+
 class OutputFormat(StrEnum):
     """How a report is written."""
 
@@ -26,11 +35,20 @@ class OutputFormat(StrEnum):
 
 
 Jobs = Annotated[
-    list[str], argument(metavar="JOBS...", help="Job files, directories, or - for stdin.")
+    list[str],
+    argument(words="files", metavar="JOBS...", help="Job files, directories, or - for stdin."),
 ]
 Verbose = Annotated[
     bool,
-    option("--verbose", help="Show a traceback for internal errors."),
+    option("--verbose", "-v", help="Show a traceback for internal errors."),
+]
+VerboseAttempts = Annotated[
+    bool,
+    option(
+        "--verbose",
+        "-v",
+        help="Say on stderr how each attempt ended; show a traceback for internal errors.",
+    ),
 ]
 ConfigPath = Annotated[
     str | None,
@@ -46,11 +64,16 @@ StatePath = Annotated[
     ),
 ]
 JobIds = Annotated[
-    list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
+    list[str] | None, option("--job", metavar="ID", words="jobs", help="Only this job. Repeatable.")
 ]
 Tags = Annotated[
     list[str] | None,
-    option("--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."),
+    option(
+        "--tag",
+        metavar="K=V",
+        words="tags",
+        help="Only jobs with this tag. Repeatable: all must fit.",
+    ),
 ]
 Var = Annotated[
     list[str] | None,
@@ -112,43 +135,82 @@ def variables(values: list[str] | None) -> dict[str, str]:
 
 def require_writable(option: str, path: str) -> None:
     """Make sure, before anything is sent, that a report can be written; UsageError if not."""
-    file, folder = Path(path), Path(path).parent
-    reason = None
-    if file.is_dir():
+    try:
+        _try_to_write(path)
+    except IsADirectoryError:
         reason = "it is a directory"
-    elif not folder.is_dir():
-        reason = f"there is no directory {folder}"
-    elif not os.access(file if file.exists() else folder, os.W_OK):
-        reason = "permission denied"
-    if reason is not None:
-        raise UsageError(f"{option}: cannot write {path}: {reason}")
+    except (FileNotFoundError, NotADirectoryError):
+        reason = f"there is no directory {Path(path).parent}" if path else "it has no name"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    else:
+        return
+    raise UsageError(f"{option}: cannot write {path}: {reason}")
+
+
+def _try_to_write(path: str) -> None:
+    """Open a file as if to write it, and leave all as it was; raises OSError."""
+    if not path:
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT))
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        real = Path(os.path.realpath(path))
+        os.close(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        real.unlink()
+        return
+    if S_ISDIR(mode):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    if S_ISREG(mode):  # a pipe would tell its reader that it has ended
+        os.close(os.open(path, os.O_WRONLY))
 
 
 def parse_moment(option: str, text: str) -> datetime:
-    """Read RFC 3339 with an offset; UsageError when it is anything else, or out of all reason."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    """Read a time: see `TIME_FORMS`; UsageError when it is anything else, or out of all reason."""
+    moment = _named_time(text) or _ago(text) or _date_or_time(text)
+    if moment is None:
         raise UsageError(
-            f"{option} takes RFC 3339 with an offset, such as 2026-11-23T09:00:00+01:00, "
-            f"not '{text}'"
+            f"{option} takes a time such as now, today, yesterday, 2026-11-23, "
+            f"2026-11-23T09:00:00+01:00 or 1d (ago), not '{text}'"
         )
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise UsageError(f"{option} takes a time between {_FIRST_YEAR} and {_LAST_YEAR}")
     return moment
 
 
-def parse_past(option: str, text: str | None) -> datetime | None:
-    """Read RFC 3339 with an offset, or how long ago (`1d`); UsageError when it is neither."""
-    if text is None:
-        return None
+def parse_optional_moment(option: str, text: str | None) -> datetime | None:
+    """Read a time as `parse_moment`, if it is given."""
+    return None if text is None else parse_moment(option, text)
+
+
+def _named_time(text: str) -> datetime | None:
+    now = datetime.now().astimezone()
+    if text == "now":
+        return now
+    days = {"today": 0, "yesterday": 1}.get(text)
+    return None if days is None else _midnight(now.date() - timedelta(days=days))
+
+
+def _ago(text: str) -> datetime | None:
     try:
         return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
     except ValueError:
-        pass
+        return None
+
+
+def _date_or_time(text: str) -> datetime | None:
+    """Return RFC 3339 with an offset, or the midnight of a date (in the local zone)."""
     try:
-        return parse_moment(option, text)
-    except UsageError as error:
-        raise UsageError(f"{error}, or how long ago, such as 30m or 1d") from error
+        if len(text) == len("2026-11-23"):
+            return _midnight(date.fromisoformat(text))
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _midnight(day: date) -> datetime | None:
+    try:
+        return datetime.combine(day, time()).astimezone()
+    except (ValueError, OverflowError):  # at the calendar's ends
+        return None

@@ -6,6 +6,7 @@ from typing import Annotated
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
+    TIME_FORMS,
     ConfigPath,
     EnvFile,
     JobIds,
@@ -14,9 +15,9 @@ from chronos_cli.cli.options import (
     StatePath,
     Tags,
     Var,
-    Verbose,
+    VerboseAttempts,
     choice_of,
-    parse_moment,
+    parse_optional_moment,
     require_writable,
     variables,
 )
@@ -31,7 +32,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     var: Var = None,
     scheduled_time: Annotated[
         str | None,
-        option(metavar="T", help="The time the jobs stand for, RFC 3339. Default: now."),
+        option(
+            metavar="T",
+            help=f"The time the jobs stand for. Default: now. It takes {TIME_FORMS}.",
+        ),
     ] = None,
     execution_id: Annotated[
         str | None, option(metavar="ID", help="The execution ID; for one job only.")
@@ -62,12 +66,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = False,
     config: ConfigPath = None,
     env_file: EnvFile = None,
-    verbose: Verbose = False,
+    verbose: VerboseAttempts = False,
 ) -> ExitCode:
     """Dispatch each job once, now, and report what came of it.
 
     Exit codes: 0 all succeeded or skipped, 2 usage, 3 invalid files (nothing was sent),
     4 rejected, 5 unreachable, 6 timed out, 7 some succeeded and some failed, 130/143 stopped.
+
+    Examples:
+      chronos run daily-report.yaml
+      chronos run jobs/ --tag team=finance --output json
+      chronos run daily-report.yaml --var day=2026-11-23 --dry-run
     """
     # What is to be sent is imported for those who send.
     from chronos_cli.app.selection import Firing, executions_of
@@ -77,9 +86,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     if report_junit is not None:
         require_writable("--report-junit", report_junit)
-    moment = (
-        parse_moment("--scheduled-time", scheduled_time) if scheduled_time is not None else None
-    )
+    moment = parse_optional_moment("--scheduled-time", scheduled_time)
     firing = Firing(moment, _checked_id(execution_id), variables(var))
     journal = recording(state, no_state=no_state, origin="run", config=config)
     scope = Scope(choice=choice_of(job, tag))
@@ -96,6 +103,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         concurrency=concurrency,
         fail_fast=fail_fast,
         junit=report_junit,
+        verbose=verbose,
     )
     return carry_out(workspace, executions, options, journal)
 

@@ -10,6 +10,7 @@ from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import check_files
 from chronos_cli.cli.options import ConfigPath, EnvFile, JobIds, Tags, Verbose, choice_of
 from chronos_cli.cli.output import Output
+from chronos_cli.cli.warn import warn
 from chronos_cli.problems import Problem
 from chronos_cli.report.problems import problem_summary, problems_document
 
@@ -27,7 +28,7 @@ class ProblemFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     paths: Annotated[
         list[str],
-        argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
+        argument(words="files", metavar="PATHS...", help="Job files, directories, or - for stdin."),
     ],
     output: Annotated[
         ProblemFormat, option("--output", "-o", help="How problems are written.")
@@ -43,7 +44,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Check job files and chronos.yaml; send nothing. Exit 0, or 3 with problems."""
+    """Check job files, chronos.yaml and the files that they name; send nothing.
+
+    Exit codes: 0 no problems, 2 usage, 3 problems.
+
+    Examples:
+      chronos validate jobs/ chronos.yaml
+      chronos validate jobs/ --no-env --output github
+    """
     choice = choice_of(job, tag)
     checked = check_files(paths, config, env_file, choice, with_variables=not no_env)
     code = ExitCode.INVALID_INPUT if checked.problems else ExitCode.SUCCESS
@@ -57,6 +65,8 @@ def _report(checked: Checked, output: ProblemFormat, code: ExitCode, *, quiet: b
     if output is ProblemFormat.TEXT:
         if problems:
             out.problems(problems)
+        if not quiet:
+            warn(checked.workspace.jobs, out)
         if problems or not quiet:
             out.note(problem_summary(problems, count))
     elif output is ProblemFormat.JSON:

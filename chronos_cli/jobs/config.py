@@ -27,7 +27,15 @@ _SECTIONS = ("scheduler", "dispatcher", "secrets")
 # Keys of `dispatcher.<protocol>` that are defaults for the job itself, not for its target block.
 _JOB_KEYS = {"timeout"}
 # Keys of `scheduler` that are defaults for every job, and the job's keys that they stand for.
-_SCHEDULER_DEFAULTS = {"default_retry_policy": "retry_policy", "missed_run_policy": "missed_runs"}
+_SCHEDULER_DEFAULTS = {
+    "retry_policy": "retry_policy",
+    "default_retry_policy": "retry_policy",
+    "missed_runs": "missed_runs",
+    "missed_run_policy": "missed_runs",
+}
+
+
+_MissedRuns = Literal["ignore", "execute_one", "execute_all"]
 
 
 class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -36,12 +44,18 @@ class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     max_concurrent_jobs: Annotated[
         int, Meta(ge=1, le=100_000, description="Executions at the same time in one process")
     ] = 100
+    missed_runs: Annotated[_MissedRuns, Meta(description="Default of a job's missed_runs")] = (
+        "execute_one"
+    )
     missed_run_policy: Annotated[
-        Literal["ignore", "execute_one", "execute_all"], Meta(description="Default of missed_runs")
-    ] = "execute_one"
-    default_retry_policy: Annotated[RetryPolicy, Meta(description="Default of retry_policy")] = (
+        _MissedRuns | None, Meta(description="Another name of missed_runs")
+    ] = None
+    retry_policy: Annotated[RetryPolicy, Meta(description="Default of a job's retry_policy")] = (
         RetryPolicy()
     )
+    default_retry_policy: Annotated[
+        RetryPolicy | None, Meta(description="Another name of retry_policy")
+    ] = None
 
 
 class DispatcherCommon(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -135,7 +149,7 @@ class _Reading:
         if isinstance(root, Mapping):
             for name, entry in root.entries.items():
                 if name not in _SECTIONS:
-                    self._reader.unknown_key(entry.key, (), _SECTIONS)
+                    self._reader.unknown_key(entry, (), _SECTIONS)
             return self._sections(root)
         if not (isinstance(root, Scalar) and root.text == ""):
             self._reader.fail(
@@ -165,11 +179,19 @@ class _Reading:
         if entry := root.entries.get("scheduler"):
             scheduler = read_struct(self._reader, entry.value, Scheduler, ("scheduler",))
             if isinstance(entry.value, Mapping):
+                self._check_names(entry.value)
                 job_defaults = _renamed(entry.value, _SCHEDULER_DEFAULTS)
         dispatchers: dict[str, DispatcherConfig] = {}
         if entry := root.entries.get("dispatcher"):
             dispatchers = self._dispatchers(entry)
         return Config(scheduler, dispatchers, job_defaults)
+
+    def _check_names(self, node: Mapping) -> None:
+        """Record a default that stands there under both of its names."""
+        for name, other in _SCHEDULER_DEFAULTS.items():
+            if name != other and name in node.entries and other in node.entries:
+                message = f"'{name}' is another name of '{other}'"
+                self._reader.fail(node.entries[name].key, ("scheduler", name), message, "keep one")
 
     def _dispatchers(self, section: Entry) -> dict[str, DispatcherConfig]:
         path: ProblemPath = ("dispatcher",)
@@ -180,7 +202,7 @@ class _Reading:
         for protocol, entry in section.value.entries.items():
             kind = self._by_protocol.get(protocol)
             if kind is None:
-                self._reader.unknown_key(entry.key, path, sorted(self._by_protocol))
+                self._reader.unknown_key(entry, path, sorted(self._by_protocol))
             elif not isinstance(entry.value, Mapping):
                 self._reader.fail(entry.value, (*path, protocol), "expected a mapping")
             else:

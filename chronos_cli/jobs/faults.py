@@ -1,8 +1,11 @@
 """What `${…}` could not be replaced, kept until something needs the value."""
 
 from chronos_cli.jobs.nodes import Scalar
-from chronos_cli.jobs.problems import MOST_COUNTED, ProblemList, TooManyProblemsError
+from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.problems import Problem
+
+# Of all files together: thousands of jobs may lack the same variable, and none of it matter.
+MOST_FAULTS = 200_000
 
 
 class Faults:
@@ -19,7 +22,7 @@ class Faults:
 
     def add(self, node: Scalar, problem: Problem, *, is_absence: bool) -> None:
         """Record why a scalar's value is not known; TooManyProblemsError when there is no end."""
-        if len(self._found) >= MOST_COUNTED:
+        if len(self._found) >= MOST_FAULTS:
             raise TooManyProblemsError
         self._found[id(node)] = (node, problem, is_absence)
 

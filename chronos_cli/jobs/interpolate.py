@@ -2,8 +2,8 @@
 
 `${VAR}`, `${VAR:-default}`, `${VAR-default}`, `${VAR:?message}`, `${VAR?message}`,
 `${VAR:+other}`, `${VAR+other}`, nested to any useful depth; `$$` is a dollar sign, and a `$`
-before anything but `{` or `$` is itself. `${file:path}` is the text of a file, less one
-trailing newline.
+before anything but `{` or `$` is itself; of `$NAME` in capitals there is a warning.
+`${file:path}` is the text of a file, less one trailing newline.
 """
 
 import re
@@ -18,7 +18,7 @@ from chronos_cli.errors import FileTooLargeError, UnreadableFileError
 from chronos_cli.files import read_text
 from chronos_cli.jobs.faults import Faults
 from chronos_cli.jobs.nodes import Node, Scalar, Sequence, position_in
-from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem, format_path
 from chronos_cli.redact import Redactor, bears_secret, url_secrets
@@ -30,6 +30,8 @@ _OPERATOR = r":?[-?+]"
 _UNCLOSED = "'${' is not closed"
 _CLOSE_IT = "close it with '}', or write '$${'"
 _SPECIAL = r"[$}]"
+# What was meant as a variable, most likely: other languages need no braces.
+_BARE = r"\$([A-Z][A-Z0-9_]++)(?![a-z])"
 _TEMPLATE_OPENERS = ("{{", "{%", "{#")
 # Characters that `${…}` may bring into one file, in all.
 MAX_BROUGHT_IN = 64 * 1024 * 1024
@@ -119,20 +121,29 @@ class Interpolation:
         except _FaultError as fault:
             position = position_in(node, fault.offset)
             problem = Problem(position, str(fault), format_path(path), fault.hint)
+            node.unknown = True  # so that nothing else is said of it
             if self._faults is None:
                 self._problems.add(problem)
             else:
-                node.unknown = True
-                self._faults.add(node, problem, is_absence=fault.is_absence)
+                self._keep(node, problem, is_absence=fault.is_absence)
             return
         secrets = list(expansion.secrets)
         is_outside = bool(expansion.from_environment)
         if bears_secret(key, from_outside=is_outside) and not expansion.unknown:
             secrets += [*expansion.from_environment, text]
         self._note(text, secrets, from_outside=is_outside)
+        node.bare = _bare_variable(node.text)
         node.text = text
         node.interpolated = node.interpolated or expansion.replaced
-        node.unknown = expansion.unknown
+        node.unknown = node.unknown or expansion.unknown
+
+    def _keep(self, node: Scalar, problem: Problem, *, is_absence: bool) -> None:
+        assert self._faults is not None
+        try:
+            self._faults.add(node, problem, is_absence=is_absence)
+        except TooManyProblemsError:
+            self._problems.add(problem)
+            raise
 
     def _note(self, text: str, secrets: list[str], *, from_outside: bool) -> None:
         """Have secrets masked from now on, those in the parameters of a URL too."""
@@ -140,6 +151,17 @@ class Interpolation:
             secrets = [*secrets, *url_secrets(text, from_outside=from_outside)]
         for secret in secrets:
             self._redactor.add(secret)
+
+
+def _bare_variable(text: str) -> str:
+    """Return the name of the first `$NAME`; empty where there is none but `$$NAME`."""
+    for match in _pattern(_BARE).finditer(text):
+        begin = match.start()
+        while begin and text[begin - 1] == "$":
+            begin -= 1
+        if (match.start() - begin) % 2 == 0:
+            return match[1]
+    return ""
 
 
 class _Expansion:

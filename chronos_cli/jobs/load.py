@@ -2,7 +2,7 @@
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from msgspec import Struct
 
@@ -45,22 +45,28 @@ def load_jobs(  # noqa: PLR0913 - what is made of files, and with what
     *,
     scope: Scope = EVERYTHING,
     faults: Faults | None = None,
+    ids_per_file: bool = False,
 ) -> Loaded:
     """Read every job of every file. Never raises for what stands in a file.
 
     `on_job` is called after each job, for those who watch. `faults` are given, with those of the
-    configuration, where the scope is partial.
+    configuration, where the scope is partial. An ID is used once among all files, or once in each
+    of them.
     """
     problems, aside = ProblemList(), ProblemsAside()
     jobs: list[Job] = []
     needs = _Needs(config, kinds, sources, scope, faults, set())
-    with suppress(TooManyProblemsError), _collector_at_rest():
-        for source in files:
-            for job in _jobs_of(source, needs, problems, aside):
-                on_job()
-                if job is not None:
-                    jobs.append(job)
-        jobs = list(_unique(jobs, problems))
+    try:
+        with _collector_at_rest():
+            for source in files:
+                for job in _jobs_of(source, needs, problems, aside):
+                    on_job()
+                    if job is not None:
+                        jobs.append(job)
+            jobs = list(_unique(jobs, problems, ids_per_file=ids_per_file))
+    except TooManyProblemsError:
+        if not problems:  # else nobody would know that not all was read
+            problems.extend(aside)
     return Loaded(jobs, problems.sorted(), aside.sorted(), frozenset(needs.known_ids))
 
 
@@ -107,14 +113,22 @@ def _jobs_of(
         problems.add(Problem(Position(source.name), message, hint="split it"))
 
 
-def _unique(jobs: Sequence[Job], problems: ProblemList) -> Iterator[Job]:
-    first: dict[str, Job] = {}
+def _unique(jobs: Sequence[Job], problems: ProblemList, *, ids_per_file: bool) -> Iterator[Job]:
+    first: dict[tuple[str, str], Job] = {}
     for job in jobs:
-        if (known := first.setdefault(job.id, job)) is job:
+        scope = job.position.file if ids_per_file else ""
+        if (known := first.setdefault((scope, job.id), job)) is job:
             yield job
             continue
         message = f"job ID '{job.id}' is used twice; first at {known.position}"
         problems.add(Problem(job.position, message, hint="give one of them another 'id'"))
+
+
+def _may_hold_jobs(root: Node) -> bool:
+    """Whether a document has the outer form of a job, or of a list of them."""
+    if not isinstance(root, Mapping):
+        return False
+    return "name" in root.entries or ("jobs" in root.entries and "on" not in root.entries)
 
 
 class _FileReading:
@@ -126,7 +140,7 @@ class _FileReading:
         self._needs = needs
         self._keys = needs.kinds.target_keys()
         self._builder = self._builder_for(problems)
-        self._reader = Reader(problems)
+        self._reader = Reader(problems, needs.kinds)
 
     def _builder_for(self, problems: ProblemList) -> JobBuilder:
         needs = self._needs
@@ -148,19 +162,27 @@ class _FileReading:
             yield from self._document(root)
 
     def _document(self, root: Node) -> Iterator[Job | None]:
-        if not isinstance(root, Mapping):
-            self._reader.fail(root, (), "a job must be a mapping", "start with 'name: …'")
-            return
+        if not _may_hold_jobs(root):
+            from chronos_cli.jobs.foreign_documents import what_it_is  # only on failure
+
+            if (found := what_it_is(root)) is not None:
+                position, message, hint = found
+                self._problems.add(Problem(position, message, hint=hint))
+                return
+        assert isinstance(root, Mapping)
         if "jobs" not in root.entries:
             yield self._job((), root, None)
             return
         for name, entry in root.entries.items():
             if name not in {"jobs", "defaults"}:
-                self._reader.unknown_key(entry.key, (), ("jobs", "defaults"))
+                self._reader.unknown_key(entry, (), ("jobs", "defaults"))
         defaults = self._defaults(root)
         listed = root.entries["jobs"].value
         if not isinstance(listed, SequenceNode):
-            self._reader.fail(listed, ("jobs",), "expected a list of jobs")
+            from chronos_cli.jobs.foreign_documents import list_to_write  # only on failure
+
+            message = "expected a list of jobs"
+            self._reader.fail(listed, ("jobs",), message, list_to_write(listed))
             return
         if not listed.items:
             self._reader.fail(listed, ("jobs",), "the list holds no job")
@@ -179,7 +201,8 @@ class _FileReading:
 
     def _job(self, path: Path, own: Node, defaults: Mapping | None) -> Job | None:
         if not isinstance(own, Mapping):
-            self._reader.fail(own, path, "a job must be a mapping", "start with 'name: …'")
+            hint = "a job begins with a line such as: - name: nightly-report"
+            self._reader.fail(own, path, "a job must be a mapping", hint)
             return None
         return self._build(inherited(own, defaults, self._keys), path)
 

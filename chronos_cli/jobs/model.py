@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct
@@ -11,7 +11,17 @@ from chronos_cli.jobs.cloudevents import CloudEvents, Mode
 from chronos_cli.problems import Flaw, Position
 from chronos_cli.units import Duration, FilePath, PositiveDuration
 
-JobId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+def _as_id(text: str) -> str:
+    """Return the ID that is nearest to a text; empty where nothing of it can stand in one."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:128]
+
+
+_ID_FORM = "an ID: letters, digits, '.', '_' and '-', at most 128, a letter or digit first"
+JobId = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", extra={"form": (_ID_FORM, _as_id)}),
+]
 
 # What is sent once a job has ended, by how it did: dispatches of their own.
 NOTICES = ("on_failure", "on_success", "on_recovery")
@@ -19,6 +29,8 @@ NOTICES = ("on_failure", "on_success", "on_recovery")
 
 # What `retry_on` may name, beside codes: `expectation` is an answer that was not the expected one.
 FAILURE_CLASSES = ("unreachable", "timeout", "rejected", "expectation")
+# As reports call a timeout.
+_ALIASES = ("timed_out",)
 _STATUS_CLASS = r"[0-9][xX]+"
 
 
@@ -26,8 +38,8 @@ def _is_misspelt(name: str) -> bool:
     if re.fullmatch(_STATUS_CLASS, name):
         return len(name) != 3
     if name.isupper():  # a code, most of which are alike
-        return name.lower() in FAILURE_CLASSES
-    return bool(difflib.get_close_matches(name.lower(), [*FAILURE_CLASSES, "timed_out"], 1))
+        return name.lower() in {*FAILURE_CLASSES, *_ALIASES}
+    return bool(difflib.get_close_matches(name.lower(), [*FAILURE_CLASSES, *_ALIASES], 1))
 
 
 class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +66,7 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
         Codes are of the protocols, and some of them let any text be one.
         """
         for number, name in enumerate(self.retry_on):
-            if name not in FAILURE_CLASSES and _is_misspelt(name):
+            if name not in {*FAILURE_CLASSES, *_ALIASES} and _is_misspelt(name):
                 known = ", ".join(FAILURE_CLASSES)
                 message = f"'{name[:40]}' is no class of failures and no protocol's code"
                 hint = f"one of {known}; or a code such as 409, 5xx, ABORTED"
@@ -73,7 +85,9 @@ class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
             examples=["10m"],
         ),
     ] = None
-    retry_policy: RetryPolicy = RetryPolicy()
+    retry_policy: Annotated[
+        RetryPolicy, Meta(examples=[{"max_attempts": 5, "initial_interval": "1s"}])
+    ] = RetryPolicy()
     payload: Annotated[
         Any,
         Meta(
@@ -94,7 +108,15 @@ class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The keys that every job has."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=256, description="What people call it")]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=256,
+            description="What people call it",
+            examples=["nightly-report"],
+        ),
+    ]
     id: Annotated[
         JobId | None,
         Meta(description="Identifies the job; letters, digits, '.', '_', '-'. Default: the name"),
@@ -137,6 +159,22 @@ class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     def flaws(self) -> Iterator[Flaw]:
         """Yield what types cannot say: checked when the file is loaded and after rendering."""
         return iter(())
+
+    @classmethod
+    def other_names(cls) -> Mapping[str, str]:
+        """Return what people call this block, each with the block to write for it.
+
+        Without a block it is another word for this one's key.
+        """
+        return {}
+
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return keys that people write in this block, each with what to write instead.
+
+        `body: …` is answered by the line `payload: {value}`, or by any text.
+        """
+        return {}
 
     def describe(self) -> str:
         """Return the target in one line, for reports: `POST https://api.example.com/job`."""
@@ -237,6 +275,7 @@ class Job(Struct, frozen=True):
     `has_templates` tells whether target or payload may differ from attempt to attempt.
     `event` is the CloudEvent that the message is, with its mode; None for a plain message.
     `notices` are sent once it has ended: by `on_failure`, `on_success` or `on_recovery`.
+    `warnings` are of what was found in its file, each with its place.
     """
 
     id: str
@@ -249,6 +288,7 @@ class Job(Struct, frozen=True):
     event: CloudEvents | None = None
     has_templates: bool = True
     notices: "dict[str, Job]" = {}
+    warnings: tuple[str, ...] = ()
 
     @property
     def deadline(self) -> float:
@@ -264,7 +304,9 @@ def warnings_of(jobs: Iterable[Job]) -> dict[str, list[str]]:
     """Return what is dangerous in jobs and their notices, each with the IDs of the jobs."""
     found: dict[str, list[str]] = {}
     for job in jobs:
-        targets = (job.target, *(notice.target for notice in job.notices.values()))
-        for message in dict.fromkeys(one for target in targets for one in target.warnings()):
-            found.setdefault(message, []).append(job.id)
+        for one in (job, *job.notices.values()):
+            for message in dict.fromkeys((*one.target.warnings(), *one.warnings)):
+                ids = found.setdefault(message, [])
+                if job.id not in ids[-1:]:
+                    ids.append(job.id)
     return found

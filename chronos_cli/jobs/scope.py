@@ -43,12 +43,14 @@ class Files(Enum):
 class Scope(Struct, frozen=True, kw_only=True):
     """What a command needs: the chosen jobs, of which `keys` have to be known (None: all).
 
-    `files` are those that must be there when a job names them.
+    `files` are those that must be there when a job names them. With `may_lack`, whoever asks says
+    what it means when a chosen job is not there.
     """
 
     choice: Choice = Choice()
     keys: frozenset[str] | None = None
     files: Files = Files.NONE
+    may_lack: bool = False
 
     @property
     def is_partial(self) -> bool:
@@ -70,3 +72,5 @@ EXPORT_KEYS = TIMETABLE_KEYS | frozenset(
     "tags concurrency missed_runs starting_deadline timeout deadline retry_policy "
     "starts ends except".split()
 )
+# What `list` shows beside the target.
+LIST_KEYS = frozenset("name id schedule timezone enabled tags".split())

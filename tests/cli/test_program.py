@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from chronos_cli.cli.streams import OutputStream
 from tests.cli.test_validate import on_terminal
 from tests.support import ROOT, HttpServer, chronos, command, environment, finish, start, write
 
@@ -172,6 +173,38 @@ def test_no_color_is_honoured(server: HttpServer, tmp_path: Path) -> None:
     assert "\x1b[31m" not in text
 
 
+@pytest.mark.parametrize(
+    ("variables", "is_coloured"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "0"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": ""}, True),
+    ],
+)
+def test_variables_decide_on_colour_off_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], is_coloured: bool
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with Path(os.devnull).open("wb") as nowhere:
+        assert OutputStream("stdout", nowhere.fileno(), "utf-8").has_colour() is is_coloured
+
+
+def test_colour_is_given_to_a_pipe_that_asks_for_it(server: HttpServer, tmp_path: Path) -> None:
+    job = JOB.format(name="a", url=server.url + "/status/404", interval="1s")
+    state = ["--state", str(tmp_path / "state.sqlite")]
+    forced = {"FORCE_COLOR": "1"}
+    told = chronos("run", "-", *state, stdin=job, env=forced).out
+    assert told.startswith("\x1b[31mrejected 404\x1b[0m  a  http  POST ")
+    assert "\x1b[31mrejected 404\x1b[0m" in chronos("history", *state, env=forced).out
+    plain = chronos("history", *state, env={**forced, "NO_COLOR": "1"}).out
+    assert "\x1b" not in plain
+
+
 def test_version_starts_fast(tmp_path: Path) -> None:
     """Not a benchmark: the best of several, side by side, at most three times bare Python."""
 
@@ -190,7 +223,10 @@ def test_version_starts_fast(tmp_path: Path) -> None:
 def test_version_and_help() -> None:
     from chronos_cli import __version__
 
-    assert chronos("--version").out == f"chronos {__version__}\n"
+    for words in (["--version"], ["-V"], ["version"], ["version", "--help"]):
+        assert chronos(*words).out == f"chronos {__version__}\n"
+    assert chronos("help", "next").out == chronos("next", "--help").out
+    assert chronos("help").out == chronos("--help").out
     result = chronos("--help")
     assert result.code == 0
     for name in ("run", "validate", "receive", "demo"):
@@ -206,8 +242,29 @@ def test_completions_are_those_of_the_program(shell: str) -> None:
 
 
 def test_completion_completes() -> None:
-    words = {"_CHRONOS_COMPLETE": "complete_bash", "COMP_WORDS": "chronos r", "COMP_CWORD": "1"}
-    assert chronos(env=words).out.split() == ["run", "replay", "receive"]
+    asked = chronos("chronos r", env={"_CHRONOS_COMPLETE": "bash"})
+    assert asked.out.splitlines() == ["words", "run", "replay", "receive"]
+
+
+def test_bash_completes_by_the_script(tmp_path: Path) -> None:
+    write(tmp_path, "name: a\ntags: {team: finance}\nwebhook: {url: 'http://h/${UNSET}'}\n")
+    (tmp_path / "chronos").symlink_to(Path(sys.executable).parent / "chronos")
+    script = f"""
+        source {ROOT}/completions/chronos.bash
+        compopt() {{ echo "$@"; }}
+        for COMP_LINE in 'chronos list . --tag team=' 'chronos list '; do
+            COMP_POINT=${{#COMP_LINE}}; _chronos ./chronos; echo "${{COMPREPLY[@]}}"
+        done
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("finance\n-o default\n\n", "")
 
 
 def test_receive_prints_what_arrives(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.dispatch.plugin import Preview
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import Config
+from chronos_cli.jobs.explain import Key
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
@@ -33,20 +34,28 @@ from chronos_cli.receiver.http import ReceivedRequest
 from chronos_cli.redact import Redactor
 from chronos_cli.report import (
     annotations,
+    attempts,
+    event_words,
     events,
     history,
     history_table,
+    jobs,
+    jobs_table,
     junit,
+    keys,
     live,
+    merged,
     outcomes,
     preview,
     problems,
     received,
+    stats,
+    step_summary,
     table,
     timetable,
 )
 from chronos_cli.report.text import json_text, printable, printable_lines
-from chronos_cli.state.entries import HistoryEntry, HistoryStatus, Snapshot
+from chronos_cli.state.entries import HistoryEntry, HistoryStatus, JobStats, Snapshot
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 
@@ -129,6 +138,20 @@ def entry(text: str) -> HistoryEntry:
     )
 
 
+def figures(text: str) -> JobStats:
+    return JobStats(
+        job_id=text,
+        executions=3,
+        succeeded=2,
+        failed=1,
+        success_rate=2 / 3,
+        p50_ms=1.0,
+        p95_ms=2.0,
+        last_success=NOW,
+        streak=-1,
+    )
+
+
 def problem(text: str) -> Problem:
     return Problem(Position(f"{text}.yaml", 1, 3), text, text, text, f"ab{text}")
 
@@ -160,10 +183,37 @@ def listing(text: str) -> timetable.Listing:
     return timetable.Listing(text, text, text, True, text, [timetable.Fire(NOW)])
 
 
+def key(text: str) -> Key:
+    inner = Key(f"a.{text}", "job file", text, text, text, text)
+    return Key(text, text, text, text, text, text, keys={text: inner})
+
+
+def one_listed(text: str) -> jobs.Listed:
+    (found,) = jobs.listed([execution(text).job])
+    schedule = {"schedule": text, "timezone": text, "file": text, "tags": {text: text}}
+    return {**found, **schedule, "target": text}
+
+
 def event(text: str) -> LoopEvent:
     return LoopEvent(
         EventKind.ENDED, NOW, {"job_id": text, "message": f"a {text}", "warnings": [text]}
     )
+
+
+def told(text: str) -> dict[str, Any]:
+    """All fields that events have."""
+    texts = dict.fromkeys(("job_id", "message", "code", "status", "policy", "action"), text)
+    times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
+    figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
+    numbers = dict.fromkeys((*figures, "next_in_s", "duration_ms", "by_s", "grace_s"), 1)
+    return {**texts, **times, **numbers, "jobs": Names([text]), "problems": [text]}
+
+
+class Names(list[str]):
+    """The number of jobs, or the names of some: as the event has it."""
+
+    def __str__(self) -> str:
+        return "2"
 
 
 def row(text: str) -> Row:
@@ -179,30 +229,49 @@ def drawn(renderable: RenderableType, width: int) -> str:
 Way = Callable[[str], str]
 
 TEXTS: dict[Callable[..., Any], Way] = {
+    annotations.github_failure: lambda t: annotations.github_failure(
+        outcome(t), Position(f"{t}.yaml", 1, 3)
+    ),
     annotations.github_annotations: lambda t: annotations.github_annotations([problem(t)]),
+    attempts.attempt_line: lambda t: attempts.attempt_line(t, outcome(t).attempts[0], 3, 1.0),
+    attempts.attempt_words: lambda t: attempts.attempt_words(t, 1, 3, -1.0, t),
+    event_words.event_words: lambda t: "".join(
+        event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
+    ),
     events.event_text: lambda t: events.event_text(event(t)),
     history.history_lines: lambda t: history.history_lines([entry(t)]),
     history.execution_lines: lambda t: history.execution_lines([entry(t)]),
     history.cells: lambda t: "".join(history.cells(entry(t))),
+    stats.stats_cells: lambda t: "".join(stats.stats_cells(figures(t))),
+    stats.stats_lines: lambda t: stats.stats_lines([figures(t)]),
+    step_summary.step_summary: lambda t: step_summary.step_summary([outcome(t)]),
     history.status: lambda t: history.status("rejected", t),
+    jobs.jobs_lines: lambda t: jobs.jobs_lines([one_listed(t)]),
+    jobs.cells: lambda t: "".join(jobs.cells(one_listed(t))),
     junit.junit_document: lambda t: junit.junit_document([outcome(t)]),
+    keys.key_lines: lambda t: keys.key_lines(key(t), None),
+    keys.overview_lines: lambda t: keys.overview_lines({t: key(t)}, None),
+    merged.merged_lines: lambda t: merged.merged_lines([listing(t)], 9),
     outcomes.status_with_code: lambda t: outcomes.status_with_code(outcome(t)),
     outcomes.reason: lambda t: outcomes.reason(outcome(t)),
     outcomes.plain_lines: lambda t: outcomes.plain_lines([outcome(t)]),
     outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
     preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
+    problems.aside_messages: lambda t: "".join(problems.aside_messages([problem(t)])),
     problems.problem_line: lambda t: problems.problem_line(problem(t)),
     problems.problem_lines: lambda t: problems.problem_lines(
         [problem(t)], show_source=True, mask=lambda text: text
     ),
     received.received_lines: lambda t: received.received_lines(1, request(t)),
     received.call_lines: lambda t: received.call_lines(1, call(t)),
-    timetable.timetable_lines: lambda t: timetable.timetable_lines([listing(t)]),
+    timetable.timetable_lines: lambda t: timetable.timetable_lines([listing(t)], 80),
     printable: printable,
     printable_lines: printable_lines,
 }
 TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     history_table.history_table: lambda t, width: history_table.history_table([entry(t)], width),
+    jobs_table.jobs_table: lambda t, width: jobs_table.jobs_table([one_listed(t)], width),
+    history_table.stats_table: lambda t, width: history_table.stats_table([figures(t)], width),
     live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
     table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
 }
@@ -211,15 +280,23 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     annotations.sarif_document: lambda t: annotations.sarif_document([problem(t)]),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),
+    jobs.listed: lambda t: jobs.listed([execution(t).job]),
+    jobs.jobs_document: lambda t: jobs.jobs_document([one_listed(t)]),
+    merged.merged_document: lambda t: merged.merged_document([listing(t)], 9),
     outcomes.run_document: lambda t: outcomes.run_document([outcome(t)], 4),
     preview.previews_document: lambda t: preview.previews_document(previews(t), 4),
     problems.problems_document: lambda t: problems.problems_document([problem(t)], 1, 3),
     received.received_document: lambda t: received.received_document(1, request(t)),
     received.call_document: lambda t: received.call_document(1, call(t)),
+    stats.stats_document: lambda t: stats.stats_document([figures(t)]),
     timetable.timetable_document: lambda t: timetable.timetable_document([listing(t)]),
 }
 # Nothing of a stranger's is in what these return.
-FIGURES = {"attempts", "count", "milliseconds", "problem_summary", "summary", "json_text"}
+FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary", "summary"}
+FIGURES |= {"json_text", "style"}
+# They put together what is safe already.
+FIGURES |= {"aligned", "unpainted"}
+FIGURES |= {"local", "clock_text", "rfc3339"}
 
 
 def public_functions() -> Iterator[Callable[..., Any]]:

@@ -7,6 +7,7 @@ import pytest
 
 from chronos_cli.app.workspace import Checked, WorkspaceReader
 from chronos_cli.errors import UsageError
+from chronos_cli.jobs import faults
 from chronos_cli.jobs.scope import TIMETABLE_KEYS, Choice, Scope
 from chronos_cli.redact import Redactor
 from tests.support import write
@@ -135,6 +136,19 @@ def test_a_file_counts_as_a_whole_where_a_chosen_job_stands_in_it(tmp_path: Path
     write(tmp_path, GOOD, "good.yaml")
     assert messages(read(tmp_path, chosen("a"))) == ["unknown key 'nonsense'"]
     assert aside(read(tmp_path, chosen("good"))) == ["unknown key 'nonsense'"]
+
+
+def test_what_ends_the_reading_stops_everything(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "MOST_FAULTS", 3)
+    broken = "name: b\nwebhook: {url: 'http://h/${UNSET}'}\n---\n"
+    write(tmp_path, broken * 5, "a.yaml")
+    write(tmp_path, GOOD, "good.yaml")
+    checked = read(tmp_path, chosen(team="a"))
+    assert set(messages(checked)) == {"variable 'UNSET' is not set"}
+    config = "dispatcher: {kafka: {topic: '${A}', brokers: ['${B}', '${C}', '${D}']}}\n"
+    assert messages(read(tmp_path, Scope(keys=TIMETABLE_KEYS), config))
 
 
 def test_what_is_not_shown_needs_no_secret(tmp_path: Path) -> None:
