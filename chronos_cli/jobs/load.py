@@ -27,16 +27,19 @@ class Loaded(Struct, frozen=True):
     problems: list[Problem]
 
 
-def load_jobs(
+def load_jobs(  # noqa: PLR0913 - what jobs are read with
     files: Iterable[SourceFile],
     config: Config,
     kinds: TargetKinds,
     sources: Sources,
     on_job: Callable[[], None] = lambda: None,
+    *,
+    ids_per_file: bool = False,
 ) -> Loaded:
     """Read every job of every file. Never raises for what stands in a file.
 
-    `on_job` is called after each job, for those who watch.
+    `on_job` is called after each job, for those who watch. An ID is used once among all files,
+    or once in each of them.
     """
     problems = ProblemList()
     jobs: list[Job] = []
@@ -46,7 +49,7 @@ def load_jobs(
                 on_job()
                 if job is not None:
                     jobs.append(job)
-        jobs = list(_unique(jobs, problems))
+        jobs = list(_unique(jobs, problems, ids_per_file=ids_per_file))
     return Loaded(jobs, problems.sorted())
 
 
@@ -80,10 +83,11 @@ def _jobs_of(
         problems.add(Problem(Position(source.name), message, hint="split it"))
 
 
-def _unique(jobs: Sequence[Job], problems: ProblemList) -> Iterator[Job]:
-    first: dict[str, Job] = {}
+def _unique(jobs: Sequence[Job], problems: ProblemList, *, ids_per_file: bool) -> Iterator[Job]:
+    first: dict[tuple[str, str], Job] = {}
     for job in jobs:
-        if (known := first.setdefault(job.id, job)) is job:
+        scope = job.position.file if ids_per_file else ""
+        if (known := first.setdefault((scope, job.id), job)) is job:
             yield job
             continue
         message = f"job ID '{job.id}' is used twice; first at {known.position}"

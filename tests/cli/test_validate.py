@@ -83,9 +83,12 @@ def test_source_line_and_caret_on_a_terminal(tmp_path: Path) -> None:
     write(tmp_path, "name: a\nwebhook: {url: 'http://h/'}\ntimout: 3s\n")
     code, text = on_terminal(["validate", "job.yaml"], tmp_path)
     assert code == 3
-    lines = text.splitlines()
-    assert lines[0].startswith("job.yaml:3:1: unknown key 'timout'")
-    assert lines[1:3] == ["    timout: 3s", "    ^"]
+    assert text.splitlines()[:3] == [
+        "\x1b[1mjob.yaml:3:1:\x1b[0m \x1b[31munknown key 'timout'\x1b[0m"
+        "\x1b[94m (did you mean 'timeout'?)\x1b[0m",
+        "    timout: 3s",
+        "\x1b[1;31m    ^\x1b[0m",
+    ]
 
 
 def test_a_secret_is_not_shown_in_the_source_line(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ class Connection:
         # Whether a call was answered here: another may find that the server has left since.
         self.has_answered = False
         self.methods: dict[Any, Method] = {}
+        self._unary: dict[str, Any] = {}
         self.learning = asyncio.Lock()
 
     @property
@@ -96,6 +97,12 @@ class Connection:
             self._channel = grpc.aio.insecure_channel(address, arguments)
         else:
             self._channel = grpc.aio.secure_channel(address, _credentials(tls), arguments)
+
+    def unary(self, path: str) -> Any:
+        """Return what calls a unary method; one for all calls of it."""
+        if path not in self._unary:
+            self._unary[path] = self.channel.unary_unary(path)
+        return self._unary[path]
 
     def retire(self) -> None:
         """Begin no further call here.

@@ -1,7 +1,7 @@
 """The target block `nats`: its keys, and what can be checked without a server."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
@@ -211,11 +211,11 @@ class Nats(Target, kw_only=True, frozen=True):
         return f"{self.mode} {self.subject} at {', '.join(map(_shown, self.urls))}"
 
     @property
-    def urls(self) -> list[str]:
+    def urls(self) -> Sequence[str]:
         """The servers' URLs, however they were given."""
         if self.url is None:
             return self.servers
-        return [self.url] if isinstance(self.url, Template) else list(_split(self.url))
+        return [self.url] if isinstance(self.url, Template) else _split(self.url)
 
     def _address_flaws(self) -> Iterator[Flaw]:
         if self.url is not None and self.servers:
@@ -268,14 +268,17 @@ class Nats(Target, kw_only=True, frozen=True):
                 yield Flaw((name,), message, f"it belongs to mode {mode}")
 
 
-def _split(urls: str) -> Iterator[str]:
-    """Yield the URLs of a list; what is only a host has scheme and login of the one before."""
+@lru_cache(maxsize=256)  # each message looks its connection up by them
+def _split(urls: str) -> tuple[str, ...]:
+    """Return the URLs of a list; what is only a host has scheme and login of the one before."""
+    found: list[str] = []
     for part in re.split(r",\s*(?=[a-z]+://)", urls, flags=re.IGNORECASE):
         end = max(part.rfind("@"), part.find("://") + 2) + 1
-        for host in part[end:].split(","):
-            yield part[:end] + host.strip()
+        found += [part[:end] + host.strip() for host in part[end:].split(",")]
+    return tuple(found)
 
 
+@lru_cache(maxsize=256)
 def _shown(url: str) -> str:
     """Return a URL without its login, also when it is no valid URL."""
     scheme, separator, rest = url.partition("://")

@@ -20,7 +20,8 @@ from chronos_cli.protocols.greeting import speaks
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.address import Address, Login
 from chronos_cli.protocols.rabbitmq.errors import REJECTED, by_reply, readable, translated
-from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME, FrameBuffer
+from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME, FrameBuffer, message_frames
+from chronos_cli.protocols.rabbitmq.message import Message
 
 if TYPE_CHECKING:
     import ssl
@@ -123,6 +124,11 @@ class AsyncioAdapter(Connection):
             words = f"closed before the broker's greeting{cure}"
             return UnreachableError(f"{words} ({self.chronos_address})")
         return translated(reason, self.chronos_address)
+
+    def chronos_publish(self, channel_number: int, message: Message) -> None:
+        """Write a message; raises as `message_frames` does, and then nothing has been written."""
+        frames = message_frames(channel_number, message, self._body_max_length)
+        self._output_marshaled_frames([frames])
 
     def chronos_expect(self, size: int) -> None:
         """Let the broker send back a body of so many bytes."""

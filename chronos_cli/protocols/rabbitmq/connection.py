@@ -1,8 +1,7 @@
 """One connection to a RabbitMQ broker, which many sends share at the same time."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pika import exceptions
@@ -15,6 +14,7 @@ from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel
 from chronos_cli.protocols.rabbitmq.errors import translated
 from chronos_cli.protocols.rabbitmq.message import Message
 from chronos_cli.protocols.rabbitmq.trials import Trials
+from chronos_cli.protocols.refusal import refusal
 from chronos_cli.protocols.resolver import resolve
 from chronos_cli.protocols.servers import Limit, first_reachable
 from chronos_cli.protocols.tls import NO_TLS, make_context
@@ -94,24 +94,8 @@ class Connection:
         Raises RejectedError, UnreachableError or TimedOutError when it has not.
         """
         self._adapter.chronos_expect(len(message.body))
-        async with self._retired_when_cut_off():
-            is_known = await self._trials.is_known(message)
-            channel = await self._shared_channel(message) if is_known else None
-            if channel is not None:
-                await self._publish_shared(channel, message)
-                return
-            async with self._trials.trying(message), self._single:
-                await self._publish_alone(message)
-
-    @property
-    def _adapter(self) -> AsyncioAdapter:
-        assert self._opened is not None
-        return self._opened
-
-    @contextlib.asynccontextmanager
-    async def _retired_when_cut_off(self) -> AsyncIterator[None]:
         try:
-            yield
+            await self._publish(message)
         except asyncio.CancelledError as error:
             self._is_retired = True
             adapter = self._adapter
@@ -119,6 +103,20 @@ class Connection:
                 reason, where = adapter.chronos_blocked_by, adapter.chronos_address
                 error.add_note(f"the broker blocks publishers: {reason} ({where})")
             raise
+
+    async def _publish(self, message: Message) -> None:
+        is_known = await self._trials.is_known(message)
+        channel = await self._shared_channel(message) if is_known else None
+        if channel is not None:
+            await self._publish_shared(channel, message)
+            return
+        async with self._trials.trying(message), self._single:
+            await self._publish_alone(message)
+
+    @property
+    def _adapter(self) -> AsyncioAdapter:
+        assert self._opened is not None
+        return self._opened
 
     async def _shared_channel(self, message: Message) -> ConfirmChannel | None:
         """Return the channel of an exchange: if it is deleted, that disturbs no other.
@@ -167,20 +165,17 @@ class Connection:
         adapter = self._adapter
         adapter.chronos_check()
         try:
-            return ConfirmChannel(
-                adapter,
-                adapter.chronos_address,
-                adapter.chronos_failure,
-                confirmed=message.confirmed,
-            )
+            return ConfirmChannel(adapter, confirmed=message.confirmed)
         except exceptions.AMQPError as error:
             raise translated(error, adapter.chronos_address) from error
 
     async def _ready(self, channel: ConfirmChannel) -> None:
         """Wait until the channel is open, and as long as the broker blocks publishers."""
         await channel.ready()
-        await self._adapter.chronos_flowing.wait()
-        self._adapter.chronos_check()
+        adapter = self._adapter
+        if not adapter.chronos_flowing.is_set():
+            await adapter.chronos_flowing.wait()
+        adapter.chronos_check()
 
     def _has_room(self) -> bool:
         """Whether there may be another shared channel; gives back those that nobody uses."""
@@ -214,7 +209,14 @@ class Connection:
 
         async def connect(ip: str, _share: Limit) -> AsyncioAdapter:
             adapter = self._trying = AsyncioAdapter(login, address)
-            await adapter.chronos_open(ip, context)
+            try:
+                await adapter.chronos_open(ip, context)
+            except UnreachableError as error:
+                if context is None or adapter.chronos_greeted:
+                    raise
+                place, name = (ip, address.port), adapter.chronos_server_name
+                refused = await refusal(place, context, name, str(address))
+                raise refused or error from error.__cause__
             return adapter
 
         try:

@@ -1,6 +1,7 @@
 """The target block `rabbitmq`."""
 
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -136,7 +137,7 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
 
     def describe(self) -> str:
         """Return the queue or exchange, and the servers without who we are there."""
-        where = mask_urls(self.url or "")
+        where = _shown(self.url or "")
         if self.hosts is not None:
             vhost = f" ({self.vhost})" if self.vhost not in {None, _DEFAULT_VHOST} else ""
             where = ", ".join(host.rpartition("@")[2] for host in self.hosts) + vhost
@@ -226,6 +227,11 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
 
 class RabbitmqSettings(Settings, kw_only=True, frozen=True):
     """RabbitMQ has no settings beside the defaults of its target block."""
+
+
+@lru_cache(maxsize=256)  # each outcome names its target
+def _shown(url: str) -> str:
+    return mask_urls(url)
 
 
 def _is_heartbeat(seconds: float) -> bool:
