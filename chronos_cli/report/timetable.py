@@ -40,7 +40,7 @@ def timetable_document(listings: Sequence[Listing]) -> dict[str, Any]:
                 "job_id": listing.job_id,
                 "schedule": listing.schedule,
                 "timezone": listing.timezone,
-                "fires": [_rfc3339(fire.time) for fire in listing.fires if listing.enabled],
+                "fires": [rfc3339(fire.time) for fire in listing.fires if listing.enabled],
             }
             for listing in listings
         ],
@@ -62,7 +62,7 @@ def _block(listing: Listing, width: int | None) -> str:
         f"  {printable(listing.schedule)}  {printable(listing.timezone)}{_put_off(listing.jitter)}",
     ]
     for fire in listing.fires:
-        line = f"  {_local(fire.time)}  =  {_clock(fire.time.astimezone(UTC))} UTC"
+        line = f"  {local(fire.time)}  =  {clock_text(fire.time.astimezone(UTC))} UTC"
         if fire.note and width is not None and len(f"{line}  ! {fire.note}") > width:
             lines += [line, f"    ! {fire.note}"]
         else:
@@ -88,16 +88,18 @@ def _put_off(jitter: float) -> str:
     return f"  (starts up to {format_duration(jitter)} later: jitter)" if jitter else ""
 
 
-def _local(time: datetime) -> str:
+def local(time: datetime) -> str:
+    """Write a time on its own clock, with the day of the week and the offset."""
     offset = time.isoformat()[len(time.replace(tzinfo=None).isoformat()) :]
-    return f"{time:%a} {_clock(time)} {offset}"
+    return f"{time:%a} {clock_text(time)} {offset}"
 
 
-def _clock(time: datetime) -> str:
+def clock_text(time: datetime) -> str:
+    """Write what the clock reads, without an offset."""
     return time.replace(tzinfo=None).isoformat(" ")
 
 
-def _rfc3339(time: datetime) -> str:
+def rfc3339(time: datetime) -> str:
     """Write a time with its offset; one that is no whole minute, of long ago, in UTC."""
     text = time.isoformat()
     return text if text[-6] in "+-" else time.astimezone(UTC).isoformat()

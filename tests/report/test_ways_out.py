@@ -24,6 +24,7 @@ from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.dispatch.plugin import Preview
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import Config
+from chronos_cli.jobs.explain import Key
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
@@ -38,8 +39,12 @@ from chronos_cli.report import (
     events,
     history,
     history_table,
+    jobs,
+    jobs_table,
     junit,
+    keys,
     live,
+    merged,
     outcomes,
     preview,
     problems,
@@ -178,6 +183,17 @@ def listing(text: str) -> timetable.Listing:
     return timetable.Listing(text, text, text, True, text, [timetable.Fire(NOW)])
 
 
+def key(text: str) -> Key:
+    inner = Key(f"a.{text}", "job file", text, text, text, text)
+    return Key(text, text, text, text, text, text, keys={text: inner})
+
+
+def one_listed(text: str) -> jobs.Listed:
+    (found,) = jobs.listed([execution(text).job])
+    schedule = {"schedule": text, "timezone": text, "file": text, "tags": {text: text}}
+    return {**found, **schedule, "target": text}
+
+
 def event(text: str) -> LoopEvent:
     return LoopEvent(
         EventKind.ENDED, NOW, {"job_id": text, "message": f"a {text}", "warnings": [text]}
@@ -230,12 +246,18 @@ TEXTS: dict[Callable[..., Any], Way] = {
     stats.stats_lines: lambda t: stats.stats_lines([figures(t)]),
     step_summary.step_summary: lambda t: step_summary.step_summary([outcome(t)]),
     history.status: lambda t: history.status("rejected", t),
+    jobs.jobs_lines: lambda t: jobs.jobs_lines([one_listed(t)]),
+    jobs.cells: lambda t: "".join(jobs.cells(one_listed(t))),
     junit.junit_document: lambda t: junit.junit_document([outcome(t)]),
+    keys.key_lines: lambda t: keys.key_lines(key(t), None),
+    keys.overview_lines: lambda t: keys.overview_lines({t: key(t)}, None),
+    merged.merged_lines: lambda t: merged.merged_lines([listing(t)], 9),
     outcomes.status_with_code: lambda t: outcomes.status_with_code(outcome(t)),
     outcomes.reason: lambda t: outcomes.reason(outcome(t)),
     outcomes.plain_lines: lambda t: outcomes.plain_lines([outcome(t)]),
     outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
     preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
+    problems.aside_messages: lambda t: "".join(problems.aside_messages([problem(t)])),
     problems.problem_line: lambda t: problems.problem_line(problem(t)),
     problems.problem_lines: lambda t: problems.problem_lines(
         [problem(t)], show_source=True, mask=lambda text: text
@@ -248,6 +270,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
 }
 TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     history_table.history_table: lambda t, width: history_table.history_table([entry(t)], width),
+    jobs_table.jobs_table: lambda t, width: jobs_table.jobs_table([one_listed(t)], width),
     history_table.stats_table: lambda t, width: history_table.stats_table([figures(t)], width),
     live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
     table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
@@ -257,6 +280,9 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     annotations.sarif_document: lambda t: annotations.sarif_document([problem(t)]),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),
+    jobs.listed: lambda t: jobs.listed([execution(t).job]),
+    jobs.jobs_document: lambda t: jobs.jobs_document([one_listed(t)]),
+    merged.merged_document: lambda t: merged.merged_document([listing(t)], 9),
     outcomes.run_document: lambda t: outcomes.run_document([outcome(t)], 4),
     preview.previews_document: lambda t: preview.previews_document(previews(t), 4),
     problems.problems_document: lambda t: problems.problems_document([problem(t)], 1, 3),
@@ -270,6 +296,7 @@ FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary",
 FIGURES |= {"json_text", "style"}
 # They put together what is safe already.
 FIGURES |= {"aligned", "unpainted"}
+FIGURES |= {"local", "clock_text", "rfc3339"}
 
 
 def public_functions() -> Iterator[Callable[..., Any]]:
