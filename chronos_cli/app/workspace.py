@@ -83,7 +83,8 @@ class WorkspaceReader:
     """Reads job files and chronos.yaml.
 
     `environment` holds the process's variables, `stdin` is what `-` stands for. What is secret in
-    the files is made known to the redactor. `on_job` is called as each job is read.
+    the files is made known to the redactor. `on_job` is called as each job is read. With
+    `ids_per_file` an ID need be unique within its file only.
     """
 
     def __init__(
@@ -92,11 +93,14 @@ class WorkspaceReader:
         environment: Mapping[str, str],
         stdin: BinaryIO,
         on_job: Callable[[], None] = lambda: None,
+        *,
+        ids_per_file: bool = False,
     ) -> None:
         self._redactor = redactor
         self._environment = environment
         self._stdin = stdin
         self._on_job = on_job
+        self._ids_per_file = ids_per_file
 
     def load(
         self, paths: list[str], config_path: str | None, env_files: list[str] | None = None
@@ -172,7 +176,9 @@ class WorkspaceReader:
             # Wrong defaults would be told again as problems of every job.
             config = Config()
         read = (read_file(path, self._stdin) for path in files)
-        loaded = load_jobs(read, config, registry, sources, self._on_job)
+        loaded = load_jobs(
+            read, config, registry, sources, self._on_job, ids_per_file=self._ids_per_file
+        )
         workspace = Workspace(loaded.jobs, config, registry, frozenset(sources.files))
         return Checked(workspace, [*problems.sorted(), *loaded.problems])
 

@@ -1,5 +1,6 @@
 """The commands of `chronos`; the file of each is imported when it is called."""
 
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Any
 
@@ -13,12 +14,16 @@ NAMES = (
     "history",
     "replay",
     "init",
+    "import crontab",
+    "import curl",
     "schema",
     "receive",
     "demo",
     "protocols",
     "completion",
 )
+# The first word of a command's name where several share it, and what it is for.
+GROUPS = {"import": "Write job files from what runs elsewhere."}
 # Set by a shell that wants words to complete a line with.
 COMPLETION_VARIABLE = "_CHRONOS_COMPLETE"
 
@@ -31,8 +36,16 @@ class Invocation:
 
 def command_of(name: str) -> Command:
     """Import a command."""
-    command: Command = import_module(f"chronos_cli.cli.{name}").command
+    module = name.replace(" ", "_")
+    command: Command = import_module(f"chronos_cli.cli.{module}").command
     return command
+
+
+def split_name(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
+    """Return the command that a command line names, if it does, and the words behind it."""
+    length = 2 if words and words[0] in GROUPS else 1
+    name = " ".join(words[:length])
+    return (name if name in NAMES else None), words[length:]
 
 
 def call(command: Command, values: dict[str, Any]) -> int:

@@ -11,6 +11,7 @@ from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import load_workspace
 from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, Verbose, parse_moment
 from chronos_cli.cli.output import Output
+from chronos_cli.cli.streams import streams
 from chronos_cli.clock import SystemClock
 from chronos_cli.jobs.model import Job
 from chronos_cli.report.text import count as counted
@@ -50,7 +51,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     listings = _listings(scheduled, start, count)
     out = Output()
     if output is TimetableFormat.TABLE:
-        out.result(timetable_lines(listings))
+        out.result(timetable_lines(listings, streams.stdout.width()))
     else:
         out.json(timetable_document(listings))
         _note(out, "disabled", [job for job in scheduled if not job.spec.enabled])

@@ -11,13 +11,13 @@ from chronos_cli.cli.options import (
     OutputFormat,
     StatePath,
     Var,
-    Verbose,
+    VerboseAttempts,
     job_ids,
     parse_past,
     text_of,
     variables,
 )
-from chronos_cli.cli.output import Output
+from chronos_cli.cli.output import Output, redactor
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
@@ -47,6 +47,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     force: Annotated[
         bool, option("--force", help="Also what has succeeded: it arrives once more.")
     ] = False,
+    allow_other_target: Annotated[
+        bool,
+        option("--allow-other-target", help="Also where the job sends elsewhere than it did."),
+    ] = False,
     var: Var = None,
     dry_run: Annotated[
         bool, option("--dry-run", help="Show what would be sent; send nothing.")
@@ -64,14 +68,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
-    verbose: Verbose = False,
+    verbose: VerboseAttempts = False,
 ) -> ExitCode:
     """Send recorded executions again, each under its own ID and scheduled time.
 
-    The job is read from its file as it is today. Exit codes are those of `run`.
+    Each job is read from the file that it ran from, as it is today, and refused where it sends
+    elsewhere now. Exit codes are those of `run`.
     """
     # What is to be sent is imported for those who send.
-    from chronos_cli.app.replay import Choice, chosen_entries, config_of, executions_of, files_of
+    from chronos_cli.app.replay import Choice, Replay, chosen_entries, config_of, files_of
     from chronos_cli.cli.execute import RunOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
     from chronos_cli.cli.recording import recording, state_path, stored
@@ -83,20 +88,24 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         until=parse_past("--until", until),
     )
     given = variables(var)
-    choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force)
+    choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force, jobs or [])
     with stored(state) as store:
         chosen = chosen_entries(choice, store, state_path(state))
     if not chosen:
         Output().note("nothing to replay")
         return ExitCode.SUCCESS
     config = config or (None if jobs else config_of(chosen))
-    workspace = load_workspace(jobs or files_of(chosen), config, env_file)
-    executions = executions_of(chosen, workspace.jobs, given, os.environ)
+    paths = jobs or files_of(chosen)
+    workspace = load_workspace(paths, config, env_file, ids_per_file=True)
+    replay = Replay(workspace.jobs, given, os.environ, redactor, allow_other_target)
+    executions = replay.executions(chosen)
     workspace.require_clients(execution.job for execution in executions)
     if dry_run:
         from chronos_cli.cli.dry_run import show  # not for those who send
 
         return show(workspace, executions, output)
     journal = recording(state, no_state=False, origin="replay", config=config)
-    options = RunOptions(output=output, quiet=quiet, concurrency=concurrency, fail_fast=False)
+    options = RunOptions(
+        output=output, quiet=quiet, concurrency=concurrency, fail_fast=False, verbose=verbose
+    )
     return carry_out(workspace, executions, options, journal)

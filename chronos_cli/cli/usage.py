@@ -12,26 +12,26 @@ from typer.core import TyperGroup
 
 from chronos_cli import __version__
 from chronos_cli.cli.arguments import Argument, Command, Parameter, parameters_of
-from chronos_cli.cli.commands import NAMES, call, command_of
+from chronos_cli.cli.commands import GROUPS, NAMES, call, command_of
 
 _HELP = {"help_option_names": ["-h", "--help"]}
+_LOOK: dict[str, Any] = {"rich_markup_mode": None, "context_settings": _HELP}
 
 
 class _Lazy(MutableMapping[str, Any]):
-    """Commands by name, imported when they are looked up."""
+    """Commands by name, imported when they are looked up; `group` is the word before theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: str = "") -> None:
+        self._group = group
+        names = [name.removeprefix(f"{group} ") for name in NAMES if name.startswith(group)]
+        self._names = list(dict.fromkeys(name.partition(" ")[0] for name in names))
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in NAMES:
+        if name not in self._names:
             raise KeyError(name)
         if name not in self._made:
-            app = typer.Typer(
-                add_completion=False, rich_markup_mode=None, context_settings=dict(_HELP)
-            )
-            app.command(name)(_with_typer(command_of(name)))
-            self._made[name] = typer.main.get_command(app)
+            self._made[name] = self._command(name)
         return self._made[name]
 
     def __setitem__(self, name: str, command: Any) -> None:
@@ -41,18 +41,27 @@ class _Lazy(MutableMapping[str, Any]):
         del self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(NAMES)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(NAMES)
+        return len(self._names)
+
+    def _command(self, name: str) -> Any:
+        if not self._group and name in GROUPS:
+            return _Commands(
+                name=name, group=name, help=GROUPS[name], no_args_is_help=True, **_LOOK
+            )
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=dict(_HELP))
+        app.command(name)(_with_typer(command_of(f"{self._group} {name}".strip())))
+        return typer.main.get_command(app)
 
 
 class _Commands(TyperGroup):
-    """The group of all commands."""
+    """All commands, or those of a group."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, group: str = "", **settings: Any) -> None:
         super().__init__(**{**settings, "commands": None})
-        self.commands = _Lazy()
+        self.commands = _Lazy(group)
 
 
 def _with_typer(command: Command) -> Any:

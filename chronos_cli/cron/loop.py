@@ -272,9 +272,10 @@ class Loop:
                 PendingStart(job, execution_id, one.scheduled_time, one.starts_at, patient)
             )
 
-    def on_attempt(self, execution: Execution, attempt: Attempt) -> None:
+    def on_attempt(self, execution: Execution, attempt: Attempt, wait: float | None) -> None:
         """Tell of an attempt that failed and is not the last."""
-        tell_attempt(self._events, execution, attempt)
+        if wait is not None:
+            tell_attempt(self._events, execution, attempt, wait)
 
     def on_outcome(self, outcome: Outcome) -> None:
         """Tell how an execution ended, and look at what waited for it."""

@@ -47,12 +47,15 @@ def timetable_document(listings: Sequence[Listing]) -> dict[str, Any]:
     }
 
 
-def timetable_lines(listings: Sequence[Listing]) -> str:
-    """Return a block for each job: what its schedule says, and each time locally and in UTC."""
-    return "\n".join(_block(listing) for listing in listings)
+def timetable_lines(listings: Sequence[Listing], width: int | None = None) -> str:
+    """Return a block for each job: what its schedule says, and each time locally and in UTC.
+
+    With a `width`, that of a terminal, what is too long for a line goes on below it, indented.
+    """
+    return "\n".join(_block(listing, width) for listing in listings)
 
 
-def _block(listing: Listing) -> str:
+def _block(listing: Listing, width: int | None) -> str:
     mark = "" if listing.enabled else " (disabled: does not fire)"
     lines = [
         printable(f"{listing.job_id}{mark}: {listing.description}"),
@@ -60,10 +63,25 @@ def _block(listing: Listing) -> str:
     ]
     for fire in listing.fires:
         line = f"  {_local(fire.time)}  =  {_clock(fire.time.astimezone(UTC))} UTC"
-        lines.append(f"{line}  ! {fire.note}" if fire.note else line)
+        if fire.note and width is not None and len(f"{line}  ! {fire.note}") > width:
+            lines += [line, f"    ! {fire.note}"]
+        else:
+            lines.append(f"{line}  ! {fire.note}" if fire.note else line)
     if not listing.fires:
         lines.append("  never again before the year 10000")
+    if width is not None:
+        lines = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join(lines) + "\n"
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Return a line in parts that fit, what goes on being indented further than its begin."""
+    if len(line) <= width:
+        return [line]
+    import textwrap  # only where something is too long
+
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _put_off(jitter: float) -> str:

@@ -18,6 +18,7 @@ from chronos_cli.state.database import Database
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
+    JobStats,
     LastTick,
     Snapshot,
     StartedExecution,
@@ -260,6 +261,16 @@ class Store:
     def find(self, execution_id: str) -> list[HistoryEntry]:
         """Return all runs of an execution, newest first."""
         return self.history(HistoryFilter(execution_id=execution_id))
+
+    def stats(self, wanted: HistoryFilter) -> list[JobStats]:
+        """Return the figures of every job of which something fits, in the order of their IDs."""
+        with self._database.reading() as db:
+            return self._rows.stats(db, wanted)
+
+    def ids_beginning(self, text: str, most: int) -> list[tuple[str, str]]:
+        """Return up to `most` recorded execution IDs that begin with a text, and their jobs."""
+        with self._database.reading() as db:
+            return self._rows.ids_beginning(db, text, most)
 
     def last_status(self, job_id: str) -> Status | None:
         """Return how the job's last execution ended.

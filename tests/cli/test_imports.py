@@ -52,6 +52,8 @@ COMMANDS = {
     "protocols": ({"importlib.metadata", "email.message"}, 270),
     "schema": (set[str](), 220),
     "init -": (set[str](), 220),
+    "import crontab crontab": (set[str](), 250),
+    "import curl -- curl http://127.0.0.1:1/x": (set[str](), 250),
     "completion bash": ({"typer", "subprocess"}, 200),
     "run http.yaml": (SENDING, 345),
     "run http.yaml --dry-run": (SENDING, 345),
@@ -101,6 +103,7 @@ def imported(arguments: str, folder: Path) -> list[str]:
 def test_a_command_imports_what_it_needs(tmp_path: Path, arguments: str) -> None:
     for name, target in TARGETS.items():
         write(tmp_path, JOB.format(target=target), f"{name}.yaml")
+    write(tmp_path, "0 9 * * * curl http://127.0.0.1:1/x\n", "crontab")
     allowed, bound = COMMANDS[arguments]
     found = imported(arguments, tmp_path)
     assert "chronos_cli.cli.main" in found
@@ -109,4 +112,4 @@ def test_a_command_imports_what_it_needs(tmp_path: Path, arguments: str) -> None
 
 
 def test_every_command_is_held() -> None:
-    assert {line.split()[0] for line in COMMANDS} >= set(NAMES) - _SERVERS
+    assert all(any(line.startswith(name) for line in COMMANDS) for name in set(NAMES) - _SERVERS)

@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from chronos_cli.protocols.nats.client import Client
 
 _INBOX = "_INBOX"
+_NOT_GREETED = (
+    "connected, but no INFO came, which NATS sends at once; does this port speak another protocol, "
+    "such as HTTP, or TLS from the first byte ('tls: {first: true}')?"
+)
 _TLS_FIRST = "; if it wants TLS before it speaks (handshake_first), set 'tls: {first: true}'"
 
 
@@ -35,6 +39,14 @@ class Opening:
         self._options = options
         self._on_lost, self._on_error = on_lost, on_error
         self._context: ssl.SSLContext | None = None
+        self._trying: Client | None = None
+
+    def waits_for(self) -> str | None:
+        """Return that a server keeps silent which should have spoken first."""
+        client = self._trying
+        if client is None or client.was_greeted or self._options.is_tls_first:
+            return None
+        return _NOT_GREETED
 
     async def first(self, limit: Limit) -> "tuple[Client, Server]":
         """Return a client that the first possible server has taken, and that server.
@@ -77,6 +89,7 @@ class Opening:
             wants_tls=None if self._options.is_tls_first else self._options.wants_tls(server),
             on_lost=self._on_lost,
         )
+        self._trying = client
         try:
             await client.connect(
                 servers=server.at(address),
