@@ -1,6 +1,7 @@
 """The loop: wakes up when a tick is due and sees to it that every tick has its end."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,13 +21,15 @@ from chronos_cli.cron.pending import PendingStart
 from chronos_cli.cron.queue import Queue
 from chronos_cli.cron.recovery import Recovery
 from chronos_cli.cron.sleep import Sleeper
-from chronos_cli.cron.tick import Tick
+from chronos_cli.cron.tick import Tick, tick_at_start
 from chronos_cli.cron.timer import Gap, Timer
 from chronos_cli.dispatch.execution import Execution, in_zone, scheduled_id
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.outcome import Attempt, Outcome
+from chronos_cli.jobs.calendars import calendar_of, has_schedule, schedule_text
 from chronos_cli.jobs.model import Job
-from chronos_cli.state.journal import StateJournal, schedule_of
+from chronos_cli.schedule.calendar import allows
+from chronos_cli.state.journal import StateJournal
 
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
 _LAST_NOTICES = 10.0
@@ -88,6 +91,8 @@ class Loop:
         last = self._journal.last_ticks(jobset.jobs.values())
         for job in jobset.jobs.values():
             self._resume(job, last.get(job.id), now)
+            if has_schedule(job, "@reboot") and allows(calendar_of(job), now):
+                self._timer.put(tick_at_start(job, now))
         self._events.tell(
             EventKind.STARTED,
             jobs=len(jobset.jobs),
@@ -109,7 +114,7 @@ class Loop:
         left = self._set_jobs(jobset, now)
         for job in jobset.jobs.values():
             known = before.get(job.id)
-            if known is None or schedule_of(known) != schedule_of(job):
+            if known is None or schedule_text(known) != schedule_text(job):
                 self._count_from(job, now)
         for one in left:
             self._start_or_drop(one)
@@ -164,7 +169,7 @@ class Loop:
         """Start a tick that jitter put off at once: its job has another schedule, or is gone."""
         job = self._jobs.get(one.job.id)
         if job is not None:
-            self._put(Tick(job, one.scheduled_time, one.starts_at), patient=False)
+            self._put(replace(one, job=job), patient=False)
             return
         self._events.tell(
             EventKind.DROPPED,
@@ -264,12 +269,20 @@ class Loop:
             self._journal.mark(job, one.scheduled_time)
             return
         execution_id = scheduled_id(job.id, one.scheduled_time)
-        if patient and self._journal.has(execution_id):
-            # Fired while its tick could not be recorded, and its outcome was later.
+        if (patient or has_schedule(job, "@at")) and self._journal.has(execution_id):
+            # Fired while its tick could not be recorded, and its outcome was later; or what is
+            # for one time was sent by hand.
             self._journal.mark(job, one.scheduled_time)
-        elif not self._fired.includes(job, one.scheduled_time):
+        elif one.at_start or not self._fired.includes(job, one.scheduled_time):
             self._queue.put(
-                PendingStart(job, execution_id, one.scheduled_time, one.starts_at, patient)
+                PendingStart(
+                    job,
+                    execution_id,
+                    one.scheduled_time,
+                    one.starts_at,
+                    patient,
+                    marks=not one.at_start,  # no tick of the calendar
+                )
             )
 
     def on_attempt(self, execution: Execution, attempt: Attempt) -> None:

@@ -2,13 +2,26 @@
 
 from datetime import UTC, datetime, timedelta
 
+from chronos_cli.schedule.calendar import Calendar
 from chronos_cli.schedule.expression import Cron, parse_schedule
 from chronos_cli.schedule.passage import Change, fold_at, gap_at, gap_ending, reading
-from chronos_cli.schedule.timetable import wall_clock
+from chronos_cli.schedule.timetable import next_fire, wall_clock
 from chronos_cli.schedule.wallclock import WallClock
 from chronos_cli.schedule.zones import load_zone
 
 _MOST_NAMED = 3
+
+
+def calendar_note(calendar: Calendar, previous: datetime, fire: datetime) -> str | None:
+    """Say what `shift_note` does, of the schedules whose tick this is."""
+    for schedule in calendar.schedules:
+        try:
+            is_one_of_it = next_fire(schedule, calendar.zone, previous) == fire
+        except OverflowError:
+            continue
+        if is_one_of_it and (note := shift_note(schedule, calendar.zone, previous, fire)):
+            return note
+    return None
 
 
 def shift_note(schedule: str, zone: str, previous: datetime, fire: datetime) -> str | None:

@@ -9,6 +9,7 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import RunningExecution
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.errors import StateError
+from chronos_cli.jobs.calendars import schedule_text
 from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import (
@@ -24,11 +25,6 @@ from chronos_cli.state.store import Store
 from chronos_cli.state.write_behind import WriteBehind
 
 _ENDED = frozenset(HistoryStatus) - {HistoryStatus.RUNNING, HistoryStatus.SKIPPED}
-
-
-def schedule_of(job: Job) -> str:
-    """Return what the times of a job depend on: its expression and zone."""
-    return f"{job.spec.schedule} {job.spec.timezone}"
 
 
 class StateJournal:
@@ -75,7 +71,7 @@ class StateJournal:
                 origin=self._origin,
                 snapshot=snapshot_of(execution, self._config, self._redactor),
                 deadline=job.deadline,
-                schedule=schedule_of(job) if tick else None,
+                schedule=schedule_text(job) if tick else None,
             )
 
         if job.spec.concurrency != "forbid":
@@ -121,11 +117,11 @@ class StateJournal:
 
     def mark(self, job: Job, moment: datetime) -> None:
         """Record that a job's schedule was seen to up to this time."""
-        self._state.soon(lambda store: store.mark_tick(job.id, moment, schedule_of(job)))
+        self._state.soon(lambda store: store.mark_tick(job.id, moment, schedule_text(job)))
 
     def restart(self, job: Job, moment: datetime) -> None:
         """Record that a job's schedule counts from this time on, also from an earlier one."""
-        self._state.soon(lambda store: store.restart_ticks(job.id, moment, schedule_of(job)))
+        self._state.soon(lambda store: store.restart_ticks(job.id, moment, schedule_text(job)))
 
     def keep_ticks(self, job_ids: Container[str]) -> None:
         """Forget the ticks of all other jobs."""
@@ -137,7 +133,7 @@ class StateJournal:
         found: dict[str, datetime] = {}
         for job in jobs:
             last = known.get(job.id)
-            if last is not None and last.schedule in {None, schedule_of(job)}:
+            if last is not None and last.schedule in {None, schedule_text(job)}:
                 found[job.id] = last.scheduled_time
         return found
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,15 +28,17 @@ def test_json_is_exactly_this(tmp_path: Path) -> None:
         "schedule": "30 2 * * *",
         "timezone": "America/New_York",
         "fires": ["2024-03-10T03:00:00-04:00", "2024-03-11T02:30:00-04:00"],
+        "excepted": [],
     }
     pulse = ["2024-03-10T05:01:30+00:00", "2024-03-10T05:03:00+00:00"]
+    utc: dict[str, Any] = {"timezone": "UTC", "excepted": []}
     assert result.report == {
         "schema_version": 1,
         "results": [
             {"job_id": "nightly", **nightly},
             {"job_id": "twin", **nightly},
-            {"job_id": "pulse", "schedule": "@every 90s", "timezone": "UTC", "fires": pulse},
-            {"job_id": "paused", "schedule": "@daily", "timezone": "UTC", "fires": []},
+            {"job_id": "pulse", "schedule": "@every 90s", **utc, "fires": pulse},
+            {"job_id": "paused", "schedule": "@daily", **utc, "fires": []},
         ],
     }
     assert result.err == (
@@ -112,7 +115,7 @@ def test_a_wrong_command_line(arguments: tuple[str, ...], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "schedule", ["0 0 31 2,4,6,9,11 *", "0 0 */30 * 1#2", "0 22-2 * * *", "@reboot", "0 0 W * *"]
+    "schedule", ["0 0 31 2,4,6,9,11 *", "0 0 */30 * 1#2", "0 22-2 * * *", "@boot", "0 0 W * *"]
 )
 def test_a_schedule_that_cannot_be(schedule: str, tmp_path: Path) -> None:
     path = write(tmp_path, f'name: a\nschedule: "{schedule}"\nwebhook: {{url: "http://h/"}}\n')

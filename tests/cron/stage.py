@@ -24,6 +24,7 @@ from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.model import Job, JobSpec, Payload, Target
 from chronos_cli.problems import Position
 from chronos_cli.redact import Redactor
+from chronos_cli.schedule.calendar import Calendar
 from chronos_cli.state.store import Store
 
 
@@ -147,8 +148,9 @@ class OneDispatcher(Dispatchers):
 
 def job(
     name: str = "a",
-    schedule: str = "* * * * *",
+    schedule: str | tuple[str, ...] = "* * * * *",
     *,
+    calendar: Calendar | None = None,
     takes: float = 0.0,
     fails: str = "",
     notices: Iterable[str] = (),
@@ -178,6 +180,7 @@ def job(
         Payload(),
         where,
         notices={notice: made(Nowhere(takes=notice_takes)) for notice in notices},
+        calendar=calendar,
     )
 
 
