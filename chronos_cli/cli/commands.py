@@ -12,6 +12,7 @@ NAMES = (
     "validate",
     "history",
     "replay",
+    "backfill",
     "init",
     "schema",
     "receive",

@@ -11,6 +11,7 @@ from chronos_cli.cron.fired import FiredTicks
 from chronos_cli.cron.jobset import JobSet, changes
 from chronos_cli.cron.messages import (
     tell_attempt,
+    tell_held_back,
     tell_missed,
     tell_notice,
     tell_outcome,
@@ -292,9 +293,10 @@ class Loop:
     def on_outcome(self, outcome: Outcome) -> None:
         """Tell how an execution ended, and look at what waited for it."""
         tell_outcome(self._events, outcome)
+        tell_held_back(self._events, outcome)
         self._queue.freed(outcome.job_id)
         self._sleeper.wake()
 
     def on_notice(self, outcome: Outcome) -> None:
-        """Tell of a notice that did not get through."""
+        """Tell how a notice ended."""
         tell_notice(self._events, outcome)

@@ -64,6 +64,18 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
                 yield Flaw(("retry_policy", "retry_on", number), message, hint)
 
 
+class Notify(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How many failures in a row are told of: once, until the job recovers."""
+
+    after: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="on_failure is sent at this failure in a row")
+    ] = 1
+    repeat: Annotated[
+        PositiveDuration | None,
+        Meta(description="And again whenever this has passed while it lasts. Default: never"),
+    ] = None
+
+
 class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What is sent and for how long it is tried; beside these keys stands one target block."""
 
@@ -144,6 +156,10 @@ class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         PositiveDuration | None, Meta(description="A start that is later than this is dropped")
     ] = None
     jitter: Annotated[Duration, Meta(description="Spreads scheduled starts over this time")] = 0.0
+    notify: Annotated[
+        Notify | None,
+        Meta(description="When on_failure and on_recovery are sent. Default: at every failure"),
+    ] = None
 
 
 class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):

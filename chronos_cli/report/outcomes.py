@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chronos_cli.dispatch.outcome import Outcome, Status
+from chronos_cli.dispatch.outcome import Notice, Outcome, Status
 from chronos_cli.report.text import count, milliseconds, printable
 
 SCHEMA_VERSION = 1
@@ -33,7 +33,15 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     return f"{count(len(outcomes), 'job')}: {', '.join(parts)}"
 
 
-def status_with_code(outcome: Outcome) -> str:
+def notice_words(notice: Notice) -> str:
+    """Return what became of a notice in one line: `on_failure: succeeded 200, POST https://…`."""
+    words = f"{notice.hook}: {status_with_code(notice)}"
+    if notice.message:
+        return f"{words}: {printable(notice.message)}"
+    return f"{words}, {printable(notice.target)}"
+
+
+def status_with_code(outcome: Outcome | Notice) -> str:
     """Return the status as people say it, with the protocol's code."""
     words = _words(outcome.status)
     return f"{words} {printable(outcome.code)}" if outcome.code else words
@@ -69,6 +77,7 @@ def plain_lines(outcomes: Sequence[Outcome]) -> str:
         lines.append("  ".join(cells).rstrip())
         if message := reason(outcome):
             lines.append(f"    {message}")
+        lines += [f"    {notice_words(notice)}" for notice in outcome.notices]
     return "\n".join([*lines, summary(outcomes)]) + "\n"
 
 

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from chronos_cli.dispatch.outcome import Outcome, Status
-from chronos_cli.report.outcomes import reason, status_with_code, summary
+from chronos_cli.report.outcomes import notice_words, reason, status_with_code, summary
 from chronos_cli.report.text import milliseconds, printable
 
 STYLES = {
@@ -59,7 +59,10 @@ def _narrow_row(table: Table, outcome: Outcome) -> None:
 
 def _reason(outcome: Outcome) -> Text:
     message = reason(outcome)
-    return Text(f"\n{message}" if message else "", style=STYLES[outcome.status])
+    text = Text(f"\n{message}" if message else "", style=STYLES[outcome.status])
+    for notice in outcome.notices:
+        text.append(f"\n{notice_words(notice)}", style=STYLES[notice.status])
+    return text
 
 
 def _figures(outcome: Outcome) -> tuple[Text, Text, Text]:

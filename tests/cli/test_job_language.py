@@ -156,6 +156,15 @@ def test_notices(server: HttpServer, tmp_path: Path, path: str, code: int, told:
     assert identity.startswith(result.only["execution_id"])
     assert identity != result.only["execution_id"]
     assert "notice-canary" not in notice["body"]
+    (sent,) = result.only.pop("notices")
+    assert sent == {
+        "hook": f"on_{told.replace('failed', 'failure').replace('succeeded', 'success')}",
+        "protocol": "http",
+        "target": f"POST {server.url}/status/200?{told}-{mark}",
+        "status": "succeeded",
+        "code": "200",
+        "message": "",
+    }
     if told == "failed":
         assert json.loads(notice["body"]) == result.only
     else:
@@ -171,7 +180,7 @@ def test_a_notice_that_fails_is_told_and_changes_nothing(
     )
     result = chronos("run", write(tmp_path, text), "--quiet")
     assert result.code == 0
-    assert "chronos: the notice did not get through: a: rejected 404" in result.err
+    assert "chronos: the notice on_success did not get through: a: rejected 404" in result.err
 
 
 def test_notices_are_checked_too(tmp_path: Path) -> None:
