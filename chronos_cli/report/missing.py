@@ -42,7 +42,12 @@ def missing_lines(missing: Sequence[MissingTick]) -> str:
     rows = [(one.scheduled_time, printable(one.job_id), one.reason) for one in missing]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        "  ".join([*(cell.ljust(w) for cell, w in zip(row, widths, strict=True)), one.execution_id])
+        "  ".join(
+            [
+                *(cell.ljust(w) for cell, w in zip(row, widths, strict=True)),
+                printable(one.execution_id),
+            ]
+        )
         for row, one in zip(rows, missing, strict=True)
     ]
     return "\n".join([*lines, f"{count(len(missing), 'tick')} to send"]) + "\n"

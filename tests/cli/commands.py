@@ -32,6 +32,7 @@ def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
         "validate": ["validate", job],
         "history": ["history", *state],
         "replay": ["replay", "--failed", "--since", "1d", *state],
+        "backfill": ["backfill", job, "--since", "2s", *state],
         "init": ["init", "-"],
         "schema": ["schema"],
         "receive": ["receive", "--listen", f"127.0.0.1:{free_port()}"],

@@ -155,6 +155,7 @@ def job(
     fails: str = "",
     notices: Iterable[str] = (),
     notice_takes: float = 0.0,
+    notice_fails: str = "",
     **spec: Any,
 ) -> Job:
     """A job on this stage; keys of the job file are given as they are there."""
@@ -179,7 +180,9 @@ def job(
         made_job.target,
         Payload(),
         where,
-        notices={notice: made(Nowhere(takes=notice_takes)) for notice in notices},
+        notices={
+            notice: made(Nowhere(takes=notice_takes, fails=notice_fails)) for notice in notices
+        },
         calendar=calendar,
     )
 
