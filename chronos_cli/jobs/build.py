@@ -40,6 +40,8 @@ _CONTENT_TYPE = r"[!-~]+/[ -~]+"
 _CHARSET = r"""(?i:charset)=["']?([^;"'\s]+)"""
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 _NO_PAYLOAD = Payload()
+# The same for all: jobs in their thousands would each hold an empty one.
+_NO_NOTICES: dict[str, Job] = {}
 # Keys of a job, beside schedule and zone, that its ticks depend on.
 _FURTHER = frozenset({"starts", "ends", "except"})
 # Keys of a job that are not read as plain fields of its struct.
@@ -128,6 +130,7 @@ class JobBuilder:
             position=node.position,
             event=event,
             has_templates=any(scalar.template for scalar in _scalars(block, node)),
+            notices=_NO_NOTICES,
         )
 
     def _event(  # noqa: PLR0913, PLR0917 - a job's parts, as far as they could be read
