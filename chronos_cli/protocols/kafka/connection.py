@@ -168,8 +168,6 @@ class Connection:
         """Have the client go; returns at once."""
         self._is_retired = self._is_ending = True
         self._wake.set()
-        if self._waiting or (self._producer is not None and len(self._producer)):
-            self._purge()
 
     def _produce(
         self,
@@ -187,15 +185,6 @@ class Connection:
         except (KafkaException, BufferError, ValueError, TypeError, OverflowError) as error:
             raise translated_exception(error, where) from error
         self._wake.set()
-
-    def _purge(self) -> None:
-        """Make librdkafka report all its messages now, which also ends a poll."""
-        from confluent_kafka import KafkaException
-
-        producer = self._producer
-        if producer is not None:
-            with suppress(KafkaException):
-                producer.purge(in_queue=True, in_flight=True, blocking=False)
 
     def _settle(self, reports: list[tuple[asyncio.Future[Report], Report]]) -> None:
         for future, report in reports:
@@ -224,8 +213,9 @@ class Connection:
         self._tell(self._opened.set_result, None)
         while not self._is_ending:
             self._listen(producer)
-        self._purge()
-        # The client goes with its last reference, and what it waits for is waited for here.
+        # The client goes with its last reference, and takes back what it has not sent. It waits
+        # for its threads here. Its own `purge` must not be called: it waits for them, too, and
+        # holds Python's lock meanwhile, so that a broker that floods stops the whole program.
         self._producer = None
         del producer
         self._tell(self._closed.set_result, None)
