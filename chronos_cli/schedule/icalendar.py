@@ -14,6 +14,7 @@ from chronos_cli.schedule.exceptions import Span
 from chronos_cli.schedule.zones import load_zone
 
 _MOST_EVENTS = 2000
+_DEEPEST = 10
 _DAY = timedelta(days=1)
 _LONGEST = timedelta(days=366)
 _LINE = r"([A-Za-z0-9-]+)((?:;[^:;=]+=(?:\"[^\"]*\"|[^:;\"]*))*):(.*)"
@@ -57,6 +58,8 @@ def _components(text: str) -> Iterator[dict[str, _Property]]:
     for one in _properties(text):
         if one.name == "BEGIN":
             within.append(one.value.upper())
+            if len(within) > _DEEPEST:
+                raise IcsError(f"line {one.line}: more than {_DEEPEST} components in each other")
             event = {} if within == _IN_EVENT else event
         elif one.name == "END":
             if not within or within.pop() != one.value.upper():
@@ -92,7 +95,8 @@ def _unfolded(text: str) -> Iterator[tuple[int, str]]:
     """Yield the lines with their numbers; one that begins with a blank goes on the one before."""
     parts: list[str] = []
     first = 0
-    for number, line in enumerate(text.lstrip("\ufeff").splitlines(), 1):
+    for number, ended in enumerate(text.lstrip("\ufeff").split("\n"), 1):
+        line = ended.removesuffix("\r")
         if line[:1] in {" ", "\t"} and parts:
             parts.append(line[1:])
             continue

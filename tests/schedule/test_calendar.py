@@ -11,6 +11,7 @@ import pytest
 from chronos_cli.schedule.calendar import Calendar, allows, excepted, next_tick, ticks
 from chronos_cli.schedule.exceptions import QuietHours, Span, parse_exemption
 from chronos_cli.schedule.icalendar import events
+from chronos_cli.schedule.shifts import calendar_note
 from chronos_cli.schedule.timetable import fires
 
 BERLIN, NEW_YORK = "Europe/Berlin", "America/New_York"
@@ -48,6 +49,21 @@ def test_where_two_schedules_meet_there_is_one_tick() -> None:
 def test_once(schedule: str, expected: str) -> None:
     assert found(calendar(schedule, zone=BERLIN), "2026-01-01T00:00Z", 2) == [expected]
     assert found(calendar(schedule, zone=BERLIN), expected, 2) == []
+
+
+def test_what_a_change_of_the_clock_does_to_it() -> None:
+    def note(*schedules: str) -> str | None:
+        one = calendar(*schedules, zone=BERLIN)
+        before = datetime(2027, 1, 1, tzinfo=UTC)
+        return calendar_note(one, before, next_tick(one, before))
+
+    put = "the clock goes from 02:00 to 03:00"
+    missing = f"02:30 does not exist ({put}); fires at 03:00"
+    assert note("@at 2027-03-28T02:30") == missing
+    assert note("@at 2027-03-28T02:30", "0 9 1 7 *") == missing
+    put = "the clock goes back from 03:00 to 02:00"
+    assert note("@at 2027-10-31T02:30") == f"02:30 comes twice ({put}); fires the first time only"
+    assert note("@at 2027-10-31T02:30+01:00") is None
 
 
 def test_the_bounds_belong_to_the_span() -> None:

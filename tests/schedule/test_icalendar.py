@@ -104,7 +104,10 @@ def test_what_is_not_understood_is_refused(lines: list[str], message: str) -> No
     assert message in str(error.value)
 
 
-@pytest.mark.parametrize("text", ["", "<html>", "BEGIN:VCARD\nEND:VCARD\n", "BEGIN:VCALENDAR\n"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "<html>", "BEGIN:VCARD\nEND:VCARD\n", "BEGIN:VCALENDAR\n", "BEGIN:VCALENDAR\n" * 50_000],
+)
 def test_what_is_no_calendar(text: str) -> None:
     with pytest.raises(IcsError):
         events(text)
