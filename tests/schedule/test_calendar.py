@@ -175,7 +175,7 @@ def fires_until(schedule: str, zone: str, after: datetime, until: datetime) -> I
 def test_against_the_same_rule_said_otherwise() -> None:
     """Over the change of the clock in Berlin, on 29 March 2026."""
     after, until = datetime(2026, 3, 18, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)
-    for seed in range(60):
+    for seed in range(25):
         one = a_calendar(Random(seed))
         wanted = list(expected_ticks(one, after, until))
         got = list(islice(ticks(one, after), len(wanted) + 1))
