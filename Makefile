@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop faults fuzz bench lint format reference completions clean
+.PHONY: help demo test interop faults fuzz bench packages dist deb lint format reference screens \
+	completions clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +41,17 @@ bench: $(VENV)/.installed-dev  ## Measure against hand-written code and other pr
 	@$(BIN)/python -m tests.brokers.provision
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m tests.benchmarks $(BENCH)
 
+packages: $(VENV)/.installed-dev  ## Make the Debian package and the image's steps, and try them
+	$(BIN)/pytest tests/packages -m packages
+
+dist: $(VENV)/.installed-dev  ## Build the wheel and the source package into dist/
+	rm -rf dist
+	$(BIN)/python -m hatchling build
+	$(BIN)/twine check --strict dist/*
+
+deb: dist  ## Build the Debian package into dist/, for this Debian and its Python
+	/usr/bin/python3 scripts/build_deb.py dist/*.whl dist
+
 lint: $(VENV)/.installed-dev  ## Check style and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,11 +66,15 @@ reference: $(VENV)/.installed  ## Write the list of all keys into the README
 	sed -i -e '/<!-- chronos schema/,/<!-- end -->/{/<!--/!d}' -e '/<!-- chronos schema/r .reference' README.md
 	rm .reference
 
+screens: $(VENV)/.installed-dev  ## Draw the terminal's screens into docs/screens.md
+	$(BIN)/python -m tests.screens > .screens
+	mv .screens docs/screens.md
+
 completions: $(VENV)/.installed  ## Write the shells' completion scripts
 	for shell in bash zsh fish; do $(BIN)/chronos completion $$shell > completions/chronos.$$shell; done
 
 clean:  ## Remove what these targets made
-	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist .cache .mypy_cache .pytest_cache .ruff_cache
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -33,6 +33,18 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def meant_duration(text: str) -> str | None:
+    """Return the duration that a text in words means, as `parse_duration` reads it: `5 minutes`."""
+    units = {"sec": "s", "second": "s", "minute": "m", "min": "m", "hour": "h", "hr": "h"}
+    units |= {"day": "d", "week": "w", "msec": "ms", "millisecond": "ms"}
+    units |= {unit: unit for unit in _SECONDS}
+    match = re.fullmatch(r"([0-9]{1,9})\s*([a-z]+)", text.strip().lower())
+    if match is None:
+        return None
+    unit = units.get(match[2]) or units.get(match[2].removesuffix("s"))
+    return match[1] + unit if unit else None
+
+
 def format_duration(seconds: float) -> str:
     """Write seconds the way `parse_duration` reads them, in at most two units."""
     if seconds < 0.9995:
@@ -71,13 +83,12 @@ _SIZE_SCHEMA = {
 }
 
 # `parse` is the job-file reader's way from the text of a scalar to the value.
-Duration = Annotated[
-    float, Meta(extra={"parse": parse_duration}, extra_json_schema=_DURATION_SCHEMA)
-]
-PositiveDuration = Annotated[
-    float, Meta(gt=0, extra={"parse": parse_duration}, extra_json_schema=_DURATION_SCHEMA)
-]
-Size = Annotated[int, Meta(extra={"parse": parse_size}, extra_json_schema=_SIZE_SCHEMA)]
+# `form` names it in messages, and `meant` turns what is nearly one into the text to write.
+_DURATION = {"parse": parse_duration, "form": "a duration such as 30s", "meant": meant_duration}
+_SIZE_EXTRA = {"parse": parse_size, "form": "a size such as 4MB"}
+Duration = Annotated[float, Meta(extra=_DURATION, extra_json_schema=_DURATION_SCHEMA)]
+PositiveDuration = Annotated[float, Meta(gt=0, extra=_DURATION, extra_json_schema=_DURATION_SCHEMA)]
+Size = Annotated[int, Meta(extra=_SIZE_EXTRA, extra_json_schema=_SIZE_SCHEMA)]
 
 # A file's name; the job-file reader makes it absolute, from the folder of the file it stands in.
 FilePath = Annotated[str, Meta(min_length=1, extra={"path": True})]

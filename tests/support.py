@@ -1,6 +1,7 @@
 """Running the real program, and asking the test servers what they saw."""
 
 import json
+import os
 import signal
 import ssl
 import subprocess
@@ -8,7 +9,8 @@ import sys
 import textwrap
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +27,25 @@ __all__ = [
     "environment",
     "finish",
     "headers",
+    "in_zone",
     "start",
     "write",
 ]
 
 ROOT = Path(__file__).parents[1]
+
+
+@contextmanager
+def in_zone(name: str) -> Iterator[None]:
+    """Let this process's machine stand in a zone."""
+    before = os.environ.get("TZ")
+    os.environ["TZ"] = name
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ") if before is None else os.environ.update(TZ=before)
+        time.tzset()
 
 
 def write(folder: Path, text: str, name: str = "job.yaml") -> str:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec import Struct
 
+from chronos_cli.app.identity import full_id
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.trace import Trace
 from chronos_cli.errors import UsageError
@@ -38,7 +39,7 @@ def chosen_entries(choice: Choice, store: Store | None, where: Path) -> list[His
         found = store.history(choice.wanted) if store else []
         ids = list(dict.fromkeys(entry.execution_id for entry in reversed(found)))
     else:
-        ids = list(dict.fromkeys(choice.ids))
+        ids = list(dict.fromkeys(full_id(one, store, where) for one in choice.ids))
     runs = [store.find(identity) if store else [] for identity in ids]
     if choice.failed:
         return [last for one in runs for last in _failed(one, choice)]

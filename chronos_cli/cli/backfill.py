@@ -14,7 +14,7 @@ from chronos_cli.cli.options import (
     OutputFormat,
     StatePath,
     Var,
-    Verbose,
+    VerboseAttempts,
     job_ids,
     pairs,
     parse_past,
@@ -71,7 +71,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
-    verbose: Verbose = False,
+    verbose: VerboseAttempts = False,
 ) -> ExitCode:
     """Send the ticks of a span that history does not have, in the order of time.
 
@@ -104,7 +104,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         return ExitCode.SUCCESS
     journal = recording(state, no_state=False, origin="backfill", config=config)
     options = RunOptions(
-        output=output, quiet=quiet, concurrency=concurrency, fail_fast=fail_fast, makes_up=True
+        output=output,
+        quiet=quiet,
+        concurrency=concurrency,
+        fail_fast=fail_fast,
+        makes_up=True,
+        verbose=verbose,
     )
     return carry_out(workspace, [one.execution for one in found.missing], options, journal)
 

@@ -38,8 +38,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         bool, option("--watch", help="Reload when a file changes; SIGHUP always does.")
     ] = False,
     log_format: Annotated[
-        LogFormat, option("--log-format", help="How events are written to stderr.")
-    ] = LogFormat.TEXT,
+        LogFormat | None,
+        option(
+            "--log-format",
+            help="Events on stderr as logfmt (text) or JSON. Default: text, on a terminal words.",
+            show_default=False,
+        ),
+    ] = None,
     live: Annotated[
         bool,
         option(
@@ -72,5 +77,4 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         grace=seconds,
         watch=watch,
     )
-    console = LoopConsole(options, as_json=log_format is LogFormat.JSON, live=live)
-    return console.run()
+    return LoopConsole(options, log_format and log_format.value, live=live).run()

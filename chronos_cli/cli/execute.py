@@ -1,7 +1,9 @@
 """Carrying executions out under the eyes of a user: signals, progress, the report."""
 
 import asyncio
+import os
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct, structs
@@ -11,20 +13,19 @@ from chronos_cli.app.workspace import Workspace
 from chronos_cli.cli.exit_codes import ExitCode, exit_code, weight
 from chronos_cli.cli.options import OutputFormat
 from chronos_cli.cli.output import Output, redactor
-from chronos_cli.cli.progress import Progress
 from chronos_cli.cli.signals import StopSignals, leave_if_held_up
 from chronos_cli.cli.streams import streams
+from chronos_cli.cli.warn import warn
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.dispatch.notifier import notice_of, told_of
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome
-from chronos_cli.jobs.model import warnings_of
-from chronos_cli.report.outcomes import failure_line, plain_lines, run_document
+from chronos_cli.report.outcomes import failure_line, plain_lines, run_document, summary
 
-# Jobs that a warning names.
-_NAMED = 5
+if TYPE_CHECKING:
+    from chronos_cli.cli.signs import Signs
 
 
 class RunOptions(Struct, frozen=True, kw_only=True):
@@ -36,6 +37,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     fail_fast: bool
     junit: str | None = None
     makes_up: bool = False
+    verbose: bool = False
 
 
 def carry_out(
@@ -63,14 +65,6 @@ async def execute(
     return leave_if_held_up(code)
 
 
-def warn(executions: Sequence[Execution], output: Output) -> None:
-    """Say on stderr what is dangerous in the jobs: one line for each danger."""
-    found = warnings_of(execution.job for execution in executions)
-    for message, ids in found.items():
-        more = f" and {len(ids) - _NAMED} more" if len(ids) > _NAMED else ""
-        output.note(f"chronos: warning: {message} ({', '.join(ids[:_NAMED])}{more})")
-
-
 class _BatchConsole:
     """Carries out a batch, listens to signals, and reports."""
 
@@ -81,8 +75,8 @@ class _BatchConsole:
         self._executions = executions
         self._options = options
         self._output = Output()
-        is_shown = not options.quiet and len(executions) > 1
-        self._progress = Progress("running", len(executions), shown=is_shown)
+        self._clock = SystemClock()
+        self._signs: Signs | None = None
         self._executor: Executor | None = None
         # By job and execution: outcomes whose notices are under way, and how notices ended.
         self._telling: dict[tuple[str, str], Outcome] = {}
@@ -91,35 +85,50 @@ class _BatchConsole:
     async def exit_code(self, journal: Journal) -> ExitCode:
         """Carry everything out; return the exit code after the report is written."""
         if not self._options.quiet:
-            warn(self._executions, self._output)
+            warn((execution.job for execution in self._executions), self._output)
         dispatchers = self._workspace.dispatchers()
-        executor = self._executor = Executor(SystemClock(), journal, self, redactor.data)
+        executor = self._executor = Executor(self._clock, journal, self, redactor.data)
         options = BatchOptions(
             self._options.concurrency, self._options.fail_fast, self._options.makes_up
         )
         batch = Batch(executor, dispatchers, options)
         signals = StopSignals(batch.stop)
         signals.listen()
-        with self._progress:
-            outcomes = await batch.outcomes(self._executions)
+        outcomes = await self._outcomes(batch)
         code = exit_code({outcome.status for outcome in outcomes}, signals.number)
         if batch.failure is not None:
             code = ExitCode.BUG
         masked = [_masked(self._whole(outcome)) for outcome in outcomes]
         self._report(masked, code)
-        if self._options.junit is not None:
-            self._write_junit(self._options.junit, masked)
+        self._report_to_ci(masked)
         await dispatchers.close()
         if batch.failure is not None:
             raise batch.failure
         return code
 
-    def on_attempt(self, execution: Execution, attempt: Attempt) -> None:
-        """Say nothing of attempts."""
+    async def _outcomes(self, batch: Batch) -> list[Outcome]:
+        """Carry everything out, with signs of life on a terminal."""
+        if self._options.quiet or not streams.stderr.isatty():
+            return await batch.outcomes(self._executions)
+        from chronos_cli.cli.signs import Signs  # not for a crontab line
+
+        async with Signs(self._clock, self._executions) as self._signs:
+            return await batch.outcomes(self._executions)
+
+    def on_attempt(self, execution: Execution, attempt: Attempt, wait: float | None) -> None:
+        """Show what is going on, and with `--verbose` say it."""
+        if self._signs is not None:
+            self._signs.on_attempt(execution, attempt, wait)
+        if self._options.verbose:
+            from chronos_cli.report.attempts import attempt_line
+
+            most = execution.job.spec.retry_policy.max_attempts
+            self._output.note(attempt_line(execution.job.id, attempt, most, wait))
 
     def on_outcome(self, outcome: Outcome) -> None:
         """Count an execution that has ended; `jsonl` prints it as soon as its notices have."""
-        self._progress.advance()
+        if self._signs is not None:
+            self._signs.on_outcome(outcome.execution_id)
         if self._options.output is not OutputFormat.JSONL or self._options.quiet:
             return
         assert self._executor is not None
@@ -147,6 +156,16 @@ class _BatchConsole:
             return outcome
         return structs.replace(outcome, notices=[*outcome.notices, *ended])
 
+    def _report_to_ci(self, outcomes: list[Outcome]) -> None:
+        """Write the reports that a CI server shows."""
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from chronos_cli.cli.github import tell_github
+
+            places = [execution.job.position for execution in self._executions]
+            tell_github(list(zip(outcomes, places, strict=True)), os.environ, self._output)
+        if self._options.junit is not None:
+            self._write_junit(self._options.junit, outcomes)
+
     def _write_junit(self, path: str, outcomes: list[Outcome]) -> None:
         """Write the report; that it cannot be written changes nothing of what was sent."""
         from chronos_cli.files import open_to_write
@@ -171,12 +190,22 @@ class _BatchConsole:
                 self._output.note(failure_line(outcome))
         elif self._options.output is OutputFormat.JSON:
             self._output.json(run_document(outcomes, code))
-        elif self._options.output is OutputFormat.TABLE and streams.stdout.isatty():
+            self._sum_up(outcomes)
+        elif self._options.output is OutputFormat.JSONL:
+            self._sum_up(outcomes)
+        elif streams.stdout.isatty():
             from chronos_cli.report.table import outcome_table  # imports Rich
 
             self._output.table(lambda width: outcome_table(outcomes, width))
-        elif self._options.output is OutputFormat.TABLE:
-            self._output.result(plain_lines(outcomes))
+        else:
+            paint = self._output.paint(streams.stdout)
+            self._output.painted(plain_lines(outcomes, paint))
+
+    def _sum_up(self, outcomes: list[Outcome]) -> None:
+        """Say in a line what came of it to those who do not see the data; not amid the data."""
+        out, err = streams.stdout, streams.stderr
+        if (out.is_file() or (err.isatty() and not out.isatty())) and not out.is_same_as(err):
+            self._output.note(summary(outcomes))
 
 
 def _named_by_time(outcome: Outcome) -> Outcome:

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Annotated
 
+from msgspec import structs
+
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import StatePath, Verbose, job_ids, parse_past, text_of
@@ -12,9 +14,14 @@ from chronos_cli.cli.recording import state_path, stored
 from chronos_cli.cli.streams import streams
 from chronos_cli.errors import UsageError
 from chronos_cli.report.history import execution_lines, history_document, history_lines
+from chronos_cli.report.stats import stats_document, stats_lines
 from chronos_cli.report.text import count
-from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus
+from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus, JobStats
 from chronos_cli.units import parse_duration
+
+# Entries that are listed unless more are asked for.
+_LIMIT = 50
+_NOTHING = "nothing recorded that fits"
 
 
 class HistoryFormat(StrEnum):
@@ -27,7 +34,7 @@ class HistoryFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     execution_id: Annotated[
         str | None,
-        argument(metavar="[ID]", help="One execution: its runs with all attempts."),
+        argument(metavar="[ID]", help="One execution, or its beginning: all attempts."),
     ] = None,
     job: Annotated[
         list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
@@ -41,7 +48,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     until: Annotated[
         str | None, option(metavar="T", help="Started before: RFC 3339, or 1h ago.")
     ] = None,
-    limit: Annotated[int, option(min=1, metavar="N", help="The newest N only.")] = 50,
+    limit: Annotated[
+        int | None,
+        option(min=1, metavar="N", help="The newest N only. Default: 50.", show_default=False),
+    ] = None,
+    stats: Annotated[
+        bool,
+        option("--stats", help="Figures of each job: success, duration, streak; by --since."),
+    ] = False,
     prune: Annotated[
         bool, option("--prune", help="Forget, by --older-than and --keep; list nothing.")
     ] = False,
@@ -58,25 +72,30 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     verbose: Verbose = False,
 ) -> ExitCode:
     """List what `run`, `cron` and `replay` sent and what came of it, newest first."""
-    if execution_id is not None:
-        execution_id = text_of("ID", execution_id)
+    if stats and (prune or execution_id is not None or status or limit is not None):
+        raise UsageError("--stats goes with --job, --since and --until")
     if prune:
         _prune(state, older_than, keep)
         return ExitCode.SUCCESS
     if older_than is not None or keep is not None:
         raise UsageError("--older-than and --keep go with --prune")
     wanted = HistoryFilter(
-        execution_id=execution_id,
         jobs=frozenset(job_ids(job)),
         statuses=frozenset(status or []),
         since=parse_past("--since", since),
         until=parse_past("--until", until),
-        limit=limit,
+        limit=limit or _LIMIT,
     )
     with stored(state) as store:
+        if stats:
+            _report_stats(store.stats(wanted) if store else [], output)
+            return ExitCode.SUCCESS
+        if execution_id is not None:
+            from chronos_cli.app.identity import full_id
+
+            identity = full_id(text_of("ID", execution_id), store, state_path(state))
+            wanted = structs.replace(wanted, execution_id=identity)
         entries = store.history(wanted) if store else []
-    if execution_id is not None and not entries:
-        raise UsageError(f"no execution '{execution_id}' in {state_path(state)}")
     _report(entries, output, one=execution_id is not None)
     return ExitCode.SUCCESS
 
@@ -85,7 +104,7 @@ def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) ->
     if output is HistoryFormat.JSON:
         Output().json(history_document(entries))
     elif not entries:
-        Output().note("nothing recorded that fits")
+        Output().note(_NOTHING)
     elif one:
         Output().result(execution_lines(entries))
     elif streams.stdout.isatty():
@@ -93,7 +112,21 @@ def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) ->
 
         Output().table(lambda width: history_table(entries, width))
     else:
-        Output().result(history_lines(entries))
+        out = Output()
+        out.painted(history_lines(entries, out.paint(streams.stdout)))
+
+
+def _report_stats(found: list[JobStats], output: HistoryFormat) -> None:
+    if output is HistoryFormat.JSON:
+        Output().json(stats_document(found))
+    elif not found:
+        Output().note(_NOTHING)
+    elif streams.stdout.isatty():
+        from chronos_cli.report.history_table import stats_table  # imports Rich
+
+        Output().table(lambda width: stats_table(found, width))
+    else:
+        Output().result(stats_lines(found))
 
 
 def _prune(state: str | None, older_than: str | None, keep: int | None) -> None:

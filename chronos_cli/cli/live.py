@@ -92,6 +92,6 @@ class LiveTable(Display):
             if table is not None:
                 self._live.update(table)
             if text := "\n".join(lines):
-                self._console.print(Text(text), soft_wrap=True)
+                self._console.print(Text.from_ansi(text), soft_wrap=True)
             elif table is not None:
                 self._live.refresh()

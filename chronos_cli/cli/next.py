@@ -60,7 +60,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     listings = _listings(scheduled, start, count)
     out = Output()
     if output is TimetableFormat.TABLE:
-        out.result(timetable_lines(listings), strike_out if streams.stdout.isatty() else str)
+        lines = timetable_lines(listings, streams.stdout.width())
+        out.result(lines, strike_out if streams.stdout.isatty() else str)
     else:
         out.json(timetable_document(listings))
         _note(out, "disabled", [job for job in scheduled if not job.spec.enabled])

@@ -3,7 +3,9 @@
 import os
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from errno import EISDIR, ENOENT
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Annotated
 
 from chronos_cli.cli.arguments import argument, option
@@ -29,7 +31,15 @@ Jobs = Annotated[
 ]
 Verbose = Annotated[
     bool,
-    option("--verbose", help="Show a traceback for internal errors."),
+    option("--verbose", "-v", help="Show a traceback for internal errors."),
+]
+VerboseAttempts = Annotated[
+    bool,
+    option(
+        "--verbose",
+        "-v",
+        help="Say on stderr how each attempt ended; show a traceback for internal errors.",
+    ),
 ]
 ConfigPath = Annotated[
     str | None,
@@ -99,16 +109,34 @@ def variables(values: list[str] | None) -> dict[str, str]:
 
 def require_writable(option: str, path: str) -> None:
     """Make sure, before anything is sent, that a report can be written; UsageError if not."""
-    file, folder = Path(path), Path(path).parent
-    reason = None
-    if file.is_dir():
+    try:
+        _try_to_write(path)
+    except IsADirectoryError:
         reason = "it is a directory"
-    elif not folder.is_dir():
-        reason = f"there is no directory {folder}"
-    elif not os.access(file if file.exists() else folder, os.W_OK):
-        reason = "permission denied"
-    if reason is not None:
-        raise UsageError(f"{option}: cannot write {path}: {reason}")
+    except (FileNotFoundError, NotADirectoryError):
+        reason = f"there is no directory {Path(path).parent}" if path else "it has no name"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    else:
+        return
+    raise UsageError(f"{option}: cannot write {path}: {reason}")
+
+
+def _try_to_write(path: str) -> None:
+    """Open a file as if to write it, and leave all as it was; raises OSError."""
+    if not path:
+        raise FileNotFoundError(ENOENT, os.strerror(ENOENT))
+    try:
+        mode = Path(path).stat().st_mode
+    except FileNotFoundError:
+        real = Path(os.path.realpath(path))
+        os.close(os.open(real, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        real.unlink()
+        return
+    if S_ISDIR(mode):
+        raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+    if S_ISREG(mode):  # a pipe would tell its reader that it has ended
+        os.close(os.open(path, os.O_WRONLY))
 
 
 def parse_moment(option: str, text: str) -> datetime:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from chronos_cli.cli.streams import streams
+from chronos_cli.cli.streams import OutputStream, streams
 from chronos_cli.problems import Problem
 from chronos_cli.redact import Redactor
-from chronos_cli.report.text import json_text, printable_lines
+from chronos_cli.report.text import Paint, json_text, printable_lines, unpainted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -22,6 +22,20 @@ class Output:
         """Write to stdout; `style` adds what a terminal is to obey, when all else is harmless."""
         streams.stdout.write(style(printable_lines(redactor.text(text))))
         self._report_loss()
+
+    def painted(self, text: str) -> None:
+        """Write to stdout what was made printable already, and painted for stdout."""
+        streams.stdout.write(redactor.text(text))
+        self._report_loss()
+
+    @staticmethod
+    def paint(stream: OutputStream) -> Paint:
+        """Return what gives a text its colour on a stream, if it takes any."""
+        if not stream.has_colour():
+            return unpainted
+        from chronos_cli.cli.colour import painted
+
+        return painted
 
     def note(self, text: str) -> None:
         """Write a line to stderr."""
@@ -49,7 +63,8 @@ class Output:
         from chronos_cli.report.problems import problem_lines  # only on failure
 
         shown = streams.stderr.isatty()
-        lines = problem_lines(problems, show_source=shown, mask=redactor.text)
+        paint = self.paint(streams.stderr)
+        lines = problem_lines(problems, show_source=shown, mask=redactor.text, paint=paint)
         streams.stderr.write(redactor.text(lines))
 
     @staticmethod

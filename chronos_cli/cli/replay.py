@@ -11,7 +11,7 @@ from chronos_cli.cli.options import (
     OutputFormat,
     StatePath,
     Var,
-    Verbose,
+    VerboseAttempts,
     job_ids,
     parse_past,
     text_of,
@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
-    verbose: Verbose = False,
+    verbose: VerboseAttempts = False,
 ) -> ExitCode:
     """Send recorded executions again, each under its own ID and scheduled time.
 
@@ -98,5 +98,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
         return show(workspace, executions, output)
     journal = recording(state, no_state=False, origin="replay", config=config)
-    options = RunOptions(output=output, quiet=quiet, concurrency=concurrency, fail_fast=False)
+    options = RunOptions(
+        output=output, quiet=quiet, concurrency=concurrency, fail_fast=False, verbose=verbose
+    )
     return carry_out(workspace, executions, options, journal)

@@ -12,7 +12,7 @@ from chronos_cli.cli.options import (
     OutputFormat,
     StatePath,
     Var,
-    Verbose,
+    VerboseAttempts,
     job_ids,
     pairs,
     parse_moment,
@@ -69,7 +69,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = False,
     config: ConfigPath = None,
     env_file: EnvFile = None,
-    verbose: Verbose = False,
+    verbose: VerboseAttempts = False,
 ) -> ExitCode:
     """Dispatch each job once, now, and report what came of it.
 
@@ -111,6 +111,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         concurrency=concurrency,
         fail_fast=fail_fast,
         junit=report_junit,
+        verbose=verbose,
     )
     return carry_out(workspace, executions, options, journal)
 

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+from datetime import date
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -24,14 +25,19 @@ if TYPE_CHECKING:
 
 
 class LoopConsole:
-    """Runs a service until a signal ends it, and writes what the loop tells to stderr."""
+    """Runs a service until a signal ends it, and writes what the loop tells to stderr.
 
-    def __init__(self, options: ServiceOptions, *, as_json: bool, live: bool) -> None:
+    In the format `text` or `json`; with neither, as `text`, or in words where it is a terminal.
+    """
+
+    def __init__(self, options: ServiceOptions, log_format: str | None, *, live: bool) -> None:
         self._output = Output()
-        self._as_json = as_json
+        self._as_json = log_format == "json"
         self._on_terminal = streams.stderr.isatty()
+        self._speaks = log_format is None and self._on_terminal
         self._wants_live = live and self._on_terminal
         self._live: LiveTable | None = None
+        self._day: date | None = None
         self._service = Service(options, reader(), redactor, os.environ, self._write)
         self._signals = StopSignals(self._service.stop)
 
@@ -67,9 +73,23 @@ class LoopConsole:
 
     def _write(self, event: LoopEvent) -> None:
         masked = structs.replace(event, fields=redactor.data(event.fields))
-        line = json_text(event_document(masked)) if self._as_json else event_text(masked)
+        line = self._line(masked)
         if self._live is None or not self._live.is_shown:
             self._output.masked_line(line, is_json=self._as_json)
             streams.report_losses()  # it may not end for months
         else:
             self._live.tell(masked, line)
+
+    def _line(self, event: LoopEvent) -> str:
+        if self._as_json:
+            return json_text(event_document(event))
+        if not self._speaks:
+            return event_text(event)
+        from chronos_cli.report.event_words import event_words  # only for people
+
+        paint = self._output.paint(streams.stderr)
+        words = event_words(event, paint, ascii_only=not streams.stderr.takes_all_letters)
+        today = event.time.astimezone().date()
+        is_new = self._day not in {None, today}  # the lines have the time only
+        self._day = today
+        return f"{today:%A %Y-%m-%d}\n{words}" if is_new else words

@@ -8,6 +8,7 @@ once on the other stream.
 # Nothing else here: `--version` would pay for it.
 import io
 import os
+import stat
 import sys
 
 TYPE_CHECKING = False
@@ -22,7 +23,8 @@ class OutputStream:
     """stdout or stderr, written without a buffer; `descriptor` is None where it is closed.
 
     `loss` says why a text could not be written. `carries_data` is true once a program is to read
-    what stands in it, so that no words of ours may come between.
+    what stands in it, so that no words of ours may come between. `aside` takes away what is drawn
+    on a terminal, before anything is written there.
     """
 
     closed = False
@@ -35,6 +37,7 @@ class OutputStream:
         self.loss: str | None = None
         self.is_loss_reported = False
         self.carries_data = False
+        self.aside: Callable[[], object] | None = None
         self._has_reader = True
 
     @property
@@ -44,6 +47,12 @@ class OutputStream:
 
     def write(self, text: str) -> int:
         """Write a text, escaping what the encoding lacks; a reader that went away gets no more."""
+        if self.aside is not None:
+            self.aside()
+        return self.put(text)
+
+    def put(self, text: str) -> int:
+        """Write a text as `write` does, whatever is drawn there."""
         raw = text.encode(self.encoding, self.errors)
         if self.descriptor is None:
             self.loss = "it is closed"
@@ -68,6 +77,40 @@ class OutputStream:
     def isatty(self) -> bool:
         """Whether it is a terminal, now: one may go away."""
         return self.descriptor is not None and os.isatty(self.descriptor)
+
+    def has_colour(self) -> bool:
+        """Whether what is written there is coloured (no-color.org, force-color.org)."""
+        if os.environ.get("NO_COLOR"):
+            return False
+        if os.environ.get("FORCE_COLOR", "0") not in {"", "0", "false"}:
+            return True
+        return self.isatty() and os.environ.get("TERM") not in {"dumb", "unknown"}
+
+    def width(self) -> int | None:
+        """Return how many columns it has, by COLUMNS or the terminal; None where it is none."""
+        if not self.isatty():
+            return None
+        try:
+            given = int(os.environ.get("COLUMNS") or 0)
+            return max(20, given or os.get_terminal_size(self.fileno()).columns or 80)
+        except (ValueError, OSError):
+            return 80
+
+    def is_file(self) -> bool:
+        """Whether it goes to a file, as after `> file`."""
+        return self.descriptor is not None and stat.S_ISREG(os.fstat(self.descriptor).st_mode)
+
+    def is_same_as(self, other: "OutputStream") -> bool:
+        """Whether both lead to one place, as after `2>&1`."""
+        if self.descriptor is None or other.descriptor is None:
+            return False
+        return os.path.sameopenfile(self.descriptor, other.descriptor)
+
+    def is_ready(self) -> bool:
+        """Whether it takes something at once; a terminal that was stopped does not."""
+        import select  # only where something is drawn
+
+        return self.descriptor is not None and bool(select.select([], [self.descriptor], [], 0)[1])
 
     def fileno(self) -> int:
         """Return its descriptor; OSError where it is closed."""

@@ -10,6 +10,7 @@ from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import check_files
 from chronos_cli.cli.options import ConfigPath, EnvFile, Verbose
 from chronos_cli.cli.output import Output
+from chronos_cli.cli.warn import warn
 from chronos_cli.problems import Problem
 from chronos_cli.report.problems import problem_summary, problems_document
 
@@ -54,6 +55,8 @@ def _report(checked: Checked, output: ProblemFormat, code: ExitCode, *, quiet: b
     if output is ProblemFormat.TEXT:
         if problems:
             out.problems(problems)
+        if not quiet:
+            warn(checked.workspace.jobs, out)
         if problems or not quiet:
             out.note(problem_summary(problems, count))
     elif output is ProblemFormat.JSON:

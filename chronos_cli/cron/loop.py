@@ -1,9 +1,10 @@
 """The loop: wakes up when a tick is due and sees to it that every tick has its end."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from msgspec import structs
 
 from chronos_cli.cron.clock import CORRECTION, Jumps, LoopClock
 from chronos_cli.cron.events import EventKind, Events
@@ -170,7 +171,7 @@ class Loop:
         """Start a tick that jitter put off at once: its job has another schedule, or is gone."""
         job = self._jobs.get(one.job.id)
         if job is not None:
-            self._put(replace(one, job=job), patient=False)
+            self._put(structs.replace(one, job=job), patient=False)
             return
         self._events.tell(
             EventKind.DROPPED,
@@ -286,9 +287,10 @@ class Loop:
                 )
             )
 
-    def on_attempt(self, execution: Execution, attempt: Attempt) -> None:
+    def on_attempt(self, execution: Execution, attempt: Attempt, wait: float | None) -> None:
         """Tell of an attempt that failed and is not the last."""
-        tell_attempt(self._events, execution, attempt)
+        if wait is not None:
+            tell_attempt(self._events, execution, attempt, wait)
 
     def on_outcome(self, outcome: Outcome) -> None:
         """Tell how an execution ended, and look at what waited for it."""

@@ -32,19 +32,19 @@ def tell_missed(events: Events, job: Job, found: CatchUp) -> None:
     )
 
 
-def tell_attempt(events: Events, execution: Execution, attempt: Attempt) -> None:
-    """Tell of an attempt that failed and is not the last."""
-    policy = execution.job.spec.retry_policy
-    if attempt.status.is_failure and attempt.number < policy.max_attempts:
-        events.tell(
-            EventKind.ATTEMPT_FAILED,
-            job_id=execution.job.id,
-            execution_id=execution.id,
-            attempt=attempt.number,
-            status=attempt.status.value,
-            code=attempt.code,
-            message=attempt.message or None,
-        )
+def tell_attempt(events: Events, execution: Execution, attempt: Attempt, wait: float) -> None:
+    """Tell of an attempt that failed and is made again in `wait` seconds."""
+    events.tell(
+        EventKind.ATTEMPT_FAILED,
+        job_id=execution.job.id,
+        execution_id=execution.id,
+        attempt=attempt.number,
+        max_attempts=execution.job.spec.retry_policy.max_attempts,
+        status=attempt.status.value,
+        code=attempt.code,
+        message=attempt.message or None,
+        next_in_s=round(wait, 3),
+    )
 
 
 def tell_outcome(events: Events, outcome: Outcome) -> None:

@@ -2,8 +2,9 @@
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
+
+from msgspec import Struct, structs
 
 from chronos_cli.jobs.model import Job
 
@@ -12,8 +13,7 @@ from chronos_cli.jobs.model import Job
 MOST_PENDING = 2000
 
 
-@dataclass(frozen=True, slots=True)
-class PendingStart:
+class PendingStart(Struct, frozen=True):
     """An execution that is to start at `starts_at` (UTC).
 
     A `patient` one makes up for something: it waits for the job's running execution where
@@ -56,7 +56,7 @@ class PendingStarts:
         """Let starts of ticks after a moment not be recorded as their jobs' last ticks."""
         for job_id, waiting in self._of_job.items():
             self._of_job[job_id] = deque(
-                replace(start, marks=False) if start.scheduled_time > moment else start
+                structs.replace(start, marks=False) if start.scheduled_time > moment else start
                 for start in waiting
             )
 
@@ -91,7 +91,7 @@ class PendingStarts:
         gone: list[PendingStart] = []
         for job_id, waiting in list(self._of_job.items()):
             if job := jobs.get(job_id):
-                self._of_job[job_id] = deque(replace(start, job=job) for start in waiting)
+                self._of_job[job_id] = deque(structs.replace(start, job=job) for start in waiting)
             else:
                 gone += waiting
                 del self._of_job[job_id]

@@ -1,17 +1,17 @@
 """One tick of a job's schedule, and how its start is spread."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from itertools import pairwise
+
+from msgspec import Struct
 
 from chronos_cli.dispatch.execution import in_zone
 from chronos_cli.jobs.model import Job
 
 
-@dataclass(frozen=True, slots=True)
-class Tick:
+class Tick(Struct, frozen=True):
     """A job is due: `scheduled_time` in its zone, `starts_at` the same plus jitter, in UTC.
 
     `at_start` is that of `@reboot`, which the loop's start makes and not the calendar.
@@ -29,6 +29,8 @@ def tick(job: Job, scheduled_time: datetime, following: datetime) -> Tick:
     No start is put off beyond the next tick, so that the ticks of a job start in their order.
     """
     due = scheduled_time.astimezone(UTC)
+    if not job.spec.jitter:
+        return Tick(job, scheduled_time, due)
     bound = min(job.spec.jitter, (following.astimezone(UTC) - due).total_seconds())
     return Tick(job, scheduled_time, due + timedelta(seconds=bound * _share(job.id, due)))
 

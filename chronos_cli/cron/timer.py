@@ -2,9 +2,11 @@
 
 import heapq
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
+
+from msgspec import structs
 
 from chronos_cli.cron.tick import Tick, tick
 from chronos_cli.jobs.calendars import calendar_of
@@ -87,7 +89,7 @@ class Timer:
         for one in delayed:
             now = known.get(one.job.id)
             if now is not None and _key(now) == _key(one.job):
-                self.put(replace(one, job=now))
+                self.put(structs.replace(one, job=now))
             else:
                 left.append(one)
         return left

@@ -59,7 +59,8 @@ def ended(
 class Attempts:
     """Makes the attempts of one execution.
 
-    `on_attempt` is called as each attempt ends. The clock and the randomness are handed in.
+    `on_attempt` is called as each attempt ends, with the seconds until the next one, or None when
+    it was the last. The clock and the randomness are handed in.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Attempts:
         clock: Clock,
         execution: Execution,
         dispatcher: Dispatcher[Target],
-        on_attempt: Callable[[Attempt], None] | None = None,
+        on_attempt: Callable[[Attempt, float | None], None] | None = None,
         random: randomness.Random = _RANDOM,
     ) -> None:
         self._clock = clock
@@ -93,21 +94,30 @@ class Attempts:
 
     async def _until_decided(self) -> Receipt:
         """Attempt until one succeeds; raise the failure that decides otherwise."""
-        policy = self._execution.job.spec.retry_policy
         number = 1
         while True:
+            wait = None
             try:
                 return await self._attempt(number)
             except DispatchError as error:
-                status = self._attempts[-1].status
-                if number >= policy.max_attempts or not is_retryable(policy, status, error):
-                    raise
-                wait = wait_after(policy, number, error, self._random)
-                if self._clock.monotonic() + wait >= self._end:
-                    words = f"no time for another attempt ({self._deadline_words()})"
-                    raise error.with_message(f"{error.message}; {words}") from error
+                wait = self._wait_after(number, error)
+            finally:
+                if self._on_attempt is not None:
+                    self._on_attempt(self._attempts[-1], wait)
             await self._clock.sleep(wait)
             number += 1
+
+    def _wait_after(self, number: int, error: DispatchError) -> float:
+        """Return the seconds until the next attempt; raise the failure when there is none."""
+        policy = self._execution.job.spec.retry_policy
+        status = self._attempts[-1].status
+        if number >= policy.max_attempts or not is_retryable(policy, status, error):
+            raise error
+        wait = wait_after(policy, number, error, self._random)
+        if self._clock.monotonic() + wait >= self._end:
+            words = f"no time for another attempt ({self._deadline_words()})"
+            raise error.with_message(f"{error.message}; {words}") from error
+        return wait
 
     async def _attempt(self, number: int) -> Receipt:
         started_at = self._clock.now().isoformat(timespec="milliseconds")
@@ -129,8 +139,6 @@ class Attempts:
                 message=message,
             )
             self._attempts.append(attempt)
-            if self._on_attempt is not None:
-                self._on_attempt(attempt)
         return receipt
 
     async def _send(self, number: int) -> Receipt:

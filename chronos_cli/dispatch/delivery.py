@@ -18,6 +18,9 @@ JSON_TYPE = "application/json"
 TEXT_TYPE = "text/plain; charset=utf-8"
 BYTES_TYPE = "application/octet-stream"
 
+# `json.dumps` would make one for each message.
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
 T_co = TypeVar("T_co", bound=Target, covariant=True)
 
 
@@ -118,4 +121,4 @@ def encode(value: Any) -> tuple[bytes, str]:
         return value, BYTES_TYPE
     if isinstance(value, str):
         return value.encode(), TEXT_TYPE
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode(), JSON_TYPE
+    return _ENCODER.encode(value).encode(), JSON_TYPE

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from msgspec import structs
@@ -23,8 +24,8 @@ _LETTING_GO = 5.0
 class Observer(Protocol):
     """Is told what happens to executions. What it is told is not masked yet."""
 
-    def on_attempt(self, execution: Execution, attempt: Attempt) -> None:
-        """Take in an attempt that has ended."""
+    def on_attempt(self, execution: Execution, attempt: Attempt, wait: float | None) -> None:
+        """Take in an attempt that has ended; the next comes in `wait` seconds, if any does."""
         ...
 
     def on_outcome(self, outcome: Outcome) -> None:
@@ -177,10 +178,8 @@ class Executor:
             return ended(execution, Status.INTERRUPTED, message)
         try:
             dispatcher = dispatchers.get(execution.job.key)
-            attempts = Attempts(
-                self._clock, execution, dispatcher, lambda one: self._on_attempt(execution, one)
-            )
-            outcome = await attempts.outcome()
+            tell = partial(self._on_attempt, execution)
+            outcome = await Attempts(self._clock, execution, dispatcher, tell).outcome()
         except DispatchError as error:  # there is no dispatcher
             return ended(execution, status_of(error), error.message, code=error.code)
         except Exception as error:  # noqa: BLE001 - a bug of ours, which must end no other job
@@ -192,12 +191,11 @@ class Executor:
             return structs.replace(outcome, message=message)
         return outcome
 
-    def _on_attempt(self, execution: Execution, attempt: Attempt) -> None:
+    def _on_attempt(self, execution: Execution, attempt: Attempt, wait: float | None) -> None:
         # One that decides is recorded with the outcome, which comes at once.
-        is_last = attempt.number >= execution.job.spec.retry_policy.max_attempts
-        if not is_last and attempt.status is not Status.SUCCEEDED:
+        if wait is not None:
             self._journal.attempt(execution, attempt)
-        self._observer.on_attempt(execution, attempt)
+        self._observer.on_attempt(execution, attempt, wait)
 
     def _on_notice(self, outcome: Outcome) -> None:
         self._journal.end_notice(outcome)

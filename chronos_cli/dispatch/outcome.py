@@ -19,7 +19,7 @@ class Status(StrEnum):
     @property
     def is_failure(self) -> bool:
         """Whether the job was due and did not get through."""
-        return self not in {Status.SUCCEEDED, Status.SKIPPED}
+        return self is not Status.SUCCEEDED and self is not Status.SKIPPED
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

@@ -7,6 +7,8 @@ built-in protocols are registered in the same way as a stranger's.
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 
+from msgspec import Struct
+
 from chronos_cli.dispatch import foreign
 from chronos_cli.dispatch.entry_points import EntryPoint, entry_points_of
 from chronos_cli.dispatch.plugin import Plugin
@@ -14,6 +16,13 @@ from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.read import type_info
 
 GROUP = "chronos.dispatchers"
+
+
+class Missing(Struct, frozen=True):
+    """A module that is not installed, and the command that brings it."""
+
+    module: str
+    command: str
 
 
 class Registry:
@@ -43,16 +52,21 @@ class Registry:
 
         `further` are modules that a target needs besides, and the extras that bring them.
         """
+        found = self.missing(key, further)
+        return f"'{found.module}' is not installed; run: {found.command}" if found else None
+
+    def missing(self, key: str, further: Mapping[str, str] | None = None) -> "Missing | None":
+        """Return the first module that a protocol lacks, `further` as in `missing_client`."""
         plugin = self.kind(key)
         needed = dict.fromkeys(plugin.client_modules, plugin.extra) | dict(further or {})
         absent = [name for name in needed if _is_absent(name)]
         if not absent:
             return None
-        distribution = self._entries[key][0].distribution(GROUP)
-        package = distribution.name if distribution else key
-        extra = needed[absent[0]]
-        wanted = f"{package}[{extra}]" if extra else package
-        return f"'{absent[0]}' is not installed; run: pip install '{wanted}'"
+        from chronos_cli.dispatch.install import install_command  # only where something is missing
+
+        found = self._entries[key][0].distribution(GROUP)
+        command = install_command(found.name if found else key, needed[absent[0]], found)
+        return Missing(absent[0], command)
 
     def kind(self, key: str) -> Plugin[Target, Settings]:
         """Return the protocol behind a key; ImportError, with a message, if it is broken."""

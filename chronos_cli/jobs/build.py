@@ -56,8 +56,8 @@ class JobBuilder:
         self._kinds = kinds
         self._keys = kinds.target_keys()
         self._problems = problems
-        self._reader = Reader(problems)
-        self._texts = Reader(problems, templates=True)
+        self._reader = Reader(problems, kinds)
+        self._texts = Reader(problems, kinds, templates=True)
 
     def job(self, node: Mapping, path: Path) -> Job | None:
         """Return the job of a mapping; None, with the problems recorded, when it is wrong."""
@@ -82,7 +82,9 @@ class JobBuilder:
     def _notice(self, node: Node, job: Job | None, path: Path) -> Job | None:
         """Return what is sent when a job has ended: a job of its own, under the job's name."""
         if not isinstance(node, Mapping):
-            self._reader.fail(node, path, "expected a mapping with a target block")
+            from chronos_cli.jobs.missing_target import no_notice  # only on failure
+
+            self._reader.fail(node, path, *no_notice(node, str(path[-1]), self._kinds))
             return None
         for name in NOTICES:
             if entry := node.entries.get(name):
@@ -104,7 +106,7 @@ class JobBuilder:
         kind = self._kind(key, node, path) if key else None
         block = self._block(node, key, kind) if key and kind else None
         target: Any = INVALID
-        if block is not None and key and kind:
+        if block is not None and key and kind and not self._is_beside(block, node, kind):
             target = self._target(block, kind, (*path, key))
         payload = self._payload(node, spec, path)
         event = None
@@ -120,6 +122,7 @@ class JobBuilder:
             self._reader.fail(where, (*path, name), f"both '{name}' and '{key}.{body}'", "keep one")
         assert key is not None
         assert kind is not None
+        special = [one for one in _scalars(block, node) if one.template or one.bare]
         return Job(
             id=identifier,
             spec=spec,
@@ -129,8 +132,9 @@ class JobBuilder:
             payload=payload,
             position=node.position,
             event=event,
-            has_templates=any(scalar.template for scalar in _scalars(block, node)),
+            has_templates=any(scalar.template for scalar in special),
             notices=_NO_NOTICES,
+            warnings=tuple(map(_bare_variable, (one for one in special if one.bare))),
         )
 
     def _event(  # noqa: PLR0913, PLR0917 - a job's parts, as far as they could be read
@@ -166,14 +170,16 @@ class JobBuilder:
         present = [key for key in node.entries if key in self._keys]
         if len(present) == 1:
             return present[0]
-        known = ", ".join(self._keys)
         if present:
             second = node.entries[present[1]].key
             message = f"two targets: '{present[0]}' and '{present[1]}'"
-            self._reader.fail(second, path, message, "there is exactly one target block")
-        else:
-            what = "the notice" if path and path[-1] in NOTICES else "the job"
-            self._reader.fail(node, path, f"{what} has no target", f"add one of: {known}")
+            hint = "a job has one: move the other to a job of its own, behind a line '---'"
+            self._reader.fail(second, path, message, hint)
+        elif not self._problems.is_full:
+            from chronos_cli.jobs.missing_target import no_target  # only on failure
+
+            if (found := no_target(node, path, self._kinds)) is not None:
+                self._reader.fail(node, path, *found)
         return None
 
     def _kind(self, key: str, node: Mapping, path: Path) -> TargetKind | None:
@@ -197,7 +203,10 @@ class JobBuilder:
             if entry and isinstance(entry.value, Scalar) and not is_null(entry.value):
                 message = None if entry.value.unknown else check(entry.value.text)
                 if message:
-                    self._reader.fail(entry.value, (*path, name), message)
+                    from chronos_cli.schedule.advice import line_to_write  # only on failure
+
+                    hint = line_to_write(name, entry.value.text)
+                    self._reader.fail(entry.value, (*path, name), message, hint)
         return spec, None
 
     def _operator_defaults(self, node: Mapping) -> Mapping | None:
@@ -228,6 +237,13 @@ class JobBuilder:
         if dispatcher := self._config.dispatchers.get(kind.protocol):
             return merged(dispatcher.target_defaults, block)
         return block
+
+    @staticmethod
+    def _is_beside(block: Node, node: Mapping, kind: TargetKind) -> bool:
+        """Whether a block is empty, for its keys stand at the left; that is told of them."""
+        outer = JobSpec.__struct_encode_fields__
+        inner = set(kind.target.__struct_encode_fields__).difference(outer)
+        return is_null(block) and not inner.isdisjoint(node.entries)
 
     def _target(self, block: Node, kind: TargetKind, path: Path) -> Any:
         target = read_struct(self._texts, block, kind.target, path)
@@ -291,6 +307,15 @@ def _scalars(block: Node | None, node: Mapping) -> Iterator[Scalar]:
         yield from scalars(block)
     if entry := node.entries.get("payload"):
         yield from scalars(entry.value)
+
+
+def _bare_variable(scalar: Scalar) -> str:
+    """Return the warning of a `$NAME` without braces in what is sent."""
+    name = scalar.bare
+    return (
+        f"{scalar.position}: '${name}' is no variable, and is sent as it stands "
+        f"(write ${{{name}}} for the variable, or $${name} for this text)"
+    )
 
 
 def slug(name: str) -> str:

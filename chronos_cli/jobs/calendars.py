@@ -27,6 +27,7 @@ _MOST_EXCEPTIONS = 2000
 _INSTANT = timedelta(microseconds=1)
 
 T = TypeVar("T")
+_HintOf = Callable[[str], str | None]
 
 
 def calendar_of(job: Job) -> Calendar:
@@ -81,7 +82,7 @@ class _Reading:
 
     def calendar(self) -> Calendar | None:
         schedules = self._schedules()
-        zone = self._one("timezone", _checked(check_zone)) or "UTC"
+        zone = self._one("timezone", _checked(check_zone), hint_of=_zone_hint) or "UTC"
         place = load_zone(zone)
         starts = self._one("starts", lambda text: _first_instant(text, place))
         ends = self._one("ends", lambda text: _last_instant(text, place))
@@ -99,7 +100,7 @@ class _Reading:
     def _schedules(self) -> tuple[str, ...]:
         found = []
         for item, path in self._items("schedule", _MOST_SCHEDULES):
-            text = self._parsed(item, path, _checked(check_schedule))
+            text = self._parsed(item, path, _checked(check_schedule), _schedule_hint)
             found += [text] if text is not None else []
         return tuple(dict.fromkeys(found))
 
@@ -137,20 +138,28 @@ class _Reading:
             if isinstance(item, Scalar):
                 yield item, path if item is entry.value else (*path, number)
 
-    def _one(self, name: str, parse: Callable[[str], T]) -> T | None:
+    def _one(
+        self, name: str, parse: Callable[[str], T], hint_of: _HintOf | None = None
+    ) -> T | None:
         entry = self._node.entries.get(name)
         if entry is None or is_null(entry.value) or not isinstance(entry.value, Scalar):
             return None
-        return self._parsed(entry.value, (*self._path, name), parse)
+        return self._parsed(entry.value, (*self._path, name), parse, hint_of)
 
-    def _parsed(self, item: Scalar, path: Path, parse: Callable[[str], T]) -> T | None:
+    def _parsed(
+        self,
+        item: Scalar,
+        path: Path,
+        parse: Callable[[str], T],
+        hint_of: _HintOf | None = None,
+    ) -> T | None:
         if item.unknown or item.template:  # the latter is told of already
             self._is_known = False
             return None
         try:
             return parse(item.text)
         except ValueError as error:
-            self._reader.fail(item, path, str(error))
+            self._reader.fail(item, path, str(error), hint_of(item.text) if hint_of else None)
             return None
 
     def _fail(self, name: str, message: str) -> None:
@@ -161,6 +170,18 @@ class _Reading:
 def _shared(calendar: Calendar) -> Calendar:
     """Return an equal calendar; one that many jobs have is kept once."""
     return calendar
+
+
+def _schedule_hint(text: str) -> str | None:
+    from chronos_cli.schedule.advice import schedule_to_write  # only on failure
+
+    return schedule_to_write(text)
+
+
+def _zone_hint(text: str) -> str | None:
+    from chronos_cli.schedule.advice import line_to_write
+
+    return line_to_write("timezone", text)
 
 
 def _checked(check: Callable[[str], str | None]) -> Callable[[str], str]:

@@ -125,7 +125,7 @@ class _Reading:
         if isinstance(root, Mapping):
             for name, entry in root.entries.items():
                 if name not in _SECTIONS:
-                    self._reader.unknown_key(entry.key, (), _SECTIONS)
+                    self._reader.unknown_key(entry, (), _SECTIONS)
             return self._sections(root)
         if not (isinstance(root, Scalar) and root.text == ""):
             self._reader.fail(
@@ -178,7 +178,7 @@ class _Reading:
         for protocol, entry in section.value.entries.items():
             kind = self._by_protocol.get(protocol)
             if kind is None:
-                self._reader.unknown_key(entry.key, path, sorted(self._by_protocol))
+                self._reader.unknown_key(entry, path, sorted(self._by_protocol))
             elif not isinstance(entry.value, Mapping):
                 self._reader.fail(entry.value, (*path, protocol), "expected a mapping")
             else:

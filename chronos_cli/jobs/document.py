@@ -7,7 +7,7 @@ that what YAML swallows in silence (duplicate keys, merge keys, aliases) is a pr
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from sys import intern
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import yaml
 from msgspec import Struct
@@ -18,6 +18,9 @@ from chronos_cli.jobs.lines import Lines
 from chronos_cli.jobs.nodes import Entry, Mapping, Node, Scalar, Sequence
 from chronos_cli.jobs.yaml_events import ALIAS_HINT, yaml_events, yaml_mistake
 from chronos_cli.problems import Position, Problem
+
+if TYPE_CHECKING:
+    from chronos_cli.jobs.yaml_advice import Mistake
 
 MAX_BYTES = 16 * 1024 * 1024
 # Keys and values of one file, lists and mappings twice: some 15,000 jobs, read in a second.
@@ -59,7 +62,7 @@ def parse(name: str, raw: bytes) -> ParsedFile:
             hint="save the file as UTF-8",
         )
         return ParsedFile(name, [], [problem], lines)
-    composer = _Composer(name)
+    composer = _Composer(name, lines)
     if is_json(raw):
         documents = composer.documents(json_events(raw.decode("utf-8-sig")))
     else:
@@ -67,15 +70,16 @@ def parse(name: str, raw: bytes) -> ParsedFile:
             documents = composer.documents(yaml_events(name, raw, composer.report))
         except yaml.YAMLError as error:
             documents = composer.composed
-            composer.not_yaml(*yaml_mistake(name, raw, lines, error))
+            composer.not_yaml(yaml_mistake(raw, lines, error))
     return ParsedFile(name, documents, composer.problems, lines)
 
 
 class _Composer:
     """Builds nodes of events, without recursion."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, lines: Lines) -> None:
         self._name = name
+        self._lines = lines
         self.problems: list[Problem] = []
         self.composed: list[Document] = []
         self._merge_key: Entry | None = None
@@ -107,14 +111,15 @@ class _Composer:
                     entry = self._entry(line, column, text, style)
                     continue
                 plain, block = style is Style.PLAIN, style is Style.BLOCK
-                node = Scalar(name, line, column, text, plain, block)
+                faulty = style is Style.FAULTY
+                node = Scalar(name, line, column, text, plain, block, unknown=faulty)
             elif kind is Kind.END:
                 assert parent is not None
                 node = parent
                 parent, entry = around.pop()
             else:
                 if entry is None and type(parent) is Mapping:
-                    self._stop(line, column, "a key must be text, not a list or a mapping")
+                    self._no_key(line, column)
                 around.append((parent, entry))
                 parent, entry = self._container(kind, line, column, len(around)), None
                 continue
@@ -161,15 +166,27 @@ class _Composer:
         if len(self.problems) > MAX_PROBLEMS:
             raise StopReadingError
 
-    def not_yaml(self, position: Position, message: str, hint: str | None) -> None:
+    def not_yaml(self, mistake: "Mistake") -> None:
         """Record where and why the text is no YAML."""
+        message, hint = mistake.message, mistake.hint
         if "nesting depth" in message:
             # The C scanner reads ahead, so that its own bound is met before ours is.
             message, hint = _TOO_DEEP, None
-        else:
-            message = f"not valid YAML: {message}"
+        if self.composed and (
+            isinstance(self.composed[-1].root, Scalar) or "<document start>" in mistake.cause
+        ):
+            # It was cut short by the same mistake.
+            self.composed.pop()
         with suppress(StopReadingError):
-            self.report(position, message, hint)
+            self.report(Position(self._name, mistake.line, mistake.column), message, hint)
+
+    def _no_key(self, line: int, column: int) -> NoReturn:
+        from chronos_cli.jobs.yaml_advice import braces_as_key  # only on failure
+
+        mistake = braces_as_key(self._lines, line)
+        if mistake is not None:
+            self._stop(mistake.line, mistake.column, mistake.message, mistake.hint)
+        self._stop(line, column, "a key must be text, not a list or a mapping")
 
     def _stop(self, line: int, column: int, message: str, hint: str | None = None) -> NoReturn:
         self.report(Position(self._name, line, column), message, hint)

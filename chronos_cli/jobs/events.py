@@ -16,11 +16,15 @@ class Kind(IntEnum):
 
 
 class Style(IntEnum):
-    """How a text is written: without quotes, in quotes, or in lines of its own."""
+    """How a text is written: without quotes, in quotes, or in lines of its own.
+
+    FAULTY is something else in the place of a text, of which a problem is recorded already.
+    """
 
     PLAIN = 0
     QUOTED = 1
     BLOCK = 2
+    FAULTY = 3
 
 
 # Kind, line, column, text, style.

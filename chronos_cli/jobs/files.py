@@ -13,6 +13,8 @@ from chronos_cli.jobs.document import MAX_BYTES, ParsedFile, parse
 from chronos_cli.jobs.lines import Lines
 from chronos_cli.problems import Position, Problem
 
+# What standard input is called as a file.
+STDIN = "<stdin>"
 CONFIG_NAMES = frozenset({"chronos.yaml", "chronos.yml"})
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
@@ -72,7 +74,7 @@ def read_file(path: str, stdin: BinaryIO) -> SourceFile:
     """Read one file, or standard input for `-`; what cannot be read has its problem."""
     if path == "-":
         raw = stdin.read(MAX_BYTES + 1)
-        return SourceFile("<stdin>", raw) if len(raw) <= MAX_BYTES else _too_large("<stdin>")
+        return SourceFile(STDIN, raw) if len(raw) <= MAX_BYTES else _too_large(STDIN)
     try:
         return SourceFile(path, read_bytes(path, MAX_BYTES, pipes=True))
     except FileTooLargeError:

@@ -67,4 +67,5 @@ def describe(node: Node) -> str:
         return "a list"
     if is_null(node):
         return "nothing"
-    return f"'{node.text[:40]}'"
+    what = "" if node.plain else "the text "
+    return f"{what}'{node.text[:40]}'"

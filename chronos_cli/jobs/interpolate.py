@@ -2,8 +2,8 @@
 
 `${VAR}`, `${VAR:-default}`, `${VAR-default}`, `${VAR:?message}`, `${VAR?message}`,
 `${VAR:+other}`, `${VAR+other}`, nested to any useful depth; `$$` is a dollar sign, and a `$`
-before anything but `{` or `$` is itself. `${file:path}` is the text of a file, less one
-trailing newline.
+before anything but `{` or `$` is itself; of `$NAME` in capitals there is a warning.
+`${file:path}` is the text of a file, less one trailing newline.
 """
 
 import re
@@ -29,6 +29,8 @@ _OPERATOR = r":?[-?+]"
 _UNCLOSED = "'${' is not closed"
 _CLOSE_IT = "close it with '}', or write '$${'"
 _SPECIAL = r"[$}]"
+# What was meant as a variable, most likely: other languages need no braces.
+_BARE = r"\$([A-Z][A-Z0-9_]++)(?![a-z])"
 _TEMPLATE_OPENERS = ("{{", "{%", "{#")
 # Characters that `${…}` may bring into one file, in all.
 MAX_BROUGHT_IN = 64 * 1024 * 1024
@@ -107,15 +109,17 @@ class Interpolation:
         except _FaultError as fault:
             position = position_in(node, fault.offset)
             self._problems.add(Problem(position, str(fault), format_path(path), fault.hint))
+            node.unknown = True  # so that nothing else is said of it
             return
         secrets = list(expansion.secrets)
         is_outside = bool(expansion.from_environment)
         if bears_secret(key, from_outside=is_outside) and not expansion.unknown:
             secrets += [*expansion.from_environment, text]
         self._note(text, secrets, from_outside=is_outside)
+        node.bare = _bare_variable(node.text)
         node.text = text
         node.interpolated = node.interpolated or expansion.replaced
-        node.unknown = expansion.unknown
+        node.unknown = node.unknown or expansion.unknown
 
     def _note(self, text: str, secrets: list[str], *, from_outside: bool) -> None:
         """Have secrets masked from now on, those in the parameters of a URL too."""
@@ -123,6 +127,17 @@ class Interpolation:
             secrets = [*secrets, *url_secrets(text, from_outside=from_outside)]
         for secret in secrets:
             self._redactor.add(secret)
+
+
+def _bare_variable(text: str) -> str:
+    """Return the name of the first `$NAME`; empty where there is none but `$$NAME`."""
+    for match in _pattern(_BARE).finditer(text):
+        begin = match.start()
+        while begin and text[begin - 1] == "$":
+            begin -= 1
+        if (match.start() - begin) % 2 == 0:
+            return match[1]
+    return ""
 
 
 class _Expansion:

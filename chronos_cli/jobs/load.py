@@ -90,6 +90,13 @@ def _unique(jobs: Sequence[Job], problems: ProblemList) -> Iterator[Job]:
         problems.add(Problem(job.position, message, hint="give one of them another 'id'"))
 
 
+def _may_hold_jobs(root: Node) -> bool:
+    """Whether a document has the outer form of a job, or of a list of them."""
+    if not isinstance(root, Mapping):
+        return False
+    return "name" in root.entries or ("jobs" in root.entries and "on" not in root.entries)
+
+
 class _FileReading:
     """Reads the jobs of one parsed file; `problems` gathers what is wrong in it."""
 
@@ -100,7 +107,7 @@ class _FileReading:
         self._problems = problems
         self._keys = kinds.target_keys()
         self._builder = JobBuilder(config, kinds, problems)
-        self._reader = Reader(problems)
+        self._reader = Reader(problems, kinds)
 
     def jobs(self, sources: Sources) -> Iterator[Job | None]:
         name, documents = self._parsed.name, self._parsed.documents
@@ -115,19 +122,27 @@ class _FileReading:
             yield from self._document(root)
 
     def _document(self, root: Node) -> Iterator[Job | None]:
-        if not isinstance(root, Mapping):
-            self._reader.fail(root, (), "a job must be a mapping", "start with 'name: …'")
-            return
+        if not _may_hold_jobs(root):
+            from chronos_cli.jobs.foreign_documents import what_it_is  # only on failure
+
+            if (found := what_it_is(root)) is not None:
+                position, message, hint = found
+                self._problems.add(Problem(position, message, hint=hint))
+                return
+        assert isinstance(root, Mapping)
         if "jobs" not in root.entries:
             yield self._job((), root, None)
             return
         for name, entry in root.entries.items():
             if name not in {"jobs", "defaults"}:
-                self._reader.unknown_key(entry.key, (), ("jobs", "defaults"))
+                self._reader.unknown_key(entry, (), ("jobs", "defaults"))
         defaults = self._defaults(root)
         listed = root.entries["jobs"].value
         if not isinstance(listed, SequenceNode):
-            self._reader.fail(listed, ("jobs",), "expected a list of jobs")
+            from chronos_cli.jobs.foreign_documents import list_to_write  # only on failure
+
+            message = "expected a list of jobs"
+            self._reader.fail(listed, ("jobs",), message, list_to_write(listed))
             return
         if not listed.items:
             self._reader.fail(listed, ("jobs",), "the list holds no job")
@@ -146,7 +161,8 @@ class _FileReading:
 
     def _job(self, path: Path, own: Node, defaults: Mapping | None) -> Job | None:
         if not isinstance(own, Mapping):
-            self._reader.fail(own, path, "a job must be a mapping", "start with 'name: …'")
+            hint = "a job begins with a line such as: - name: nightly-report"
+            self._reader.fail(own, path, "a job must be a mapping", hint)
             return None
         return self._builder.job(self._inherited(own, defaults), path)
 

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
 from msgspec import UNSET, Meta, Struct, field
@@ -14,7 +14,17 @@ from chronos_cli.units import Duration, FilePath, PositiveDuration
 if TYPE_CHECKING:
     from chronos_cli.schedule.calendar import Calendar
 
-JobId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+def _as_id(text: str) -> str:
+    """Return the ID that is nearest to a text; empty where nothing of it can stand in one."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._")[:128]
+
+
+_ID_FORM = "an ID: letters, digits, '.', '_' and '-', at most 128, a letter or digit first"
+JobId = Annotated[
+    str,
+    Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$", extra={"form": (_ID_FORM, _as_id)}),
+]
 
 # What is sent once a job has ended, by how it did: dispatches of their own.
 NOTICES = ("on_failure", "on_success", "on_recovery")
@@ -109,7 +119,15 @@ class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
 class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """The keys that every job has."""
 
-    name: Annotated[str, Meta(min_length=1, max_length=256, description="What people call it")]
+    name: Annotated[
+        str,
+        Meta(
+            min_length=1,
+            max_length=256,
+            description="What people call it",
+            examples=["nightly-report"],
+        ),
+    ]
     id: Annotated[
         JobId | None,
         Meta(description="Identifies the job; letters, digits, '.', '_', '-'. Default: the name"),
@@ -171,6 +189,22 @@ class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     def flaws(self) -> Iterator[Flaw]:
         """Yield what types cannot say: checked when the file is loaded and after rendering."""
         return iter(())
+
+    @classmethod
+    def other_names(cls) -> Mapping[str, str]:
+        """Return what people call this block, each with the block to write for it.
+
+        Without a block it is another word for this one's key.
+        """
+        return {}
+
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return keys that people write in this block, each with what to write instead.
+
+        `body: …` is answered by the line `payload: {value}`, or by any text.
+        """
+        return {}
 
     def describe(self) -> str:
         """Return the target in one line, for reports: `POST https://api.example.com/job`."""
@@ -272,6 +306,7 @@ class Job(Struct, frozen=True):
     `event` is the CloudEvent that the message is, with its mode; None for a plain message.
     `notices` are sent once it has ended: by `on_failure`, `on_success` or `on_recovery`.
     `calendar` is what its ticks depend on; None where that is one schedule and the zone.
+    `warnings` are of what was found in its file, each with its place.
     """
 
     id: str
@@ -285,6 +320,7 @@ class Job(Struct, frozen=True):
     has_templates: bool = True
     notices: "dict[str, Job]" = {}
     calendar: "Calendar | None" = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def deadline(self) -> float:
@@ -300,7 +336,9 @@ def warnings_of(jobs: Iterable[Job]) -> dict[str, list[str]]:
     """Return what is dangerous in jobs and their notices, each with the IDs of the jobs."""
     found: dict[str, list[str]] = {}
     for job in jobs:
-        targets = (job.target, *(notice.target for notice in job.notices.values()))
-        for message in dict.fromkeys(one for target in targets for one in target.warnings()):
-            found.setdefault(message, []).append(job.id)
+        for one in (job, *job.notices.values()):
+            for message in dict.fromkeys((*one.target.warnings(), *one.warnings)):
+                ids = found.setdefault(message, [])
+                if job.id not in ids[-1:]:
+                    ids.append(job.id)
     return found

@@ -30,7 +30,8 @@ class Scalar(Struct, eq=False, gc=False):
 
     `block` is of several lines, after `|` or `>`. `interpolated` is set when `${…}` was replaced
     in it, `template` when it holds `{{ … }}`, `unknown` when it depends on a variable that is
-    not at hand. `line` and `column` count from 1.
+    not at hand. `bare` is the name in a `$NAME` without braces, which stays as it is. `line` and
+    `column` count from 1.
     """
 
     file: str
@@ -42,6 +43,7 @@ class Scalar(Struct, eq=False, gc=False):
     interpolated: bool = False
     template: bool = False
     unknown: bool = False
+    bare: str = ""
 
     @property
     def position(self) -> Position:

@@ -1,25 +1,35 @@
 """What reading nodes has in common, whatever type is wanted: problems, templates, free data."""
 
-import difflib
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from msgspec import inspect as types
 
 from chronos_cli.jobs.forms import describe
-from chronos_cli.jobs.nodes import Mapping, Node, Scalar, Sequence, plain_value, position_in
+from chronos_cli.jobs.nodes import (
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    is_null,
+    plain_value,
+    position_in,
+)
 from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.template import Template, TemplateFailure
 from chronos_cli.jobs.template_engine import check_template
 from chronos_cli.problems import Flaw, Path, Position, Problem, format_path
 
+if TYPE_CHECKING:
+    from chronos_cli.jobs.model import TargetKinds
+
 _NO_TEMPLATE = (
     "a template '{{ … }}' cannot stand here",
     "templates work in the payload and in the target block's texts",
 )
-# Comparing a key with known ones takes time that grows with both.
-_LONGEST_COMPARED = 60
 
 
 @cache
@@ -39,11 +49,15 @@ class Reader:
     """Reads nodes of one document, and records what is wrong in `problems`.
 
     `templates` says whether texts may be templates, `in_notice` whether these see an outcome.
-    `met_unknown` is set when a value depended on a variable that is not at hand.
+    `met_unknown` is set when a value depended on a variable that is not at hand. `kinds` are the
+    targets that hints may name.
     """
 
-    def __init__(self, problems: ProblemList, *, templates: bool = False) -> None:
+    def __init__(
+        self, problems: ProblemList, kinds: "TargetKinds | None" = None, *, templates: bool = False
+    ) -> None:
         self.problems = problems
+        self.kinds = kinds
         self.met_unknown = False
         self.in_notice = False
         self._templates = templates
@@ -68,12 +82,25 @@ class Reader:
 
     def fail(self, node: Node, path: Path, message: str, hint: str | None = None) -> Invalid:
         """Record a problem at a node."""
+        if not self.problems.is_full:
+            from chronos_cli.jobs.value_advice import straight_quotes  # only on failure
+
+            hint = straight_quotes(node, path) or hint
         self.problem(node.position, path, message, hint)
         return INVALID
 
-    def wrong(self, node: Node, path: Path, wanted: str) -> Invalid:
-        """Record that a node has not the form that is wanted."""
-        return self.fail(node, path, f"expected {wanted}, found {describe(node)}")
+    def wrong(self, node: Node, path: Path, wanted: str, info: Any = None) -> Invalid:
+        """Record that a node has not the form that is wanted; `info` is the type it was to have."""
+        message = f"expected {wanted}, found {describe(node)}"
+        hint: str | None = None
+        if is_null(node) and path and isinstance(path[-1], str):
+            message = f"'{path[-1]}' has no value"
+        if info is not None and not self.problems.is_full:
+            from chronos_cli.jobs.value_advice import line_to_write, missing_blank  # on failure
+
+            found = missing_blank(info, node)
+            message, hint = found or (message, line_to_write(info, node, path))
+        return self.fail(node, path, message, hint)
 
     def problem(
         self, position: Position, path: Path, message: str, hint: str | None = None
@@ -87,14 +114,33 @@ class Reader:
             where = (*path, *flaw.path)
             self.problem(locate(root, flaw.path), where, flaw.message, flaw.hint)
 
-    def unknown_key(self, key: Scalar, path: Path, known: Iterable[str]) -> None:
-        """Record an unknown key, with the nearest known one."""
+    def unknown_keys(
+        self, unknown: list[Entry], node: Mapping, cls: type, path: Path, known: Iterable[str]
+    ) -> set[str | None]:
+        """Record unknown keys, each with what to write; return the keys that were meant."""
+        from chronos_cli.jobs.unknown_keys import Advice, UnknownKeys  # only on failure
+
+        adviser = UnknownKeys(node, cls, path, known, self.kinds)
+        meant: set[str | None] = set()
+        for entry in unknown:
+            advice = Advice("") if self.problems.is_full else adviser.advice(entry)
+            message = advice.message or f"unknown key '{entry.text[:60]}'"
+            self.problem(entry.key.position, (*path, entry.text), message, advice.hint or None)
+            meant.add(advice.meant)
+        return meant
+
+    def missing(self, node: Node, path: Path, name: str, cls: type) -> None:
+        """Record that a mapping lacks a key that its struct requires."""
         hint = None
         if not self.problems.is_full:
-            text, listed = key.text[:_LONGEST_COMPARED], list(known)
-            near = difflib.get_close_matches(text, listed, n=1, cutoff=0.6)
-            hint = f"did you mean '{near[0]}'?" if near else f"known keys: {', '.join(listed)}"
-        self.problem(key.position, (*path, key.text), f"unknown key '{key.text[:60]}'", hint)
+            from chronos_cli.jobs.examples import example_line  # only on failure
+
+            hint = example_line(cls, name)
+        self.fail(node, path, f"'{name}' is missing", hint)
+
+    def unknown_key(self, entry: Entry, path: Path, known: Iterable[str]) -> None:
+        """Record an unknown key where no struct declares the known ones."""
+        self.unknown_keys([entry], Mapping("", 1, 1), Struct, path, known)
 
     def unknown(self, node: Scalar) -> Template:
         """Return what stands for a value that only the environment knows: any type may be right."""

@@ -40,6 +40,19 @@ NAMES = {
     "vars": _OPEN,
     "now": _TIME,
 }
+# What people write, and what there is.
+_INSTEAD = {
+    "job_id": "write: {{ job.id }}",
+    "job_name": "write: {{ job.name }}",
+    "execution_id": "write: {{ execution.id }}",
+    "id": "write: {{ job.id }}, or {{ execution.id }}",
+    "name": "write: {{ job.name }}",
+    "timestamp": "write: {{ now }}",
+    "today": "write: {{ now | date('%Y-%m-%d') }}",
+    "date": "write: {{ now | date('%Y-%m-%d') }}",
+    "env": "a variable of the environment is written ${NAME}",
+    "environ": "a variable of the environment is written ${NAME}",
+}
 # The outcome has the shape of a result in the JSON report.
 _OUTCOME_TEXTS = (
     "job_id job_name execution_id protocol target scheduled_time status code message duration_ms"
@@ -160,7 +173,7 @@ class _Check:
 
     def _name(self, node: Any, _depth: int) -> Shape:
         if node.name not in self._names:
-            hint = None
+            hint = _INSTEAD.get(node.name)
             if node.name == "outcome":
                 hint = "only on_failure, on_success and on_recovery see the outcome"
             self._unknown("name", node.name, self._names, "", hint)

@@ -16,13 +16,12 @@ from typing import Any
 from msgspec import inspect as types
 
 from chronos_cli.jobs.forms import fits, type_name
-from chronos_cli.jobs.nodes import Mapping, Node, Scalar, Sequence, is_null, parse_integer
+from chronos_cli.jobs.nodes import Entry, Mapping, Node, Scalar, Sequence, is_null, parse_integer
 from chronos_cli.jobs.read import INVALID, Reader, type_info
 from chronos_cli.problems import Path
 
 Read = Callable[[Reader, Node, Path], Any]
 
-_YAML_1_1_BOOLEANS = {"yes", "no", "on", "off", "y", "n"}
 _FLOAT = r"[-+]?[0-9]{1,15}(\.[0-9]{1,15})?"
 _LIMITS: tuple[tuple[str, Callable[[float, float], bool], str], ...] = (
     ("ge", operator.ge, "at least"),
@@ -53,6 +52,7 @@ class _StructForm:
     """A struct's keys: the field that each stands for, and how its value is read."""
 
     def __init__(self, info: Any) -> None:
+        self.info = info
         self.cls = info.cls
         self.fields = {field.encode_name: (field.name, _read(field.type)) for field in info.fields}
         self.required = [field.encode_name for field in info.fields if field.required]
@@ -73,20 +73,22 @@ def _fields(  # noqa: PLR0913
     required: bool = True,
 ) -> Any:
     if type(node) is not Mapping:
-        return reader.wrong(node, path, "a mapping")
+        return reader.wrong(node, path, "a mapping", form.info)
     values: dict[str, Any] = {}
+    unknown: list[Entry] = []
     fields, before = form.fields, reader.problems.found
     for text, entry in node.entries.items():
         field = fields.get(text)
         if field is None:
             if text not in ignore:
-                reader.unknown_key(entry.key, path, [*fields, *ignore])
+                unknown.append(entry)
         elif text not in ignore:
             values[field[0]] = _value(reader, entry.value, field[1], (*path, text))
-    if required:
-        for name in form.required:
-            if name not in node.entries:
-                reader.fail(node, path, f"'{name}' is missing")
+    known = [*fields, *ignore] if unknown else []
+    meant = reader.unknown_keys(unknown, node, form.cls, path, known) if unknown else ()
+    for name in form.required if required else ():
+        if name not in node.entries and name not in meant:
+            reader.missing(node, path, name, form.cls)
     if reader.problems.found > before or not required:
         return INVALID
     return form.cls(**values)
@@ -115,20 +117,37 @@ def _read(info: Any) -> Read:
     if isinstance(info, types.Metadata):
         extra, info = info.extra or {}, info.type
     if parse := extra.get("parse"):
-        return _parsed(parse, info)
+        return _parsed(parse, info, extra)
     read = _MAKERS[type(info)](info)
+    if form := extra.get("form"):
+        read = _formed(read, info.pattern, *form)
     if extra.get("templates"):
         return _always_template(read)
     return _path(read) if extra.get("path") else read
 
 
-def _parsed(parse: Callable[[str], Any], info: Any) -> Read:
+def _formed(inner: Read, pattern: str, form: str, make: Callable[[str], str]) -> Read:
+    """Return how a text of a certain form is read: said in words, not by its pattern."""
+
+    def read(reader: Reader, node: Node, path: Path) -> Any:
+        is_text = isinstance(node, Scalar) and not node.template and not is_null(node)
+        if is_text and isinstance(node, Scalar) and not re.search(pattern, node.text):
+            near = make(node.text)
+            hint = f"write: {path[-1]}: {near}" if near else None
+            return reader.fail(node, path, f"'{node.text[:60]}' is not {form}", hint)
+        return inner(reader, node, path)
+
+    return read
+
+
+def _parsed(parse: Callable[[str], Any], info: Any, extra: dict[str, Any]) -> Read:
     bounded = _bounded(info)
+    form, meant = extra.get("form", "a value"), extra.get("meant", lambda _text: None)
     known: dict[str, Any] = {}
 
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if not isinstance(node, Scalar) or is_null(node):
-            return reader.wrong(node, path, "a value such as the README shows")
+            return reader.wrong(node, path, form, info)
         if node.template:
             return reader.no_template(node, path)
         value = known.get(node.text)
@@ -136,7 +155,9 @@ def _parsed(parse: Callable[[str], Any], info: Any) -> Read:
             try:
                 value = parse(node.text)
             except ValueError as error:
-                return reader.fail(node, path, str(error))
+                near = meant(node.text)
+                hint = f"write: {path[-1]}: {near}" if near else None
+                return reader.fail(node, path, str(error), hint)
             if len(known) < _MOST_KNOWN:
                 known[node.text] = value
         return bounded(reader, node, value, path)
@@ -174,7 +195,7 @@ def _text(info: Any) -> Read:
 
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if type(node) is not Scalar or (node.plain and is_null(node)):
-            return reader.wrong(node, path, "text")
+            return reader.wrong(node, path, "text", info)
         if node.template:
             return reader.template(node, path)
         text = node.text
@@ -190,15 +211,13 @@ def _text(info: Any) -> Read:
     return read
 
 
-def _boolean(_info: Any) -> Read:
+def _boolean(info: Any) -> Read:
     def read(reader: Reader, node: Node, path: Path) -> Any:
         text = node.text if isinstance(node, Scalar) else ""
-        if isinstance(node, Scalar) and (node.plain or node.interpolated):
-            if text in {"true", "True", "TRUE", "false", "False", "FALSE"}:
-                return text[0] in "tT"
-            if text.lower() in _YAML_1_1_BOOLEANS:
-                return reader.fail(node, path, f"'{text}' is not a boolean", "write true or false")
-        return reader.wrong(node, path, "true or false")
+        is_bare = isinstance(node, Scalar) and (node.plain or node.interpolated)
+        if is_bare and text in {"true", "True", "TRUE", "false", "False", "FALSE"}:
+            return text[0] in "tT"
+        return reader.wrong(node, path, "true or false", info)
 
     return read
 
@@ -208,7 +227,7 @@ def _integer(info: Any) -> Read:
 
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if not isinstance(node, Scalar) or not (node.plain or node.interpolated):
-            return reader.wrong(node, path, "a whole number")
+            return reader.wrong(node, path, "a whole number", info)
         try:
             value = parse_integer(node.text)
         except ValueError as error:
@@ -223,7 +242,7 @@ def _float(info: Any) -> Read:
 
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if not isinstance(node, Scalar) or not (node.plain or node.interpolated):
-            return reader.wrong(node, path, "a number")
+            return reader.wrong(node, path, "a number", info)
         if not re.fullmatch(_FLOAT, node.text):
             return reader.fail(node, path, f"'{node.text[:40]}' is not a number")
         return bounded(reader, node, float(node.text), path)
@@ -253,8 +272,11 @@ def _literal(info: Any) -> Read:
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if isinstance(node, Scalar) and not node.template and node.text in values:
             return reader.shared(node.text)
+        from chronos_cli.jobs.value_advice import one_of  # only on failure
+
         shown = f"'{node.text[:40]}' is" if isinstance(node, Scalar) else "this is"
-        return reader.fail(node, path, f"{shown} not one of: {allowed}")
+        near = one_of(node.text, values, path) if isinstance(node, Scalar) else None
+        return reader.fail(node, path, f"{shown} not one of: {allowed}", near)
 
     return read
 
@@ -265,7 +287,7 @@ def _list(info: Any) -> Read:
 
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if not isinstance(node, Sequence):
-            return reader.wrong(node, path, "a list")
+            return reader.wrong(node, path, "a list", info)
         if info.min_length is not None and len(node.items) < info.min_length:
             return reader.fail(node, path, f"needs at least {info.min_length} item(s)")
         items = [
@@ -283,7 +305,7 @@ def _dict(info: Any) -> Read:
 
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if not isinstance(node, Mapping):
-            return reader.wrong(node, path, "a mapping")
+            return reader.wrong(node, path, "a mapping", info)
         pairs = {
             key: _value(reader, entry.value, read_value, (*path, key))
             for key, entry in node.entries.items()
@@ -295,7 +317,9 @@ def _dict(info: Any) -> Read:
 
 def _union(info: Any) -> Read:
     members = [(member, _read(member)) for member in info.types]
-    names = " or ".join(dict.fromkeys(map(type_name, info.types)))
+    # That it may be left out needs no word where something is written.
+    some = [member for member in info.types if not isinstance(member, types.NoneType)]
+    names = " or ".join(dict.fromkeys(map(type_name, some)))
     # Whose message lists what may stand there.
     literals = [read for member, read in members if isinstance(member, types.LiteralType)]
 
@@ -305,7 +329,7 @@ def _union(info: Any) -> Read:
                 return read_member(reader, node, path)
         if literals and isinstance(node, Scalar) and not is_null(node):
             return literals[0](reader, node, path)
-        return reader.wrong(node, path, names)
+        return reader.wrong(node, path, names, info)
 
     return read
 

@@ -7,10 +7,22 @@ from chronos_cli.problems import Flaw, Path
 
 # Of a name no more is shown.
 SHOWN = 40
+_LONGEST_SHOWN = 100
 
 # Set from the trace of an execution (W3C Trace Context).
 _TRACE = frozenset({"traceparent", "tracestate"})
 _DELETE = "\x7f"
+
+
+def with_scheme(url: str, scheme: str) -> str | None:
+    """Return a URL with a scheme that it lacks; None where that is no cure.
+
+    What may hold a password is not shown.
+    """
+    rest = url.rpartition("://")[2].lstrip("/")
+    if not rest or "@" in url or len(url) > _LONGEST_SHOWN or has_space_or_control(url):
+        return None
+    return f"{scheme}://{rest}"
 
 
 def has_control(text: str, allowed: str = "") -> bool:

@@ -31,20 +31,5 @@ def kafka_event_headers(delivery: Delivery[Target]) -> dict[str, bytes]:
     return _attributes(to_binary_event(event).headers)
 
 
-def amqp_event_headers(delivery: Delivery[Target], prefix: str) -> dict[str, str]:
-    """Return the attributes under a prefix, all as text, as AMQP 0.9.1 carries them.
-
-    The package's AMQP binding is that of AMQP 1.0: it writes the time as a number, which there,
-    but not here, is a timestamp.
-    """
-    event = delivery.header_event()
-    if event is None:
-        return {}
-    from cloudevents.core.bindings.rabbitmq import CE_PREFIX, to_binary_event
-
-    headers = to_binary_event(event).headers
-    return {prefix + name.removeprefix(CE_PREFIX): value for name, value in headers.items()}
-
-
 def _attributes(headers: dict[str, V]) -> dict[str, V]:
     return {name: value for name, value in headers.items() if name != "content-type"}

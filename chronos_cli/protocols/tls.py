@@ -1,6 +1,6 @@
 """The `tls:` block that all protocols share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 
 # Bytes of a PEM file; the authorities of a whole system are a quarter of a megabyte.
 _LARGEST_FILE = 4 * 1024 * 1024
+
+# What OpenSSL says of a certificate, by its number (x509_vfy.h), and what mends it.
+_SELF_SIGNED = "; if it is one of your own, name its PEM file, or its authority's, in 'tls.ca'"
+_OTHER_NAME = "; 'tls.server_name' says which name it bears"
+_CURES = {18: _SELF_SIGNED, 19: _SELF_SIGNED, 20: _SELF_SIGNED, 21: _SELF_SIGNED}
+_CURES |= {10: "; it has expired: renew it there", 62: _OTHER_NAME, 64: _OTHER_NAME}
+# What it says of bytes that are no TLS.
+_NO_TLS = frozenset(("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL"))
+NO_TLS = "the port does not speak TLS"
 
 # What OpenSSL says of records that were garbled on the way.
 _GARBLED = frozenset(
@@ -46,6 +55,22 @@ class Tls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     enabled: Annotated[
         bool | None, Meta(description="Default: by the address, or true when this block is given")
     ] = None
+
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return the keys of other clients."""
+        names = ("verify", "insecure", "skip_verify", "verify_ssl")
+        return {
+            **dict.fromkeys(names, "insecure_skip_verify: true"),
+            **dict.fromkeys(("ca_file", "cafile", "ca_cert", "cacert"), "ca: {value}"),
+            **dict.fromkeys(("cert_file", "certfile", "certificate"), "cert: {value}"),
+            **dict.fromkeys(("key_file", "keyfile", "private_key"), "key: {value}"),
+        }
+
+    @staticmethod
+    def instead_of_text(text: str) -> str:
+        """Return the block that `tls: true` means."""
+        return "{enabled: false}" if text.lower() in {"false", "no", "off"} else "{}"
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what the types cannot say; paths are relative to the target block."""
@@ -133,10 +158,13 @@ def tls_failure(error: BaseException) -> str | None:
     )
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            return f"TLS: the certificate was not accepted: {cause.verify_message}"
+            cure = _CURES.get(cause.verify_code, "")
+            return f"TLS: the certificate was not accepted: {cause.verify_message}{cure}"
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, of_connection):
             if cause.reason in _GARBLED:
                 return None
+            if cause.reason in _NO_TLS:
+                return f"TLS: {NO_TLS} ({cause.reason})"
             return f"TLS: {cause.reason or cause}"
     return None
 

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from chronos_cli import __version__
-from chronos_cli.problems import Problem
+from chronos_cli.dispatch.outcome import Outcome
+from chronos_cli.problems import Position, Problem
+from chronos_cli.report.outcomes import failure_line
 from chronos_cli.report.text import printable
 from chronos_cli.spelling import utf8
 
@@ -17,6 +19,13 @@ def github_annotations(problems: Sequence[Problem]) -> str:
         f"col={p.position.column},title=chronos::{_data(_message(p))}\n"
         for p in problems
     )
+
+
+def github_failure(outcome: Outcome, place: Position | None) -> str:
+    """Return a failed outcome as a GitHub workflow command, at the place of its job."""
+    at = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
+    title = _property(f"chronos: {outcome.job_id}")
+    return f"::error {at}title={title}::{_data(failure_line(outcome))}"
 
 
 def gitlab_document(problems: Sequence[Problem]) -> list[dict[str, Any]]:

@@ -1,21 +1,42 @@
-"""The loop's events as lines: for people and grep, or as JSON."""
+"""The loop's events for programs: as logfmt, or as JSON."""
 
 from datetime import UTC, datetime
 from typing import Any
 
-from chronos_cli.cron.events import LoopEvent
+from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.report.text import json_text, printable
+
+_LEVELS = {
+    EventKind.WARNING: "warning",
+    EventKind.ATTEMPT_FAILED: "warning",
+    EventKind.SKIPPED: "warning",
+    EventKind.DROPPED: "warning",
+    EventKind.MISSED: "warning",
+    EventKind.RECOVERED: "warning",
+    EventKind.CLOCK_SET: "warning",
+    EventKind.CLOCK_BEHIND: "warning",
+    EventKind.NOTICE_FAILED: "error",
+    EventKind.STATE_FAILED: "error",
+    EventKind.RELOAD_REFUSED: "error",
+}
 
 
 def event_text(event: LoopEvent) -> str:
-    """Return an event in one line: `TIME EVENT key=value…`; what holds blanks is quoted."""
-    pairs = [f"{name}={_value(value)}" for name, value in event.fields.items()]
-    return " ".join([_time(event.time), event.kind.value, *pairs])
+    """Return an event in one line of logfmt: `key=value…`; what holds blanks is quoted."""
+    return " ".join(f"{name}={_value(value)}" for name, value in event_document(event).items())
 
 
 def event_document(event: LoopEvent) -> dict[str, Any]:
     """Return an event as JSON data."""
-    return {"time": _time(event.time), "event": event.kind.value, **event.fields}
+    head = {"time": _time(event.time), "level": _level(event), "event": event.kind.value}
+    return {**head, **event.fields}
+
+
+def _level(event: LoopEvent) -> str:
+    """Return how grave an event is: an execution that failed is an error, a try that did is not."""
+    if event.kind is EventKind.ENDED:
+        return "info" if event.fields.get("status") == "succeeded" else "error"
+    return _LEVELS.get(event.kind, "info")
 
 
 def _time(moment: datetime) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 
 import msgspec
 
-from chronos_cli.dispatch.outcome import Attempt
-from chronos_cli.report.outcomes import notice_words
-from chronos_cli.report.text import count, milliseconds, printable
-from chronos_cli.state.entries import HistoryEntry
+from chronos_cli.dispatch.outcome import Attempt, Status
+from chronos_cli.report.outcomes import STYLES, notice_words
+from chronos_cli.report.text import Paint, aligned, count, milliseconds, printable, unpainted
+from chronos_cli.state.entries import HistoryEntry, HistoryStatus
 
 SCHEMA_VERSION = 1
 TITLES = ("Started", "Job", "Status", "Origin", "Attempts", "Duration", "Execution ID")
@@ -29,7 +29,7 @@ def _data(entry: HistoryEntry) -> dict[str, Any]:
 def cells(entry: HistoryEntry) -> tuple[str, ...]:
     """Return an entry under the `TITLES`; its time is that of this machine's zone."""
     return (
-        entry.started_at.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+        local_time(entry.started_at),
         printable(entry.job_id),
         status(entry.status, entry.code),
         entry.origin,
@@ -45,15 +45,19 @@ def status(name: str, code: str | None) -> str:
     return f"{words} {printable(code)}" if code else words
 
 
-def history_lines(entries: Sequence[HistoryEntry]) -> str:
+def style(status: HistoryStatus) -> str:
+    """Return the style in which a status is shown."""
+    return "bold" if status is HistoryStatus.RUNNING else STYLES[Status(status.value)]
+
+
+def history_lines(entries: Sequence[HistoryEntry], paint: Paint = unpainted) -> str:
     """Return one aligned line for each entry, below a line of titles."""
     rows = [tuple(title.upper() for title in TITLES), *map(cells, entries)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    ]
-    return "\n".join(lines) + "\n"
+
+    def shown(row: int, column: int, cell: str) -> str:
+        return paint(cell, style(entries[row - 1].status)) if row and column == 2 else cell
+
+    return "\n".join(aligned(rows, shown)) + "\n"
 
 
 def execution_lines(entries: Sequence[HistoryEntry]) -> str:
@@ -67,7 +71,8 @@ def _run_lines(entry: HistoryEntry) -> Iterator[str]:
     yield f"  execution  {printable(entry.execution_id)}"
     yield f"  target     {printable(f'{entry.protocol} {entry.target}'.strip())}"
     yield f"  scheduled  {printable(entry.scheduled_time)}"
-    yield f"  started    {_local(entry.started_at)} by pid {entry.pid} on {printable(entry.host)}"
+    started = local_time(entry.started_at)
+    yield f"  started    {started} by pid {entry.pid} on {printable(entry.host)}"
     if entry.duration_ms is not None:
         duration = milliseconds(entry.duration_ms)
         yield f"  took       {duration}, {count(len(entry.attempts), 'attempt')}"
@@ -80,10 +85,11 @@ def _run_lines(entry: HistoryEntry) -> Iterator[str]:
 
 
 def _attempt_words(attempt: Attempt) -> str:
-    at = _local(datetime.fromisoformat(attempt.started_at))
+    at = local_time(datetime.fromisoformat(attempt.started_at))
     words = f"{at}  {status(attempt.status, attempt.code)}  {milliseconds(attempt.duration_ms)}"
     return f"{words}  {printable(attempt.message)}".rstrip()
 
 
-def _local(moment: datetime) -> str:
+def local_time(moment: datetime) -> str:
+    """Write a time on the clock of this machine's zone, with its offset, to the second."""
     return moment.astimezone().isoformat(sep=" ", timespec="seconds")

@@ -11,7 +11,7 @@ from rich.text import Text
 from chronos_cli.cron.overview import Ending, Row
 from chronos_cli.dispatch.outcome import Status
 from chronos_cli.report.history import status
-from chronos_cli.report.table import STYLES
+from chronos_cli.report.outcomes import STYLES
 from chronos_cli.report.text import count, milliseconds, printable
 from chronos_cli.units import format_duration
 
@@ -43,10 +43,10 @@ def live_table(
 
 def _now(row: Row, now: datetime) -> Text:
     if not row.running_since:
-        return Text("" if row.job.spec.enabled else "disabled", style="yellow")
+        return Text("" if row.job.spec.enabled else "disabled", style="bright_blue")
     longest = _span(min(row.running_since), now)
     number = len(row.running_since)
-    return Text(f"{f'{number} ' if number > 1 else ''}running {longest}", style="cyan")
+    return Text(f"{f'{number} ' if number > 1 else ''}running {longest}", style="bold")
 
 
 def _next(row: Row, now: datetime, *, wide: bool) -> Text:

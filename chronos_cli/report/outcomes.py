@@ -6,10 +6,26 @@ from typing import Any
 
 import msgspec
 
-from chronos_cli.dispatch.outcome import Notice, Outcome, Status
-from chronos_cli.report.text import count, milliseconds, printable
+from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
+from chronos_cli.report.text import (
+    Paint,
+    aligned,
+    count,
+    milliseconds,
+    printable,
+    unpainted,
+)
 
 SCHEMA_VERSION = 1
+# Colours that can be read on white and on black.
+STYLES = {
+    Status.SUCCEEDED: "green",
+    Status.SKIPPED: "bright_blue",
+    Status.REJECTED: "red",
+    Status.UNREACHABLE: "red",
+    Status.TIMED_OUT: "red",
+    Status.INTERRUPTED: "magenta",
+}
 
 
 def run_document(outcomes: Sequence[Outcome], exit_code: int) -> dict[str, Any]:
@@ -41,10 +57,10 @@ def notice_words(notice: Notice) -> str:
     return f"{words}, {printable(notice.target)}"
 
 
-def status_with_code(outcome: Outcome | Notice) -> str:
+def status_with_code(ended: Outcome | Attempt | Notice) -> str:
     """Return the status as people say it, with the protocol's code."""
-    words = _words(outcome.status)
-    return f"{words} {printable(outcome.code)}" if outcome.code else words
+    words = _words(ended.status)
+    return f"{words} {printable(ended.code)}" if ended.code else words
 
 
 def reason(outcome: Outcome) -> str:
@@ -57,7 +73,7 @@ def attempts(outcome: Outcome) -> str:
     return count(len(outcome.attempts), "attempt")
 
 
-def plain_lines(outcomes: Sequence[Outcome]) -> str:
+def plain_lines(outcomes: Sequence[Outcome], paint: Paint = unpainted) -> str:
     """Return one aligned line for each outcome, a reason below where there is one."""
     rows = [
         (
@@ -70,11 +86,13 @@ def plain_lines(outcomes: Sequence[Outcome]) -> str:
         )
         for outcome in outcomes
     ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+    def shown(row: int, column: int, cell: str) -> str:
+        return cell if column else paint(cell, STYLES[outcomes[row].status])
+
     lines: list[str] = []
-    for outcome, row in zip(outcomes, rows, strict=True):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        lines.append("  ".join(cells).rstrip())
+    for outcome, line in zip(outcomes, aligned(rows, shown), strict=True):
+        lines.append(line)
         if message := reason(outcome):
             lines.append(f"    {message}")
         lines += [f"    {notice_words(notice)}" for notice in outcome.notices]

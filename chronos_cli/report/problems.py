@@ -4,19 +4,24 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chronos_cli.problems import Problem
-from chronos_cli.report.text import count, printable
+from chronos_cli.report.text import Paint, count, printable, unpainted
 
 _LONGEST_SOURCE = 160
 
 
-def problem_line(problem: Problem) -> str:
+def problem_line(problem: Problem, paint: Paint = unpainted) -> str:
     """Return a problem in one line: `file:line:column: message (hint)`."""
-    hint = f" ({problem.hint})" if problem.hint else ""
-    return printable(f"{problem.position}: {problem.message}{hint}")
+    place = paint(printable(f"{problem.position}:"), "bold")
+    hint = paint(printable(f" ({problem.hint})"), "bright_blue") if problem.hint else ""
+    return f"{place} {paint(printable(problem.message), 'red')}{hint}"
 
 
 def problem_lines(
-    problems: Sequence[Problem], *, show_source: bool, mask: Callable[[str], str]
+    problems: Sequence[Problem],
+    *,
+    show_source: bool,
+    mask: Callable[[str], str],
+    paint: Paint = unpainted,
 ) -> str:
     """Return all problems, a line each; `show_source` adds the offending line and a caret.
 
@@ -24,10 +29,11 @@ def problem_lines(
     """
     lines: list[str] = []
     for problem in problems:
-        lines.append(problem_line(problem))
+        lines.append(problem_line(problem, paint))
         if show_source and problem.source is not None:
             before = problem.source[: problem.position.column - 1]
-            lines += _source_with_caret(mask(problem.source), len(mask(before)) + 1)
+            source, caret = _source_with_caret(mask(problem.source), len(mask(before)) + 1)
+            lines += [source, paint(caret, "bold red")]
     return "\n".join(lines) + "\n" if lines else ""
 
 
@@ -59,9 +65,9 @@ def problems_document(problems: Sequence[Problem], checked: int, exit_code: int)
     }
 
 
-def _source_with_caret(source: str, column: int) -> list[str]:
+def _source_with_caret(source: str, column: int) -> tuple[str, str]:
     """Return the source line and a caret below its column, cut around it when it is long."""
     start = max(0, column - _LONGEST_SOURCE // 2) if len(source) > _LONGEST_SOURCE else 0
     shown = source[start : start + _LONGEST_SOURCE].replace("\t", " ")
     before = shown[: column - 1 - start]
-    return [f"    {printable(shown)}", f"    {' ' * len(printable(before))}^"]
+    return f"    {printable(shown)}", f"    {' ' * len(printable(before))}^"

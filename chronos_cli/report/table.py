@@ -2,27 +2,15 @@
 
 from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
-from chronos_cli.dispatch.outcome import Outcome, Status
-from chronos_cli.report.outcomes import notice_words, reason, status_with_code, summary
+from chronos_cli.dispatch.outcome import Outcome
+from chronos_cli.report.grid import Grid, GridRow
+from chronos_cli.report.outcomes import STYLES, notice_words, reason, status_with_code, summary
 from chronos_cli.report.text import milliseconds, printable
 
-STYLES = {
-    Status.SUCCEEDED: "green",
-    Status.SKIPPED: "yellow",
-    Status.REJECTED: "red",
-    Status.UNREACHABLE: "red",
-    Status.TIMED_OUT: "red",
-    Status.INTERRUPTED: "magenta",
-}
-
-
-# Below this width a target has no room beside the other columns and goes under the job.
+# Below this width a target has no room beside the other columns and goes under the row.
 _WIDE = 110
 
 
@@ -31,38 +19,31 @@ def outcome_table(outcomes: Sequence[Outcome], width: int) -> RenderableType:
 
     The reason stands under each that has one.
     """
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=False, padding=(0, 1))
-    add_row = _wide_row if width >= _WIDE else _narrow_row
-    table.add_column("Job", overflow="fold")
+    figures = ("Status", "Attempts", "Duration")
     if width >= _WIDE:
-        table.add_column("Protocol", no_wrap=True)
-        table.add_column("Target", overflow="fold")
-    table.add_column("Status", no_wrap=True)
-    table.add_column("Attempts", justify="right", no_wrap=True)
-    table.add_column("Duration", justify="right", no_wrap=True)
-    for outcome in outcomes:
-        add_row(table, outcome)
-    return Group(table, Padding(Text(summary(outcomes), style="bold"), (0, 0, 1, 0)))
+        rows = [_wide_row(outcome) for outcome in outcomes]
+        grid = Grid(("Job", "Protocol", "Target", *figures), rows, right=(4, 5), folds=2, most=60)
+    else:
+        grid = Grid(("Job", *figures), [_narrow_row(one) for one in outcomes], right=(2, 3))
+    return Group(grid, Text(summary(outcomes), style="bold"), Text())
 
 
-def _wide_row(table: Table, outcome: Outcome) -> None:
-    target = Text(printable(outcome.target)).append_text(_reason(outcome))
-    names = Text(printable(outcome.job_id)), Text(printable(outcome.protocol))
-    table.add_row(*names, target, *_figures(outcome))
+def _wide_row(outcome: Outcome) -> GridRow:
+    names = [printable(text) for text in (outcome.job_id, outcome.protocol, outcome.target)]
+    return GridRow([*map(Text, names), *_figures(outcome)], _reason(outcome))
 
 
-def _narrow_row(table: Table, outcome: Outcome) -> None:
-    job = Text(printable(outcome.job_id))
-    job.append("\n" + printable(f"{outcome.protocol} {outcome.target}"), style="dim")
-    table.add_row(job.append_text(_reason(outcome)), *_figures(outcome))
+def _narrow_row(outcome: Outcome) -> GridRow:
+    target = Text(printable(f"{outcome.protocol} {outcome.target}"), style="dim")
+    cells = [Text(printable(outcome.job_id)), *_figures(outcome)]
+    return GridRow(cells, [target, *_reason(outcome)])
 
 
-def _reason(outcome: Outcome) -> Text:
+def _reason(outcome: Outcome) -> list[Text]:
     message = reason(outcome)
-    text = Text(f"\n{message}" if message else "", style=STYLES[outcome.status])
-    for notice in outcome.notices:
-        text.append(f"\n{notice_words(notice)}", style=STYLES[notice.status])
-    return text
+    lines = [Text(message, style=STYLES[outcome.status])] if message else []
+    told = (Text(notice_words(one), style=STYLES[one.status]) for one in outcome.notices)
+    return [*lines, *told]
 
 
 def _figures(outcome: Outcome) -> tuple[Text, Text, Text]:

@@ -1,9 +1,11 @@
 """Making foreign text safe on every way out, and figures readable."""
 
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import json
     import re
 
 # What a far side, a file or its name brings in must not move the cursor, colour the screen,
@@ -18,6 +20,10 @@ _NO_CHARACTERS = "\ud800-\udfff\ufdd0-\ufdef" + "".join(
     f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17)
 )
 _SHORT_ESCAPES = {"\n": "\\n", "\r": "\\r", "\t": " "}
+
+
+# Gives a printable text a style by Rich's name for it, or leaves it as it is.
+Paint = Callable[[str, str], str]
 
 
 def printable(text: str) -> str:
@@ -38,10 +44,15 @@ def json_text(data: Any, *, indent: int | None = None) -> str:
 
     Raises what `json.dumps` does.
     """
+    text = _encoder(indent).encode(data)
+    return text if text.isascii() and "\x7f" not in text else _unsafe_in_json().sub(_escaped, text)
+
+
+@cache
+def _encoder(indent: int | None) -> "json.JSONEncoder":
     import json  # not needed for tables
 
-    text = json.dumps(data, ensure_ascii=False, indent=indent)
-    return text if text.isascii() and "\x7f" not in text else _unsafe_in_json().sub(_escaped, text)
+    return json.JSONEncoder(ensure_ascii=False, indent=indent)
 
 
 @cache
@@ -73,6 +84,29 @@ def _escaped(match: "re.Match[str]") -> str:
     """Return the escape that JSON knows, or a pair of them."""
     units = match[0].encode("utf-16-be", "surrogatepass").hex()
     return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+def unpainted(text: str, style: str) -> str:  # noqa: ARG001 - as every Paint
+    """Return a text without its colour: off a terminal."""
+    return text
+
+
+def aligned(
+    rows: Sequence[Sequence[str]],
+    shown: Callable[[int, int, str], str] = lambda _row, _column, cell: cell,
+) -> list[str]:
+    """Return the rows as lines in columns as wide as what is in them.
+
+    `shown` paints a cell, told the numbers of its row and column.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            shown(number, column, cell) + " " * (widths[column] - len(cell))
+            for column, cell in enumerate(row)
+        ).rstrip()
+        for number, row in enumerate(rows)
+    ]
 
 
 def milliseconds(duration: float) -> str:

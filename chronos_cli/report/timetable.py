@@ -11,7 +11,7 @@ from chronos_cli.units import format_duration
 
 SCHEMA_VERSION = 1
 # How a time that does not fire is written, and what a terminal strikes out (SGR 9 of ECMA-48).
-_MARK, _SILENT = "- ", "  ! does not fire: "
+_MARK = "- "
 _STRUCK, _PLAIN = "\x1b[9m", "\x1b[29m"
 
 
@@ -71,34 +71,38 @@ def _data(listing: Listing) -> dict[str, Any]:
     }
 
 
-def timetable_lines(listings: Sequence[Listing]) -> str:
+def timetable_lines(listings: Sequence[Listing], width: int | None = None) -> str:
     """Return a block for each job: what its schedule says, and each time locally and in UTC.
 
-    Before a time that does not fire stands a dash.
+    Before a time that does not fire stands a dash. With a `width`, that of a terminal, what is
+    too long for a line goes on below it, indented.
     """
-    return "\n".join(map(_block, listings))
+    return "\n".join(_block(listing, width) for listing in listings)
 
 
 def strike_out(text: str) -> str:
     """Strike out, for a terminal, the times in `timetable_lines` that do not fire."""
     return "".join(
-        f"{_MARK}{_STRUCK}{line[2:].replace(_SILENT, _PLAIN + _SILENT, 1)}"
+        f"{_MARK}{_STRUCK}{line[2:-1].replace('UTC', f'UTC{_PLAIN}', 1)}\n"
         if line.startswith(_MARK)
         else line
         for line in text.splitlines(keepends=True)
     )
 
 
-def _block(listing: Listing) -> str:
+def _block(listing: Listing, width: int | None) -> str:
     mark = "" if listing.enabled else " (disabled: does not fire)"
     schedules = printable(" | ".join(listing.schedules))
     lines = [
         printable(f"{listing.job_id}{mark}: {listing.description}"),
         f"  {schedules}  {printable(listing.timezone)}{_put_off(listing.jitter)}",
     ]
-    lines += [_line(one) for one in listing.times]
+    for one in listing.times:
+        lines += _lines(one, width)
     if not any(isinstance(one, Fire) for one in listing.times) and not _is_at_start(listing):
         lines.append("  never again")
+    if width is not None:
+        lines = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join(lines) + "\n"
 
 
@@ -107,12 +111,32 @@ def _is_at_start(listing: Listing) -> bool:
     return any(schedule.strip() == "@reboot" for schedule in listing.schedules)
 
 
-def _line(one: Time) -> str:
-    times = f"{_local(one.time)}  =  {_clock(one.time.astimezone(UTC))} UTC"
+def _lines(one: Time, width: int | None) -> list[str]:
+    """Return a time, and what is to be said of it, on one line or on two."""
+    mark = "  " if isinstance(one, Fire) else _MARK
+    times = f"{mark}{_local(one.time)}  =  {_clock(one.time.astimezone(UTC))} UTC"
+    if not (note := _note(one)):
+        return [times]
+    if width is not None and len(f"{times}  ! {note}") > width:
+        return [times, f"    ! {note}"]
+    return [f"{times}  ! {note}"]
+
+
+def _note(one: Time) -> str | None:
     if isinstance(one, Fire):
-        return f"  {times}  ! {one.note}" if one.note else f"  {times}"
+        return one.note
     more = ", and more after it" if one.more else ""
-    return f"{_MARK}{times}{_SILENT}{printable(one.words)}{more}"
+    return f"does not fire: {printable(one.words)}{more}"
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """Return a line in parts that fit, what goes on being indented further than its begin."""
+    if len(line) <= width:
+        return [line]
+    import textwrap  # only where something is too long
+
+    indent = " " * (len(line) - len(line.lstrip()) + 4)
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def _put_off(jitter: float) -> str:

@@ -148,6 +148,8 @@ _KINDS = (_SECOND, _MINUTE, _HOUR, _DAY, _MONTH, _WEEKDAY)
 
 _ITEM = r"(?P<first>\*|\?|[0-9a-z]+)(?:-(?P<last>[0-9a-z]+))?(?:/(?P<step>[0-9]{1,4}))?"
 _NTH_WEEKDAY = r"([0-9a-z]+)#([1-5])"
+# Steps that no week has: the seconds, where people put them at the end.
+_SECONDS_LAST = r"[*0]/([89]|[1-9][0-9])"
 _LAST_WEEKDAY = r"l([0-7])"
 
 
@@ -213,6 +215,8 @@ def _cron(words: list[str]) -> Cron:
     has_seconds = len(words) == 6
     if not has_seconds:
         words = ["0", *words]
+    elif re.fullmatch(_SECONDS_LAST, words[-1]):
+        raise ValueError(f"'{words[-1]}' is no day of week: in six fields the seconds stand first")
     *head, day, month, weekday = words
     days, last_day = _days(day)
     weekdays, nth_weekdays = _weekdays(weekday)
@@ -300,5 +304,6 @@ def _number(text: str, kind: _Kind) -> int:
         raise ValueError(f"'{text[:40]}' is not a {kind.name}")
     number = int(text)
     if not kind.low <= number <= kind.high:
-        raise ValueError(f"{number} is not a {kind.name} ({kind.low} to {kind.high})")
+        article = "an" if kind is _HOUR else "a"
+        raise ValueError(f"{number} is not {article} {kind.name} ({kind.low} to {kind.high})")
     return number

@@ -71,11 +71,11 @@ class Database:
 
         Within another `writing` it is that one's transaction, which is kept or lost as a whole.
         """
+        if self._is_writing:
+            yield self._connection()  # the outer one translates failures
+            return
         with self.failures():
             db = self._connection()
-            if self._is_writing:
-                yield db
-                return
             if _identity(self.path) != self._identity:
                 raise StateError(
                     f"the state {self.path} was moved or deleted while it was in use; "

@@ -100,6 +100,26 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     snapshot: Snapshot
 
 
+class JobStats(Struct, frozen=True, kw_only=True):
+    """Figures of a job's executions that have ended; what was skipped does not count.
+
+    `success_rate` is a share, 0 to 1; `p50_ms` and `p95_ms` are the median and the 95th percentile
+    of what they took, in milliseconds. All three are None where there is nothing to tell them from.
+    `last_success` is when the last one that got through ended. `streak` is how many of the last
+    ones, in the order of their starts, ended alike: above 0 in success, below it in failure.
+    """
+
+    job_id: str
+    executions: int
+    succeeded: int
+    failed: int
+    success_rate: float | None
+    p50_ms: float | None
+    p95_ms: float | None
+    last_success: datetime | None
+    streak: int
+
+
 class HistoryFilter(Struct, frozen=True):
     """Which entries are wanted; an empty filter wants all. Times are those of the start."""
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,15 +15,18 @@ from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
+    JobStats,
     LastTick,
     StartedExecution,
 )
 from chronos_cli.state.process import Process, is_alive
+from chronos_cli.state.stats import job_stats
 from chronos_cli.state.values import (
     Row,
     encoded,
     entry_of,
     gone_message,
+    json_text,
     process_of,
     rows_of,
     started_of,
@@ -53,9 +57,7 @@ class Rows:
             "boot": here.boot,
             "process_start": here.start,
         }
-        # The names are ours, not a user's.
-        names, marks = ", ".join(values), ", ".join(f":{name}" for name in values)
-        cursor = db.execute(f"INSERT INTO runs ({names}) VALUES ({marks})", values)  # noqa: S608
+        cursor = db.execute(_insert(tuple(values)), values)
         assert cursor.lastrowid is not None
         return cursor.lastrowid
 
@@ -91,20 +93,19 @@ class Rows:
     ) -> None:
         """Record a tick of a job's schedule, unless a later one of that schedule is recorded."""
         last = self.last_tick(db, job_id)
-        if (
-            last is None
-            or last.schedule not in {None, schedule}
-            or scheduled_time > (last.scheduled_time)
-        ):
+        if last is None or last.schedule not in {None, schedule}:
             self.set_tick(db, job_id, scheduled_time, schedule)
+        elif scheduled_time > last.scheduled_time:
+            db.execute(_SET_TICK, (job_id, scheduled_time.isoformat()))
+            if last.schedule is None:
+                db.execute(_SET_SCHEDULE, (job_id, schedule))
 
     def set_tick(
         self, db: sqlite3.Connection, job_id: str, scheduled_time: datetime, schedule: str
     ) -> None:
         """Record a job's last tick and its schedule, whatever was recorded before."""
-        values = (job_id, scheduled_time.isoformat())
-        db.execute("INSERT OR REPLACE INTO ticks VALUES (?, ?)", values)
-        db.execute("INSERT OR REPLACE INTO tick_schedules VALUES (?, ?)", (job_id, schedule))
+        db.execute(_SET_TICK, (job_id, scheduled_time.isoformat()))
+        db.execute(_SET_SCHEDULE, (job_id, schedule))
 
     def last_tick(self, db: sqlite3.Connection, job_id: str) -> LastTick | None:
         """Return the last recorded tick of a job."""
@@ -143,7 +144,8 @@ class Rows:
 
     def history(self, db: sqlite3.Connection, wanted: HistoryFilter) -> list[HistoryEntry]:
         """Return the entries that a filter wants, newest first."""
-        query, values = _query(wanted)
+        where, values = _condition(wanted)
+        query = f"SELECT * FROM runs WHERE {where} ORDER BY id DESC"  # noqa: S608 - only marks
         entries: list[HistoryEntry] = []
         for row in rows_of(db, query, values):
             if len(entries) == wanted.limit:
@@ -167,6 +169,21 @@ class Rows:
                 key = row["execution_id"], row["job_id"]
                 found.setdefault(key, []).append(self._progress(row))
         return found
+
+    def stats(self, db: sqlite3.Connection, wanted: HistoryFilter) -> list[JobStats]:
+        """Return the figures of the jobs that a filter wants; it may not ask for statuses."""
+        where, values = _condition(wanted)
+        left = rows_of(db, f"SELECT * FROM runs WHERE {where} AND status IS NULL", values)  # noqa: S608 - only marks
+        dead = [row["id"] for row in left if not self._is_running(row)]
+        return job_stats(db, where, values, json_text(dead))
+
+    def ids_beginning(self, db: sqlite3.Connection, text: str, most: int) -> list[tuple[str, str]]:
+        """Return up to `most` execution IDs that begin with a text, and their jobs."""
+        query = (
+            "SELECT execution_id, min(job_id) FROM runs WHERE execution_id >= ? "
+            "AND execution_id < ? GROUP BY execution_id ORDER BY execution_id LIMIT ?"
+        )
+        return db.execute(query, (text, f"{text}\U0010ffff", most)).fetchall()
 
     def prune(self, db: sqlite3.Connection, older_than: datetime | None, keep: int | None) -> int:
         """Delete what is older or more than is kept, except what is running."""
@@ -212,6 +229,17 @@ class Rows:
 
 # SQLite has a bound on the values of one statement.
 _MOST_MARKS = 500
+
+
+@lru_cache(maxsize=4)
+def _insert(names: tuple[str, ...]) -> str:
+    # The names are ours, not a user's.
+    marks = ", ".join(f":{name}" for name in names)
+    return f"INSERT INTO runs ({', '.join(names)}) VALUES ({marks})"  # noqa: S608
+
+
+_SET_TICK = "INSERT OR REPLACE INTO ticks VALUES (?, ?)"
+_SET_SCHEDULE = "INSERT OR REPLACE INTO tick_schedules VALUES (?, ?)"
 _UNFINISHED = ("running", "interrupted")
 _TICKS = (
     "SELECT job_id, scheduled_time, schedule FROM ticks LEFT JOIN tick_schedules USING (job_id)"
@@ -222,7 +250,8 @@ _IN_COLUMNS = frozenset(
 )
 
 
-def _query(wanted: HistoryFilter) -> tuple[str, list[Any]]:
+def _condition(wanted: HistoryFilter) -> tuple[str, list[Any]]:
+    """Return a filter as a condition on a row, with its values."""
     conditions, values = ["1"], list[Any]()
     for condition, value in (
         ("execution_id = ?", wanted.execution_id),
@@ -241,8 +270,7 @@ def _query(wanted: HistoryFilter) -> tuple[str, list[Any]]:
         open_too = not wanted.statuses.isdisjoint(_UNFINISHED)
         conditions.append(f"({statuses} OR status IS NULL)" if open_too else statuses)
         values += sorted(wanted.statuses)
-    where = " AND ".join(conditions)
-    return f"SELECT * FROM runs WHERE {where} ORDER BY id DESC", values  # noqa: S608 - only marks
+    return " AND ".join(conditions), values
 
 
 def _attempts(db: sqlite3.Connection, run: int) -> list[Attempt]:

@@ -4,10 +4,9 @@ from functools import lru_cache
 from pathlib import Path
 
 from chronos_cli.dispatch.execution import Execution
+from chronos_cli.jobs.files import STDIN
 from chronos_cli.redact import Redactor, bears_secret
 from chronos_cli.state.entries import Snapshot
-
-_STDIN = "<stdin>"
 
 
 def snapshot_of(execution: Execution, config: str | None, redactor: Redactor) -> Snapshot:
@@ -26,7 +25,7 @@ def snapshot_of(execution: Execution, config: str | None, redactor: Redactor) ->
         job_name=job.spec.name,
         protocol=job.protocol,
         target=job.target.describe(),
-        file=None if file == _STDIN else _absolute(file, redactor),
+        file=None if file == STDIN else _absolute(file, redactor),
         config=config and _absolute(config, redactor),
         variables={name: value for name, value in variables.items() if name not in withheld},
         withheld=withheld,

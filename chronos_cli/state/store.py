@@ -20,6 +20,7 @@ from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
+    JobStats,
     LastTick,
     Snapshot,
     StartedExecution,
@@ -288,6 +289,16 @@ class Store:
         """Return how the runs of executions ended, oldest first, by execution and job ID."""
         with self._database.reading() as db:
             return self._rows.statuses(db, ids)
+
+    def stats(self, wanted: HistoryFilter) -> list[JobStats]:
+        """Return the figures of every job of which something fits, in the order of their IDs."""
+        with self._database.reading() as db:
+            return self._rows.stats(db, wanted)
+
+    def ids_beginning(self, text: str, most: int) -> list[tuple[str, str]]:
+        """Return up to `most` recorded execution IDs that begin with a text, and their jobs."""
+        with self._database.reading() as db:
+            return self._rows.ids_beginning(db, text, most)
 
     def last_status(self, job_id: str) -> Status | None:
         """Return how the job's last execution ended.

@@ -40,9 +40,10 @@ def json_text(value: Any) -> str:
 
 def rows_of(db: sqlite3.Connection, query: str, values: Sequence[Any] = ()) -> Iterator[Row]:
     """Yield the rows of a query by the names of their columns."""
+    names: list[str] | None = None
     cursor = db.execute(query, values)
-    names = [column[0] for column in cursor.description]
     for row in cursor:
+        names = names or [column[0] for column in cursor.description]
         yield dict(zip(names, row, strict=True))
 
 

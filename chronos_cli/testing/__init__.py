@@ -8,13 +8,15 @@ A test module gives the far sides of a protocol, and takes the tests over:
     class TestContract(Contract): ...
     class TestHostile(HostileContract): ...
 
-`docs/plugins.md` has the whole of it. Needs pytest: `pip install 'chronos-dispatch[testing]'`.
+`docs/plugins.md` has the whole of it. Needs pytest, which the extra `testing` brings.
 """
 
 try:
     import pytest
 except ModuleNotFoundError as error:
-    MESSAGE = "pytest is not installed; run: pip install 'chronos-dispatch[testing]'"
+    from chronos_cli.dispatch.install import OWN_PACKAGE, install_command
+
+    MESSAGE = f"pytest is not installed; run: {install_command(OWN_PACKAGE, 'testing')}"
     raise ModuleNotFoundError(MESSAGE, name=error.name) from error
 
 # A failed assertion of the contract shows its values, as one in a test file does.

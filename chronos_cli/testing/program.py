@@ -39,7 +39,8 @@ class Result(Struct, frozen=True):
 
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """Return the variables that the program gets: no configuration or state of the user's own."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CHRONOS_DEMO", "TRACE"))}
+    foreign = ("CHRONOS_DEMO", "TRACE", "GITHUB_", "FORCE_COLOR")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     ours = {
         "XDG_CONFIG_HOME": "/nonexistent",
         "XDG_STATE_HOME": _STATE_HOME.name,

@@ -57,16 +57,14 @@ def jars_folder() -> Path:
 
 
 def have_jars() -> bool:
-    """Tell whether the jars are complete and those that the POM asks for today."""
-    with suppress(OSError):
-        return (jars_folder() / _STAMP).read_text(encoding="ascii") == _pom_digest()
-    return False
+    """Tell whether Kafka's jars are complete and those that the POM asks for today."""
+    return _are_of(jars_folder(), POM)
 
 
 def main() -> int:
     """Get everything that is missing, one line for each thing."""
     _provide_packages()
-    _provide_jars()
+    provide_jars("Kafka's", POM, jars_folder())
     return 0
 
 
@@ -138,37 +136,44 @@ def _end_marked(mark: bytes) -> None:
                 os.kill(int(process.name), signal.SIGTERM)
 
 
-def _provide_jars() -> None:
-    folder = jars_folder()
-    if have_jars():
-        say(f"have Kafka's jars ({folder})")
-        return
+def provide_jars(whose: str, pom: Path, folder: Path) -> str | None:
+    """Let Maven copy the jars that a POM lists, if they are not there; return why that failed."""
+    if _are_of(folder, pom):
+        say(f"have {whose} jars ({folder})")
+        return None
     maven = find_program("mvn")
     try:
-        refusal = _fetch_jars(maven, folder) if maven else "there is no mvn"
+        refusal = _fetch_jars(maven, pom, folder) if maven else "there is no mvn"
     except OSError as error:
         refusal = str(error)
     say(
-        f"could not get Kafka's jars: {refusal}"
+        f"could not get {whose} jars: {refusal}"
         if refusal
-        else f"installed Kafka's jars ({folder})"
+        else f"installed {whose} jars ({folder})"
     )
+    return refusal
 
 
-def _fetch_jars(maven: Path, folder: Path) -> str | None:
+def _are_of(folder: Path, pom: Path) -> bool:
+    with suppress(OSError):
+        return (folder / _STAMP).read_text(encoding="ascii") == _digest(pom)
+    return False
+
+
+def _fetch_jars(maven: Path, pom: Path, folder: Path) -> str | None:
     """Let Maven copy the jars; return why that failed.
 
     They are moved into place only when complete, so that a run that was cut short, or another at
-    the same time, leaves no half a broker.
+    the same time, leaves no half a server.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="fetch-") as scratch:
         fresh = Path(scratch) / "jars"
-        command = [str(maven), "-q", "-B", "-ntp", "-f", str(POM), "dependency:copy-dependencies"]
+        command = [str(maven), "-q", "-B", "-ntp", "-f", str(pom), "dependency:copy-dependencies"]
         options = ["-DincludeScope=runtime", f"-DoutputDirectory={fresh}"]
         if refusal := run([*command, *options], dict(os.environ)):
             return refusal
-        (fresh / _STAMP).write_text(_pom_digest(), encoding="ascii")
+        (fresh / _STAMP).write_text(_digest(pom), encoding="ascii")
         if folder.exists():
             folder.rename(Path(scratch) / "replaced")
         with suppress(OSError):  # another run was faster, with the same jars
@@ -205,8 +210,8 @@ def _java_release(java: Path) -> int:
     return int(release.group(1)) if release else 0
 
 
-def _pom_digest() -> str:
-    return hashlib.sha256(POM.read_bytes()).hexdigest()
+def _digest(pom: Path) -> str:
+    return hashlib.sha256(pom.read_bytes()).hexdigest()
 
 
 def say(line: str) -> None:

@@ -74,7 +74,8 @@ def test_history_as_lines_and_table(server: HttpServer, place: Place) -> None:
     place.chronos("run", path, "--execution-id", "exec-1")
     lines = place.chronos("history").out.splitlines()
     assert lines[0].split() == "STARTED JOB STATUS ORIGIN ATTEMPTS DURATION EXECUTION ID".split()
-    assert re.search(r"^\d{4}-\d\d-\d\d \S+  a +rejected 404 +run +1 +.* exec-1$", lines[1])
+    assert re.search(r"^\d{4}-\d\d-\d\d \S+[+-]\d\d:\d\d  a +rejected 404 +run +1 ", lines[1])
+    assert lines[1].endswith(" exec-1")
     told = place.chronos("history", "exec-1").out
     assert "run of a: rejected 404" in told
     assert re.search(r"attempt 1 .* rejected 404 .* status 404", told)
@@ -83,6 +84,44 @@ def test_history_as_lines_and_table(server: HttpServer, place: Place) -> None:
         assert code == 0
         for word in ("Started", "Job", "Status", "rejected 404", "exec-1", "run"):
             assert word in text
+    figures = place.chronos("history", "--stats", "-o", "json").report
+    took = place.history()[0]["duration_ms"]
+    assert figures == {
+        "schema_version": 1,
+        "results": [
+            {
+                "job_id": "a",
+                "executions": 1,
+                "succeeded": 0,
+                "failed": 1,
+                "success_rate": 0.0,
+                "p50_ms": took,
+                "p95_ms": took,
+                "last_success": None,
+                "streak": -1,
+            }
+        ],
+    }
+
+
+def test_an_id_may_be_cut_and_stands_on_one_line(server: HttpServer, place: Place) -> None:
+    path = place.job(server.url + "/status/404", "a-job-of-the-finance-team-with-a-long-name")
+    whole = place.chronos("run", path, "-o", "json").only["execution_id"]
+    place.chronos("run", path, "--execution-id", "other")
+    told = place.chronos("history", whole[:7]).out
+    assert f"  execution  {whole}\n" in told
+    again = place.chronos("replay", whole[:7], "-o", "json").only
+    assert again["execution_id"] == whole
+    for columns in ("80", "200"):
+        _, text = on_terminal(["history", "--state", str(place.state)], place.folder, columns)
+        assert whole in text
+        assert all(len(line) <= int(columns) for line in plain(text).splitlines())
+    _, text = on_terminal(["history", "--stats", "--state", str(place.state)], place.folder)
+    assert "0 of 3" in plain(text)
+
+
+def plain(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def test_history_of_nothing(place: Place) -> None:
@@ -100,6 +139,7 @@ def test_history_of_nothing(place: Place) -> None:
         (["history", "--since", "yesterday"], "--since takes RFC 3339"),
         (["history", "--prune"], "--prune takes --older-than"),
         (["history", "--keep", "3"], "go with --prune"),
+        (["history", "--stats", "--limit", "3"], "--stats goes with --job"),
         (["history", "--prune", "--older-than", "x"], "is not a duration"),
         (["replay"], "name the executions to replay"),
         (["replay", "x", "--failed", "--since", "1d"], "name the executions to replay"),

@@ -1,5 +1,6 @@
 """A stranger's protocol is found, checked and run like a built-in one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -61,10 +62,15 @@ def test_a_missing_client_is_one_line_and_sends_nothing(tmp_path: Path) -> None:
     assert chronos("validate", job, env=env).code == 0
     result = chronos("run", job, env=env)
     assert (result.code, result.out) == (3, "")
-    assert result.err == (
-        f"{job}:1:1: pigeon: 'pigeon_feed' is not installed; "
-        "run: pip install 'pigeon-post[grain]'\n"
-    )
+    assert result.err.startswith(f"{job}:1:1: pigeon: 'pigeon_feed' is not installed; run: ")
+    assert result.err.endswith("pip install 'pigeon-post[grain]'\n")
+    listed = chronos("protocols", "--output", "json", env=env)
+    (row,) = [one for one in json.loads(listed.out)["results"] if one["key"] == "loft"]
+    assert (row["status"], row["message"]) == ("missing", "'pigeon_feed' is not installed")
+    assert row["install"].endswith("pip install 'pigeon-post[grain]'")
+    table = chronos("protocols", env=env).out
+    assert f"loft         pigeon       {row['package']:<24} missing\n" in table
+    assert f"    run: {row['install']}\n" in table
 
 
 def test_an_event_that_it_cannot_carry_is_refused(tmp_path: Path) -> None:

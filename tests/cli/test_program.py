@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from chronos_cli.cli.streams import OutputStream
 from tests.cli.test_validate import on_terminal
 from tests.support import ROOT, HttpServer, chronos, command, environment, finish, start, write
 
@@ -170,6 +171,38 @@ def test_no_color_is_honoured(server: HttpServer, tmp_path: Path) -> None:
     finally:
         del os.environ["NO_COLOR"]
     assert "\x1b[31m" not in text
+
+
+@pytest.mark.parametrize(
+    ("variables", "is_coloured"),
+    [
+        ({}, False),
+        ({"FORCE_COLOR": "1"}, True),
+        ({"FORCE_COLOR": "0"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False),
+        ({"FORCE_COLOR": "1", "NO_COLOR": ""}, True),
+    ],
+)
+def test_variables_decide_on_colour_off_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, variables: dict[str, str], is_coloured: bool
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with Path(os.devnull).open("wb") as nowhere:
+        assert OutputStream("stdout", nowhere.fileno(), "utf-8").has_colour() is is_coloured
+
+
+def test_colour_is_given_to_a_pipe_that_asks_for_it(server: HttpServer, tmp_path: Path) -> None:
+    job = JOB.format(name="a", url=server.url + "/status/404", interval="1s")
+    state = ["--state", str(tmp_path / "state.sqlite")]
+    forced = {"FORCE_COLOR": "1"}
+    told = chronos("run", "-", *state, stdin=job, env=forced).out
+    assert told.startswith("\x1b[31mrejected 404\x1b[0m  a  http  POST ")
+    assert "\x1b[31mrejected 404\x1b[0m" in chronos("history", *state, env=forced).out
+    plain = chronos("history", *state, env={**forced, "NO_COLOR": "1"}).out
+    assert "\x1b" not in plain
 
 
 def test_version_starts_fast(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def test_every_problem_of_every_file(tmp_path: Path) -> None:
         "a.yaml:2:16: the URL must begin with http:// or https://, not 'ftp://' "
         "(for example https://api.example.com/job)",
         "a.yaml:3:10: 'x' is not a duration such as 500ms, 30s or 1h30m",
-        "c.yaml:1:9: not valid YAML: did not find expected ',' or ']'",
+        "c.yaml:1:7: the '[' that begins here is not closed (write: name: [c])",
         "3 problems in 2 files",
     ]
 
@@ -69,7 +69,7 @@ def test_json(tmp_path: Path) -> None:
     assert (result.code, result.err) == (3, "")
     document = json.loads(result.out)
     assert (document["schema_version"], document["exit_code"]) == (1, 3)
-    assert document["problems"][1] == {
+    assert document["problems"][0] == {
         "file": path,
         "line": 2,
         "column": 1,
@@ -83,9 +83,12 @@ def test_source_line_and_caret_on_a_terminal(tmp_path: Path) -> None:
     write(tmp_path, "name: a\nwebhook: {url: 'http://h/'}\ntimout: 3s\n")
     code, text = on_terminal(["validate", "job.yaml"], tmp_path)
     assert code == 3
-    lines = text.splitlines()
-    assert lines[0].startswith("job.yaml:3:1: unknown key 'timout'")
-    assert lines[1:3] == ["    timout: 3s", "    ^"]
+    assert text.splitlines()[:3] == [
+        "\x1b[1mjob.yaml:3:1:\x1b[0m \x1b[31munknown key 'timout'\x1b[0m"
+        "\x1b[94m (did you mean 'timeout'?)\x1b[0m",
+        "    timout: 3s",
+        "\x1b[1;31m    ^\x1b[0m",
+    ]
 
 
 def test_a_secret_is_not_shown_in_the_source_line(tmp_path: Path) -> None:
@@ -178,7 +181,7 @@ def test_chronos_yaml_is_checked_as_configuration(tmp_path: Path) -> None:
 MISTAKES = (
     ("timout: 3s", 1, "unknown key 'timout' (did you mean 'timeout'?)"),
     ("timeout: soon", 10, "'soon' is not a duration"),
-    ("enabled: yes", 10, "'yes' is not a boolean"),
+    ("enabled: yes", 10, "expected true or false, found 'yes'"),
     ("tags: [a]", 7, "expected a mapping, found a list"),
     ("schedule: '61 * * * *'", 11, "61 is not a minute"),
     ("timezone: Europe", 11, "no time zone 'Europe'"),

@@ -27,7 +27,8 @@ class Cron:
     ) -> None:
         self.log = folder / log
         self._stderr = self.log.open("ab")
-        self._began = self.log.stat().st_size
+        self._began = self._read_to = self.log.stat().st_size
+        self._events: list[dict[str, Any]] = []
         state = () if "--state" in arguments else ("--state", str(folder / "state.sqlite"))
         with stdin.open("rb") as stream:
             self.process = subprocess.Popen(
@@ -56,8 +57,17 @@ class Cron:
             return stream.read().decode()
 
     def events(self, kind: str) -> list[dict[str, Any]]:
-        lines = [line for line in self.text.splitlines() if line.startswith("{")]
-        return [event for event in map(json.loads, lines) if event["event"] == kind]
+        self._read_on()
+        return [event for event in self._events if event["event"] == kind]
+
+    def _read_on(self) -> None:
+        """Read the lines that have come; all of them each time would keep a core from the loop."""
+        with self.log.open("rb") as stream:
+            stream.seek(self._read_to)
+            # Of what is just being written, half may be there.
+            whole, end, _ = stream.read().rpartition(b"\n")
+        self._read_to += len(whole) + len(end)
+        self._events += [json.loads(line) for line in whole.splitlines() if line[:1] == b"{"]
 
     def wait_for(self, kind: str, count: int = 1, limit: float = 30) -> list[dict[str, Any]]:
         end = time.monotonic() + limit

@@ -4,6 +4,7 @@ import json
 import os
 import pty
 import random
+import re
 import resource
 import signal
 import socket
@@ -498,13 +499,14 @@ class TestTold:
         env = {"TOKEN": "s3cret-of-the-house"}
         with Cron(tmp_path, "job.yaml", log_format="text", env=env) as cron:
             end = time.monotonic() + 20
-            while " ended " not in cron.text:
+            while " event=ended " not in cron.text:
                 assert time.monotonic() < end, cron.text
                 time.sleep(0.05)
             assert cron.stop() == 0
             assert "s3cret" not in cron.text
             assert "status=rejected code=400" in cron.text
-            assert all(line[:2] == "20" and line[23] == "Z" for line in cron.text.splitlines())
+            head = re.compile(r"time=20\S{21}Z level=(info|error) event=\w+")
+            assert all(head.match(line) for line in cron.text.splitlines())
 
     def test_the_service_manager_is_told(
         self, tmp_path: Path, server: HttpServer, path: str

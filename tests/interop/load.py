@@ -26,8 +26,8 @@ _SHARE = int(os.environ.get("CHRONOS_TEST_TICKS", "1000")) / 1000
 class Load:
     """How many jobs tick at each target, how often, and how many times."""
 
-    jobs: int = 50
-    full_rounds: int = 20
+    jobs: int = 25
+    full_rounds: int = 40
     every: str = "1s"
     attempts: int = 1
 

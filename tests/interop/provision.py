@@ -1,6 +1,7 @@
 """Gets the far sides of ``make interop``: ``python -m tests.interop.provision``.
 
-Debian's packages are installed; what Go and npm bring is built in the checkout's `.cache/interop`.
+Debian's packages are installed; what Go, npm and Maven bring goes into the checkout's
+`.cache/interop`.
 What cannot be had is named, and noted for the tests, whose rows then give the reason.
 """
 
@@ -14,12 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.brokers import provision as brokers
-from tests.brokers.provision import find_program, run, say
+from tests.brokers.provision import find_program, provide_jars, run, say
 
 HERE = Path(__file__).resolve().parent
-GO, NODE = HERE / "go", HERE / "node"
+GO, NODE, JAVA = HERE / "go", HERE / "node", HERE / "java"
 CACHE = HERE.parents[1] / ".cache" / "interop"
 BIN, MODULES = CACHE / "bin", CACHE / "node" / "node_modules"
+JARS = CACHE / "java" / "jars"
 _REASONS = CACHE / "reasons.json"
 _PACKAGES = {
     "haproxy": "haproxy",
@@ -27,10 +29,11 @@ _PACKAGES = {
     "caddy": "caddy",
     "golang-go": "go",
     "default-jdk-headless": "javac",
+    "maven": "mvn",
     "nodejs": "node",
     "npm": "npm",
 }
-_FARSIDE, _NATS = "farside", "nats-server"
+_FARSIDE, _NATS, _GRPC_JAVA = "farside", "nats-server", "grpc-java"
 
 
 def main() -> int:
@@ -38,6 +41,8 @@ def main() -> int:
     brokers.main()
     CACHE.mkdir(parents=True, exist_ok=True)
     reasons = {**_packages(), **_built("Go programs", _go, GO), **_built("npm", _npm, NODE)}
+    if refusal := provide_jars("grpc-java's", JAVA / "pom.xml", JARS):
+        reasons[_GRPC_JAVA] = refusal
     _REASONS.write_text(json.dumps(reasons, indent=1), encoding="utf-8")
     return 0
 
@@ -54,6 +59,11 @@ def program(name: str) -> Path | str:
 def modules() -> Path | str:
     """Find the folder of npm's packages; else return why there is none."""
     return MODULES if MODULES.exists() else reason("npm")
+
+
+def jars() -> Path | str:
+    """Find the folder of grpc-java's jars; else return why there is none."""
+    return JARS if JARS.exists() else reason(_GRPC_JAVA)
 
 
 def reason(name: str) -> str:

@@ -28,7 +28,7 @@ ProxyPass / http://127.0.0.1:{{port}}/ connectiontimeout=5
 )
 def test_keep_alive(tmp_path: Path, certificates: Certificates, record_property: Any) -> None:
     record_property("version", version(need("apache2"), "-v"))
-    load = Load(jobs=200, full_rounds=5, every="5s")
+    load = Load(jobs=100, full_rounds=10, every="5s")
     ours = {"ca": str(certificates.ca)}
     with apache(tmp_path, certificates, _THREADS) as url:
         page: dict[str, Any] = {"url": f"{url}/index.html", "method": "GET", "tls": ours}

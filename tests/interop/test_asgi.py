@@ -29,7 +29,7 @@ def installed_version(package: str) -> str:
 @pytest.mark.far_side("uvicorn", "its defaults (keep-alive 5 s), jobs @every 5s")
 def test_uvicorn(tmp_path: Path, record_property: Any) -> None:
     record_property("version", installed_version("uvicorn"))
-    port, load = free_port(), Load(jobs=200, full_rounds=5, every="5s")
+    port, load = free_port(), Load(jobs=100, full_rounds=10, every="5s")
     command: list[str | Path] = [sys.executable, "-m", "uvicorn", "--port", str(port)]
     environment = {**inherited_environment(), "PYTHONPATH": str(ROOT)}
     with running([*command, _APP], port, tmp_path / "uvicorn.log", environment):
@@ -40,7 +40,7 @@ def test_uvicorn(tmp_path: Path, record_property: Any) -> None:
 @pytest.mark.far_side("hypercorn", "its defaults (keep-alive 5 s), jobs @every 5s: TLS, HTTP/2")
 def test_hypercorn(tmp_path: Path, certificates: Certificates, record_property: Any) -> None:
     record_property("version", installed_version("hypercorn"))
-    port, load = free_port(), Load(jobs=200, full_rounds=5, every="5s")
+    port, load = free_port(), Load(jobs=100, full_rounds=10, every="5s")
     identity = certificates.server
     files: list[str | Path] = ["--certfile", identity.certificate, "--keyfile", identity.key]
     command: list[str | Path] = [

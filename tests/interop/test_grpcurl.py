@@ -1,6 +1,7 @@
 """What chronos reads in replies, held against grpcurl's reading of the same."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 
 from tests.benchmarks.measure import UnavailableError
 from tests.benchmarks.peers import Peers
+from tests.brokers.provision import find_program
 from tests.protocols.grpc_servers import GrpcServer
 from tests.support import chronos
 
@@ -83,10 +85,19 @@ def read_by_chronos(folder: Path, server: GrpcServer, method: str, box: Any) -> 
 
 
 def in_table(record: Any, program: str, tried: str) -> None:
-    told = subprocess.run([program, "-version"], capture_output=True, text=True, check=True)
-    record("version", (told.stdout + told.stderr).strip().removeprefix("grpcurl "))
+    record("version", version_of(program))
     record("far_side", "grpcurl")
     record("tried", tried)
+
+
+def version_of(program: str) -> str:
+    """Tell the version of the module: what Go has built from it says of itself that it has none."""
+    if (go := find_program("go")) is None:
+        return "?"
+    command = [str(go), "version", "-m", program]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = re.search(r"^\tmod\t\S+\tv(\S+)", told.stdout, re.MULTILINE)
+    return found[1] if found else "?"
 
 
 def test_replies(grpcurl: str, server: GrpcServer, tmp_path: Path, record_property: Any) -> None:
@@ -108,7 +119,9 @@ def test_field_masks(
     grpcurl: str, server: GrpcServer, tmp_path: Path, record_property: Any
 ) -> None:
     """grpcurl writes their message, and chronos the text that protobuf's JSON has for them."""
-    in_table(record_property, grpcurl, "field masks")
+    in_table(
+        record_property, grpcurl, "field masks: a message there, here as protobuf's JSON has them"
+    )
     method = "test.v1.Boxes/Echo"
     mask = {"mask": {"paths": ["one", "two.three_four"]}}
     assert read_by_grpcurl(grpcurl, server, method, mask) == [mask]

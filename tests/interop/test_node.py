@@ -17,7 +17,7 @@ pytestmark = pytest.mark.interop
 def test_keep_alive(tmp_path: Path, certificates: Certificates, record_property: Any) -> None:
     program, identity = need("node"), certificates.server
     record_property("version", version(program, "--version"))
-    load, (plain, secure) = Load(jobs=200, full_rounds=5, every="5s"), free_ports(2)
+    load, (plain, secure) = Load(jobs=100, full_rounds=10, every="5s"), free_ports(2)
     files = [identity.certificate, identity.key]
     command: list[str | Path] = [program, NODE_SCRIPTS / "web.js", str(plain), str(secure), *files]
     with running(command, secure, tmp_path / "node.log") as process:

@@ -51,7 +51,7 @@ class NatsHarness(Harness):
         return {**target, "url": with_port(target["url"], port)}
 
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
-        patch.setattr("nats.aio.client.Client.publish", raising(error))
+        patch.setattr("chronos_cli.protocols.nats.client.Client.write", raising(error))
         return True
 
     def _watched(

@@ -118,7 +118,9 @@ class RabbitHarness(Harness):
         return {**target, "url": with_port(target["url"], port)}
 
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
-        patch.setattr("pika.channel.Channel.basic_publish", raising(error))
+        patch.setattr(
+            "chronos_cli.protocols.rabbitmq.adapter.AsyncioAdapter.chronos_publish", raising(error)
+        )
         return True
 
     def event_attributes(self, target: dict[str, Any]) -> Mapping[str, str]:

@@ -199,11 +199,18 @@ def test_a_dry_run_shows_it(harness: Any) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["cloudEvents_", "ce-"])
-def test_amqp_prefixes(prefix: str, request: pytest.FixtureRequest) -> None:
+def test_amqp_prefixes_and_types(prefix: str, request: pytest.FixtureRequest) -> None:
     harness = RabbitHarness(request.getfixturevalue("rabbitmq_broker"))
     target = {**harness.target(), "cloudevents_prefix": prefix}
-    assert send(harness, target, "binary").code == 0
+    typed = {"number": 5, "least": -(2**31), "flag": True, "word": "5"}
+    assert send(harness, target, {"mode": "binary", "extensions": typed}).code == 0
     event = by_amqp(harness, target, "binary")
+    for name, value in typed.items():
+        found = event.attributes[name]
+        assert found == value
+        assert [isinstance(found, kind) for kind in (bool, int, str)] == [
+            isinstance(value, kind) for kind in (bool, int, str)
+        ]
     assert event.attributes["time"] == datetime.fromisoformat(TIME)
     assert event.attributes["traceparent"] == event.traceparent
     assert event.data == PAYLOAD

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from chronos_cli.dispatch.install import OWN_PACKAGE, install_command
 from tests.brokers.certificates import Certificates, Identity
 from tests.protocols.webhook import document, problems, run
 from tests.servers.web import Reply, proxying, serving
@@ -191,7 +192,7 @@ def test_http2_without_its_library(tmp_path: Path) -> None:
     )
     result = run("https://127.0.0.1:1/", http2=True, env={"PYTHONPATH": str(tmp_path)})
     assert (result.code, result.out) == (3, "")
-    assert "pip install 'chronos-dispatch[http2]'" in result.err
+    assert f"'h2' is not installed; run: {install_command(OWN_PACKAGE, 'http2')}" in result.err
     assert len(result.err.splitlines()) <= 2
 
 

@@ -34,6 +34,9 @@ class Connection:
             raise
         self.opened += 1
 
+    def waits_for(self) -> str | None:
+        return "the lock of the gate"
+
     async def close(self) -> None:
         self.closed += 1
 

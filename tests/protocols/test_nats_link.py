@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from chronos_cli.dispatch.delivery import Delivery, prepare
 from chronos_cli.dispatch.execution import Execution, new_id
@@ -89,6 +90,20 @@ def test_many_sends_share_one_connection(tmp_path: Path) -> None:
             connections = json.load(answer)["total_connections"]
         assert connections <= 10
         wire.close()
+
+
+@pytest.mark.parametrize("mode", ["publish", "jetstream"])
+def test_a_line_break_makes_no_other_header(tmp_path: Path, mode: str) -> None:
+    with OwnServer(tmp_path) as server:
+        target = {"url": server.url, "subject": fresh(), "mode": mode}
+        broken = structs.replace(delivery(target), content_type="text/plain\r\nNats-Msg-Id: 1")
+
+        async def talk(dispatcher: NatsDispatcher) -> None:
+            result = await ended(dispatcher.send(broken))
+            assert isinstance(result, RejectedError)
+            assert "line break" in result.message
+
+        together(talk)
 
 
 @pytest.mark.parametrize("mode", ["publish", "request"])

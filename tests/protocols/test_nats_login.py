@@ -127,7 +127,7 @@ def test_a_server_without_jetstream_has_no_stream(tmp_path: Path) -> None:
 )
 def test_a_list_in_the_url(url: str, urls: list[str]) -> None:
     target = Nats(url=url, subject="s")
-    assert target.urls == urls
+    assert list(target.urls) == urls
     assert list(target.flaws()) == []
     assert "p,w" not in target.describe()
 

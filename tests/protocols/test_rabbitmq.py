@@ -469,10 +469,12 @@ def test_dry_run_shows_the_message_and_no_secret(tmp_path: Path) -> None:
     target = {
         "url": "amqp://me:hunter22@127.0.0.1:1/",
         "queue": "q",
-        "headers": {"api-token": "t0psecret", "n": 1},
+        "headers": {"api-token": "t0psecret", "n": 1, "flag": True, "word": "größe"},
     }
     result = run(tmp_path, target, "--dry-run")
     assert (result.code, result.err) == (0, "")
+    shown = dict(result.only["request"]["headers"])
+    assert (shown["n"], shown["flag"], shown["word"]) == ("1", "true", "größe")
     assert "publish to queue 'q'" in result.out
     assert "hunter22" not in result.out
     assert "t0psecret" not in result.out

@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import amqp
 import pytest
 
+from chronos_cli.dispatch.cloudevents import Event
+from chronos_cli.protocols.rabbitmq.event import event_headers
 from chronos_cli.protocols.rabbitmq.fields import encode_properties
 from tests.protocols.harness_rabbitmq import RabbitNode
 from tests.support import Result, chronos, write
@@ -96,6 +98,14 @@ def test_what_amqp_cannot_hold_is_a_problem_of_the_file(
     result = chronos("validate", write(tmp_path, text))
     assert result.code == 3
     assert message in result.out + result.err
+
+
+def test_a_number_of_an_event_is_a_long() -> None:
+    """As the binding for AMQP 1.0 wants it; the broker makes an int there of a shorter one."""
+    event = Event("binary", {"number": 5, "flag": True}, b"")
+    table = encode_properties({"headers": event_headers(event, "ce-")})
+    assert b"\x09ce-numberl" + (5).to_bytes(8) in table
+    assert b"\x07ce-flagt\x01" in table
 
 
 def test_a_property_that_does_not_fit_is_said() -> None:

@@ -33,6 +33,8 @@ from chronos_cli.receiver.http import ReceivedRequest
 from chronos_cli.redact import Redactor
 from chronos_cli.report import (
     annotations,
+    attempts,
+    event_words,
     events,
     history,
     history_table,
@@ -43,11 +45,13 @@ from chronos_cli.report import (
     preview,
     problems,
     received,
+    stats,
+    step_summary,
     table,
     timetable,
 )
 from chronos_cli.report.text import json_text, printable, printable_lines
-from chronos_cli.state.entries import HistoryEntry, HistoryStatus, Snapshot
+from chronos_cli.state.entries import HistoryEntry, HistoryStatus, JobStats, Snapshot
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 
@@ -143,6 +147,20 @@ def entry(text: str) -> HistoryEntry:
     )
 
 
+def figures(text: str) -> JobStats:
+    return JobStats(
+        job_id=text,
+        executions=3,
+        succeeded=2,
+        failed=1,
+        success_rate=2 / 3,
+        p50_ms=1.0,
+        p95_ms=2.0,
+        last_success=NOW,
+        streak=-1,
+    )
+
+
 def problem(text: str) -> Problem:
     return Problem(Position(f"{text}.yaml", 1, 3), text, text, text, f"ab{text}")
 
@@ -186,6 +204,22 @@ def event(text: str) -> LoopEvent:
     )
 
 
+def told(text: str) -> dict[str, Any]:
+    """All fields that events have."""
+    texts = dict.fromkeys(("job_id", "message", "code", "status", "policy", "action"), text)
+    times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
+    figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
+    numbers = dict.fromkeys((*figures, "next_in_s", "duration_ms", "by_s", "grace_s"), 1)
+    return {**texts, **times, **numbers, "jobs": Names([text]), "problems": [text]}
+
+
+class Names(list[str]):
+    """The number of jobs, or the names of some: as the event has it."""
+
+    def __str__(self) -> str:
+        return "2"
+
+
 def row(text: str) -> Row:
     return Row(execution(text).job, (NOW,), NOW, Ending(NOW, "rejected", text, 1.0))
 
@@ -199,11 +233,22 @@ def drawn(renderable: RenderableType, width: int) -> str:
 Way = Callable[[str], str]
 
 TEXTS: dict[Callable[..., Any], Way] = {
+    annotations.github_failure: lambda t: annotations.github_failure(
+        outcome(t), Position(f"{t}.yaml", 1, 3)
+    ),
     annotations.github_annotations: lambda t: annotations.github_annotations([problem(t)]),
+    attempts.attempt_line: lambda t: attempts.attempt_line(t, outcome(t).attempts[0], 3, 1.0),
+    attempts.attempt_words: lambda t: attempts.attempt_words(t, 1, 3, -1.0, t),
+    event_words.event_words: lambda t: "".join(
+        event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
+    ),
     events.event_text: lambda t: events.event_text(event(t)),
     history.history_lines: lambda t: history.history_lines([entry(t)]),
     history.execution_lines: lambda t: history.execution_lines([entry(t)]),
     history.cells: lambda t: "".join(history.cells(entry(t))),
+    stats.stats_cells: lambda t: "".join(stats.stats_cells(figures(t))),
+    stats.stats_lines: lambda t: stats.stats_lines([figures(t)]),
+    step_summary.step_summary: lambda t: step_summary.step_summary([outcome(t)]),
     history.status: lambda t: history.status("rejected", t),
     junit.junit_document: lambda t: junit.junit_document([outcome(t)]),
     outcomes.status_with_code: lambda t: outcomes.status_with_code(outcome(t)),
@@ -219,12 +264,13 @@ TEXTS: dict[Callable[..., Any], Way] = {
     ),
     received.received_lines: lambda t: received.received_lines(1, request(t)),
     received.call_lines: lambda t: received.call_lines(1, call(t)),
-    timetable.timetable_lines: lambda t: timetable.timetable_lines([listing(t)]),
+    timetable.timetable_lines: lambda t: timetable.timetable_lines([listing(t)], 80),
     printable: printable,
     printable_lines: printable_lines,
 }
 TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     history_table.history_table: lambda t, width: history_table.history_table([entry(t)], width),
+    history_table.stats_table: lambda t, width: history_table.stats_table([figures(t)], width),
     live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
     table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
 }
@@ -239,12 +285,14 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     problems.problems_document: lambda t: problems.problems_document([problem(t)], 1, 3),
     received.received_document: lambda t: received.received_document(1, request(t)),
     received.call_document: lambda t: received.call_document(1, call(t)),
+    stats.stats_document: lambda t: stats.stats_document([figures(t)]),
     timetable.timetable_document: lambda t: timetable.timetable_document([listing(t)]),
 }
 # Nothing of a stranger's is in what these return.
-FIGURES = {"attempts", "count", "milliseconds", "problem_summary", "summary", "json_text"}
-# It adds to a text that is harmless what a terminal is to obey.
-FIGURES.add("strike_out")
+FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary", "summary"}
+FIGURES |= {"json_text", "style"}
+# They put together what is safe already, or add what a terminal is to obey.
+FIGURES |= {"aligned", "unpainted", "strike_out"}
 
 
 def public_functions() -> Iterator[Callable[..., Any]]:

@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pika import frame, spec
 
 from chronos_cli.errors import DispatchError
 from chronos_cli.protocols.rabbitmq.address import parse_url
+from chronos_cli.protocols.rabbitmq.fields import encode_properties
+from chronos_cli.protocols.rabbitmq.frames import message_frames
+from chronos_cli.protocols.rabbitmq.message import Message
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq
 from chronos_cli.protocols.resolver import resolve
 from tests.support import chronos
@@ -91,6 +95,8 @@ _FLAWED: list[tuple[dict[str, Any], str, str]] = [
     ({**_GOOD, "url": "http://h/"}, "url", "must begin with amqp://"),
     ({**_GOOD, "url": "amqp://u:p/w@h/"}, "url", "cannot be read"),
     ({**_GOOD, "url": "amqp:///v"}, "url", "has no host"),
+    ({**_GOOD, "url": "amqp://a:1,b:2/v"}, "url", "several go under 'hosts'"),
+    ({**_GOOD, "url": "amqp://u:p,w@a,amqps://b"}, "url", "several go under 'hosts'"),
     ({**_GOOD, "url": "amqp://h/a/b"}, "url", "written %2F"),
     ({**_GOOD, "url": "amqp://h/?heartbeat=3"}, "url", "keys of their own"),
     ({**_GOOD, "url": "amqp://h/v", "vhost": "w"}, "vhost", "in the url as well"),
@@ -161,3 +167,35 @@ def test_a_name_server_that_does_not_answer_keeps_nobody(monkeypatch: pytest.Mon
         asyncio.run(ask())
     assert time.monotonic() - began < 2
     released.set()
+
+
+def _message(body: bytes, **properties: Any) -> Message:
+    return Message("events", "a.b", True, True, properties, body)
+
+
+@pytest.mark.parametrize("size", [0, 1, 99, 100, 101, 250])
+def test_a_message_is_written_as_pika_would_write_it(size: int) -> None:
+    body = bytes(range(size))
+    properties: dict[str, Any] = {
+        "content_type": "text/plain",
+        "headers": {"X-Team": "finance", "X-Ä": "ö"},
+        "delivery_mode": 2,
+        "message_id": "1",
+        "timestamp": 1_800_000_000,
+    }
+    pika: Any = spec  # the library has no annotations here
+    publish = pika.Basic.Publish(exchange="events", routing_key="a.b", mandatory=True)
+    frames = [
+        frame.Method(7, publish),
+        frame.Header(7, size, pika.BasicProperties(**properties)),
+        *[frame.Body(7, body[start : start + 100]) for start in range(0, size, 100)],
+    ]
+    written = message_frames(7, _message(body, **properties), 100)
+    assert written == b"".join(one.marshal() for one in frames)
+
+
+def test_properties_that_do_not_fit_a_frame_are_not_written() -> None:
+    room = 100 - 12 - len(encode_properties({"headers": {"x": ""}}))
+    message_frames(1, _message(b"", headers={"x": "y" * room}), 100)
+    with pytest.raises(ValueError, match="at most 88 fit a frame"):
+        message_frames(1, _message(b"", headers={"x": "y" * (room + 1)}), 100)

@@ -155,7 +155,8 @@ class Call:
 
     async def _unary(self, method: Method, request: bytes) -> tuple[dict[str, Any], str | None]:
         """Return what a reply holds, and which expectation it does not meet."""
-        call: Any = self._channel.unary_unary(method.path)
+        assert self._connection is not None
+        call = self._connection.unary(method.path)
         reply = self._decoded(method, await call(request, **self._options()))
         data = _bounded({"reply": await self._shown(method, reply)})
         unmet = self._unmet(method, reply)
@@ -188,15 +189,17 @@ class Call:
         return _bounded(data), None if unmet is None else f"no reply is as expected; {unmet}"
 
     def _decoded(self, method: Method, raw: bytes | None) -> Any:
-        from google.protobuf.message import DecodeError
-
         if raw is None:
             # So the client hands over an OK without a message, or with one that was cut.
             message = f"the server answered OK without a whole message ({self.target.address})"
             raise UnreachableError(message, code="REPLY")
         try:
             return message_class(method.reply).FromString(raw)
-        except DecodeError as error:
+        except Exception as error:
+            from google.protobuf.message import DecodeError
+
+            if not isinstance(error, DecodeError):
+                raise
             message = f"the server answered, but not with a {method.reply.full_name}: {error}"
             raise RejectedError(f"{message} ({self.target.address})", code="REPLY") from error
 
@@ -223,12 +226,15 @@ class Call:
     def _options(self) -> dict[str, Any]:
         import grpc
 
-        kinds = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}
-        return {
-            "metadata": self.metadata,
+        options = {
+            # Pairs would do; gRPC looks long at what they are.
+            "metadata": grpc.aio.Metadata(*self.metadata),
             "timeout": self.time_left(),
-            "compression": kinds.get(self.target.compression),
         }
+        if self.target.compression != "none":
+            kinds = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}
+            options["compression"] = kinds[self.target.compression]
+        return options
 
     def _check_size(self, size: int) -> None:
         limit = self.target.max_message_size

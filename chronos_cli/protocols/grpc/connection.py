@@ -56,6 +56,7 @@ class Connection:
         # Whether a call was answered here: another may find that the server has left since.
         self.has_answered = False
         self.methods: dict[Any, Method] = {}
+        self._unary: dict[str, Any] = {}
         self.learning = asyncio.Lock()
 
     @property
@@ -97,12 +98,22 @@ class Connection:
         else:
             self._channel = grpc.aio.secure_channel(address, _credentials(tls), arguments)
 
+    def unary(self, path: str) -> Any:
+        """Return what calls a unary method; one for all calls of it."""
+        if path not in self._unary:
+            self._unary[path] = self.channel.unary_unary(path)
+        return self._unary[path]
+
     def retire(self) -> None:
         """Begin no further call here.
 
         gRPC would wait for seconds before it dials again, and fail every call until then.
         """
         self._is_retired = True
+
+    def waits_for(self) -> str | None:
+        """Return nothing: it is dialled at the first message."""
+        return None
 
     async def close(self) -> None:
         """Close the channel, and end the calls that still use it."""

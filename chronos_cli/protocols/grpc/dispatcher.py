@@ -50,6 +50,11 @@ class GrpcDispatcher:
             call = Call(connection, delivery)
             try:
                 return await call.receipt()
+            except asyncio.CancelledError as error:
+                if not connection.is_connected:
+                    tls = "with" if delivery.target.secure is not None else "without"
+                    error.add_note(f"no connection stands; is this a port of gRPC {tls} TLS?")
+                raise
             except library_errors() as error:
                 if not is_last and call.may_be_repeated(error):
                     connection.retire()

@@ -13,6 +13,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from chronos_cli.errors import DispatchError, RejectedError
+from chronos_cli.protocols.greeting import speaks
 from chronos_cli.protocols.grpc.address import Address, parse_address
 from chronos_cli.protocols.grpc.target import Grpc
 from chronos_cli.protocols.network import from_cause
@@ -56,7 +57,7 @@ async def _of_secure(target: Grpc) -> DispatchError | None:
         failure = from_cause(error, where)
         return failure if isinstance(failure, RejectedError) else None
     if _tells(first) and not _is_settings(first):
-        return RejectedError(f"the server does not speak gRPC ({where})", code="PROTOCOL")
+        return _not_grpc(first, where)
     if not first and await _refuses_certificate(target):
         which = "our certificate" if target.secure and target.secure.cert else "us without 'cert'"
         return RejectedError(f"TLS: the server refused {which} ({where})", code="TLS")
@@ -99,13 +100,21 @@ async def _of_plaintext(target: Grpc) -> DispatchError | None:
             return None
         if first.startswith(b"HTTP/1"):
             # Many TLS servers excuse themselves in plain HTTP/1.
-            if await _speaks_tls(target):
-                return _wants_tls(where)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LIMIT / 2):
+                    if await _speaks_tls(target):
+                        return _wants_tls(where)
             message = f"the server speaks HTTP/1, not gRPC ({where})"
             return RejectedError(message, code="PROTOCOL")
         if _tells(first) and first[:1] not in {b"\x15", b"\x16"}:
-            return RejectedError(f"the server does not speak gRPC ({where})", code="PROTOCOL")
+            return _not_grpc(first, where)
     return _wants_tls(where) if await _speaks_tls(target) else None
+
+
+def _not_grpc(first: bytes, where: str) -> RejectedError:
+    found = speaks(first)
+    words = "the server does not speak gRPC" + (f" but {found}" if found else "")
+    return RejectedError(f"{words} ({where})", code="PROTOCOL")
 
 
 def _wants_tls(where: str) -> RejectedError:

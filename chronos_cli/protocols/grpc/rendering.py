@@ -23,8 +23,9 @@ _PLACEHOLDER = "google.protobuf.StringValue"
 _DEEPEST = 16
 
 
+@lru_cache(maxsize=1024)
 def message_class(descriptor: Any) -> "type[Message]":
-    """Return the class of a message type; protobuf keeps it."""
+    """Return the class of a message type."""
     from google.protobuf.message_factory import GetMessageClass
 
     return GetMessageClass(descriptor)

@@ -3,7 +3,7 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -93,14 +93,22 @@ class Grpc(Target, kw_only=True, frozen=True):
     ] = 100
     expect: GrpcExpect = GrpcExpect()
 
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return the keys of other clients."""
+        return {
+            **dict.fromkeys(("url", "host", "server", "endpoint"), "address: {value}"),
+            **dict.fromkeys(("service", "rpc"), "write both in one: 'method: Service/Method'"),
+            "headers": "metadata: {value}",
+        }
+
     def flaws(self) -> Iterator[Flaw]:
         """Yield what is wrong with address, method, metadata and their combination."""
         if not isinstance(self.address, Template):
             try:
                 parse_address(self.address)
             except ValueError as error:
-                hint = "for example jobs.example.com:9000, with tls: {} for TLS"
-                yield Flaw(("address",), str(error), hint)
+                yield Flaw(("address",), str(error), _address_to_write(self.address))
         if not isinstance(self.method, Template) and not re.fullmatch(_METHOD, self.method):
             message = f"'{self.method[:60]}' does not name a method"
             yield Flaw(("method",), message, "for example JobService/Execute")
@@ -190,3 +198,13 @@ def _metadata_flaws(key: str, value: str | list[str]) -> Iterator[Flaw]:
 
 def _is_printable(text: str) -> bool:
     return text.isascii() and text.isprintable()
+
+
+def _address_to_write(text: str) -> str:
+    """Return a hint with the address that a URL means, or with one that might be."""
+    scheme, separator, rest = text.partition("://")
+    host = rest.partition("/")[0]
+    if not separator or "@" in host or len(host) > 100:
+        return "for example jobs.example.com:9000, with tls: {} for TLS"
+    tls = ", and 'tls: {}' below it" if scheme.lower() in {"https", "grpcs"} else ""
+    return f"write: address: {host}{tls}"

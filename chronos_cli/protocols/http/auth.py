@@ -23,6 +23,12 @@ class HttpLogin(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     password: Annotated[str | None, Meta(description="What only we know")] = None
     password_file: Annotated[FilePath | None, Meta(description=_FROM_FILE)] = None
 
+    @staticmethod
+    def instead_of_text(text: str) -> str | None:
+        """Return the block that `user:password` means."""
+        name, colon, _ = text.partition(":")
+        return f'{{username: "{name[:40]}", password: "${{PASSWORD}}"}}' if colon else None
+
     def secret(self) -> str:
         """Return the password; RejectedError when its file cannot be read."""
         return secret_text(self.password, self.password_file)
@@ -42,6 +48,11 @@ class ApiKey(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     query: Annotated[str | None, Meta(description="Name of the parameter that carries it")] = None
     secret: Annotated[str | None, Meta(description="The key itself")] = None
     secret_file: Annotated[FilePath | None, Meta(description=_FROM_FILE)] = None
+
+    @staticmethod
+    def instead_of_text(_text: str) -> str:
+        """Return the block that a bare key means."""
+        return '{header: X-API-Key, secret: "${API_KEY}"}'
 
     def flaws(self) -> Iterator[Flaw]:
         """Yield what the types cannot say."""
@@ -97,6 +108,13 @@ class HttpAuth(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         NetrcLogin | bool | None,
         Meta(description="true: by the host's entry in $NETRC or ~/.netrc; {file} names another"),
     ] = None
+
+    @staticmethod
+    def instead_of_text(text: str) -> str:
+        """Return the block that the value of an Authorization header means."""
+        if text.lower().startswith("basic"):
+            return '{basic: {username: "…", password: "${PASSWORD}"}}'
+        return '{bearer: {token: "${TOKEN}"}}'
 
     def chosen(self) -> list[str]:
         """Return the names of the ways that are given."""

@@ -1,5 +1,6 @@
 """Opens connections: sockets, proxies, TLS, and the version of HTTP that is agreed on."""
 
+import asyncio
 import socket
 import ssl
 from urllib.parse import unquote, urlsplit
@@ -13,6 +14,7 @@ from chronos_cli.protocols.http.url import connectable, in_url, tls_name
 from chronos_cli.protocols.http.wire import Wire
 from chronos_cli.protocols.tls import Tls, make_context
 
+_UNANSWERED = "the TLS handshake has no answer; a port without TLS wants http://"
 _HTTP1 = ["http/1.1"]
 _HTTP2 = ["h2", "http/1.1"]
 
@@ -52,7 +54,9 @@ async def connected(way: Route, contexts: Contexts) -> tuple[Wire, str | None]:
             await open_tunnel(wire, f"{in_url(host)}:{port}", proxy_headers(way.proxy))
         name = (way.tls.server_name if way.tls else None) or tls_name(host)
         return wire, await wire.start_tls(context, name)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, asyncio.CancelledError) and wire.is_in_handshake:
+            error.add_note(_UNANSWERED)
         wire.abort()
         raise
 

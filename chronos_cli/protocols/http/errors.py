@@ -10,7 +10,7 @@ import h11
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.http.response import is_not_now
 from chronos_cli.protocols.network import from_cause
-from chronos_cli.protocols.tls import causes
+from chronos_cli.protocols.tls import NO_TLS, causes
 
 # Alerts by which a far side says that our certificate, or none, will not do.
 _OF_OUR_CERTIFICATE = ("CERTIFICATE", "UNKNOWN_CA", "HANDSHAKE_FAILURE", "ACCESS_DENIED")
@@ -61,6 +61,8 @@ def translated(error: Exception, where: str) -> DispatchError:
         if _is_about_our_certificate(error):
             hint = "over TLS this may mean that it wants another client certificate"
             return found.with_message(f"{found.message}; {hint}")
+        if NO_TLS in found.message:
+            return found.with_message(f"{found.message}; write http:// if it is a port of HTTP")
         return found
     return RejectedError(f"the request cannot be made ({where}): {error}")
 

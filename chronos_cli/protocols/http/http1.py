@@ -15,6 +15,9 @@ from chronos_cli.protocols.http.wire import Receiver, Wire
 
 # Of one head, trailers too, no more is read, in bytes.
 _MAX_HEAD = 100 * 1024
+# Bytes that tell what it speaks.
+_LONGEST_FIRST = 16
+_WITHOUT_TLS = "Is this a port of HTTP, and without TLS?"
 # Interim responses (1xx) to one request.
 _MAX_INTERIM = 100
 
@@ -41,6 +44,7 @@ class Http1Connection(Receiver):
         self._interim = 0
         self._is_kept = False  # it has served before
         self._has_begun = False  # something of the answer has come
+        self._first = b""  # what came first from the far side, ever
         self.is_spoilt = False  # it cannot serve again
         wire.give_to(self)
 
@@ -67,6 +71,10 @@ class Http1Connection(Receiver):
             self._drop()
             if self._is_kept and not self._has_begun:
                 raise AgainError(error) from error
+            if not self._is_kept and (found := _mixed_up(self._first)):
+                raise ResponseError(found) from error
+            if not self._first and isinstance(error, ResponseError) and not self.wire.is_tls:
+                raise ResponseError(f"{error} {_WITHOUT_TLS}") from error
             raise
         except BaseException:
             self._drop()
@@ -89,6 +97,7 @@ class Http1Connection(Receiver):
         if self._answer is None or self._answer.done():
             self.is_spoilt = True
             return
+        self._first = self._first or data[:_LONGEST_FIRST]
         self._has_begun = True
         self._parse(data)
 
@@ -192,6 +201,16 @@ def _is_header_value(value: str) -> bool:
 def _announcement(method: str) -> h11.Request:
     """Return what the parser must know of a request: to some methods the answers have no body."""
     return h11.Request(method=method, target="/", headers=[("Host", "far")])
+
+
+def _mixed_up(first: bytes) -> str | None:
+    """Return what to say of a far side that speaks something else than HTTP/1."""
+    if first.startswith(b"HTTP/"):
+        return None
+    from chronos_cli.protocols.greeting import mixed_up  # only on failure
+
+    found = mixed_up(first, "HTTP")
+    return f"{found}; write https://" if found and "TLS, not" in found else found
 
 
 def _spoilt(wire: Wire) -> ResponseError:

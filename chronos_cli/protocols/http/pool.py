@@ -176,5 +176,7 @@ def _require_http2() -> None:
     from importlib.util import find_spec
 
     if find_spec("h2") is None:
-        message = "HTTP/2 needs 'h2'; run: pip install 'chronos-dispatch[http2]'"
+        from chronos_cli.dispatch.install import OWN_PACKAGE, install_command
+
+        message = f"HTTP/2 needs 'h2'; run: {install_command(OWN_PACKAGE, 'http2')}"
         raise RejectedError(message, code="HTTP2")

@@ -13,6 +13,7 @@ from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.http.expect import HttpExpect
 from chronos_cli.redact import excerpt
+from chronos_cli.units import format_duration
 
 # Of a response's body no more is read; the report says that it was cut.
 MAX_BODY = 64 * 1024
@@ -163,13 +164,13 @@ def judged(
         message += f", but {mask(unmet)}"
         if not answer.is_whole:
             message += f" (of the body {MAX_BODY // 1024} KiB are read)"
-        message += _excerpt(body)
+        message += _excerpt(answer, mask)
         raise RejectedError(message, code=str(status), receipt=receipt, kind="expectation")
     if expect.is_particular:
         message += f", expected {expect.status_words()}"
     if 300 <= status < 400 and (location := answer.header("location")):
         message += f"; redirect to {excerpt(mask(location), 200)} not followed"
-    raise _unexpected(answer, message + _excerpt(body), receipt)
+    raise _unexpected(answer, message + _excerpt(answer, mask), receipt)
 
 
 def is_not_now(status: int) -> bool:
@@ -183,6 +184,8 @@ def _unexpected(answer: Answer, message: str, receipt: dict[str, Any]) -> Dispat
         after = None
         if status in _RETRY_AFTER_STATUSES:
             after = retry_after(answer.header("retry-after"), datetime.now(UTC))
+        if after is not None:
+            message += f"; it asks us to wait {format_duration(after)} (Retry-After)"
         return UnreachableError(message, code=str(status), retry_after=after, receipt=receipt)
     return RejectedError(message, code=str(status), receipt=receipt, kind="expectation")
 
@@ -205,6 +208,12 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     return max(0.0, (moment - now).total_seconds())
 
 
-def _excerpt(body: str) -> str:
-    words = excerpt(body, 160)
+def _excerpt(answer: Answer, mask: Callable[[str], str]) -> str:
+    """Return the beginning of a body for a message; of a page, what a browser would show."""
+    text = answer.text
+    if text.lstrip()[:1] == "<" and "html" in (answer.header("content-type") or text[:200]).lower():
+        from chronos_cli.protocols.http.page import shown  # only for pages
+
+        text = shown(text)
+    words = excerpt(mask(text), 160)
     return f": {words}" if words else ""

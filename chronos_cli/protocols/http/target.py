@@ -1,6 +1,6 @@
 """The target block `webhook`, and what chronos.yaml may say of HTTP. No client is needed here."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
@@ -10,7 +10,7 @@ from chronos_cli.jobs.cloudevents import Mode, header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
-from chronos_cli.protocols.checks import header_value_flaws, is_own_header
+from chronos_cli.protocols.checks import header_value_flaws, is_own_header, with_scheme
 from chronos_cli.protocols.http.auth import HttpAuth
 from chronos_cli.protocols.http.body import Fields, MultipartForm
 from chronos_cli.protocols.http.expect import HttpExpect
@@ -67,6 +67,33 @@ class Webhook(Target, kw_only=True, frozen=True):
     expect: HttpExpect = HttpExpect()
     tls: Tls | None = None
 
+    @classmethod
+    def other_names(cls) -> Mapping[str, str]:
+        """Return the words of other tools, and services that take messages over HTTP."""
+        services = {
+            "slack": "https://hooks.slack.com/services/…",
+            "teams": "https://example.webhook.office.com/…",
+            "discord": "https://discord.com/api/webhooks/…",
+        }
+        blocks = {name: f'{{url: "{url}"}}' for name, url in services.items()}
+        return dict.fromkeys(("https", "curl", "request", "rest", "web_hook"), "") | blocks
+
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return the keys of other HTTP clients."""
+        bearer = 'auth: {{bearer: {{token: "${{TOKEN}}"}}}}'
+        unverified = "tls: {{insecure_skip_verify: true}}"
+        return {
+            **dict.fromkeys(("uri", "endpoint", "address", "host", "link"), "url: {value}"),
+            **dict.fromkeys(("verb", "type"), "method: {value}"),
+            **dict.fromkeys(("params", "parameters", "args"), "query: {value}"),
+            **dict.fromkeys(("token", "authorization", "bearer_token"), bearer),
+            **dict.fromkeys(("insecure", "verify", "verify_ssl", "skip_verify"), unverified),
+            "expected_status": "expect: {{status: {value}}}",
+            "status_code": "expect: {{status: {value}}}",
+            "follow_redirects": "redirects: {{follow: {value}}}",
+        }
+
     def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
         """Yield what goes against a CloudEvent: headers of another one, a body that is none."""
         yield from header_flaws(self.headers, mode, "ce-")
@@ -76,7 +103,7 @@ class Webhook(Target, kw_only=True, frozen=True):
     def flaws(self) -> Iterator[Flaw]:
         """Yield what types cannot say."""
         if not isinstance(self.url, Template) and (wrong := url_mistake(self.url)):
-            yield Flaw(("url",), wrong, "for example https://api.example.com/job")
+            yield Flaw(("url",), wrong, _url_to_write(self.url))
         if not isinstance(self.method, Template) and not is_header_name(self.method):
             yield Flaw(("method",), f"'{self.method[:40]}' is not an HTTP method")
         signed = self._signed()
@@ -152,6 +179,19 @@ class HttpSettings(Settings, kw_only=True, frozen=True):
     max_idle_conns: Annotated[
         int, Meta(ge=0, le=100_000, description="Connections kept open for later requests")
     ] = 100
+
+
+def _url_to_write(url: str) -> str:
+    """Return a hint with the URL that is meant, or with one that might be."""
+    if "://" not in url:
+        host = url.lstrip("/").partition("/")[0]
+        is_near = host.startswith(("localhost", "127.")) or ":" in host
+        if meant := with_scheme(url, "http" if is_near else "https"):
+            return f"write: url: {meant}"
+    spaced = url.strip().replace(" ", "%20")
+    if " " in url and "@" not in url and url_mistake(spaced) is None:
+        return f"write: url: {spaced[:200]}"
+    return "for example https://api.example.com/job"
 
 
 def _has_userinfo(url: str) -> bool:

@@ -75,6 +75,16 @@ class Wire(asyncio.Protocol):
             self._handshake = None
         return layer.agreed()
 
+    @property
+    def is_tls(self) -> bool:
+        """Whether TLS has begun."""
+        return bool(self._layers)
+
+    @property
+    def is_in_handshake(self) -> bool:
+        """Whether TLS has begun, and its handshake has not ended, nor failed."""
+        return self.is_tls and not self._layers[-1].is_ready
+
     def give_to(self, receiver: Receiver | None) -> None:
         """Name who takes what comes from now on; None when it is to be kept until there is one.
 

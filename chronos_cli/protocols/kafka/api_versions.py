@@ -6,6 +6,7 @@ Its answer is looked at closely. What does not speak Kafka is told by its first 
 import struct
 
 from chronos_cli.errors import UnreachableError
+from chronos_cli.protocols.greeting import speaks
 
 _CORRELATION = 0x43484F4E
 _NAME = b"chronos"
@@ -19,20 +20,14 @@ _HEAD, _RANGE = struct.Struct(">ihi"), struct.Struct(">hhh")
 LENGTH, _LARGEST = 4, 64 * 1024
 _PRODUCE, _METADATA = 0, 3
 
-_BEGINNINGS = {
-    b"HTTP": "speaks HTTP, not Kafka",
-    b"INFO": "speaks NATS, not Kafka",
-    b"AMQP": "speaks AMQP, not Kafka",
-    b"SSH-": "speaks SSH, not Kafka",
-    b"\x15\x03": "answers with TLS; does this port want TLS?",
-}
-
 
 def length_of_answer(beginning: bytes, where: str) -> int:
     """Return how long the answer is that begins so; raises UnreachableError when it is none."""
-    for known, words in _BEGINNINGS.items():
-        if beginning.startswith(known):
-            raise _not_kafka(words, where)
+    if found := speaks(beginning):
+        words = f"speaks {found}, not Kafka"
+        if found == "TLS":
+            words = "answers with TLS; does this port want TLS?"
+        raise _not_kafka(words, where)
     length = int.from_bytes(beginning, signed=True)
     if not _HEAD.size <= length <= _LARGEST:
         raise _not_kafka("does not speak Kafka", where)

@@ -110,6 +110,10 @@ class Connection:
             raise RefusedTogetherError(failure.message, code=failure.code)
         raise failure
 
+    def waits_for(self) -> str | None:
+        """Return nothing: it is dialled at the first message."""
+        return None
+
     async def close(self) -> None:
         """Give up every message and wait for the end of the client, but not for long."""
         if self._starting is not None:

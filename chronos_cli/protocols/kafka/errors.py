@@ -101,6 +101,10 @@ _BROKEN = re.compile(
     r"SSL handshake failed: Disconnected|SASL .*: Local: (?:Broker transport failure|Timed out)|"
     r"record layer failure|bad record|decryption failed"
 )
+_TLS_CURES = {
+    "certificate verify failed": "; for an authority of your own name its PEM file in 'tls.ca'",
+    "wrong version number": "; is this a port of PLAINTEXT? then remove 'tls'",
+}
 _TOKEN = re.compile(r"Failed to acquire SASL OAUTHBEARER token")
 _NO_TOKEN_SERVER = re.compile(r"Failed to connect|not connect|not resolve|timed out|Timeout|HTTP 5")
 
@@ -119,7 +123,8 @@ def translated(error: "KafkaError", where: str) -> DispatchError:
         return UnreachableError(f"{text} ({where})", code=name)
     if name == "_SSL" or (name == "_TRANSPORT" and _TLS.search(error.str())):
         message = text.partition(", verify that ssl.ca.location")[0]
-        return RejectedError(f"TLS: {message} ({where})", code="TLS")
+        cure = next((words for known, words in _TLS_CURES.items() if known in text), "")
+        return RejectedError(f"TLS: {message}{cure} ({where})", code="TLS")
     if name == "_AUTHENTICATION":
         is_away = _TOKEN.search(text) and _NO_TOKEN_SERVER.search(text)
         kind = UnreachableError if is_away else RejectedError

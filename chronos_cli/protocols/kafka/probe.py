@@ -102,6 +102,8 @@ class Probe:
     async def _ask_patiently(self, broker: str, context: "ssl.SSLContext | None") -> None:
         end = time.monotonic() + PATIENCE
         while True:
+            if self.last_failure is None:
+                self.last_failure = _silence(broker, is_tls=context is not None)
             try:
                 return await _ask(broker, context)
             except _PassingError as error:
@@ -142,6 +144,12 @@ async def _ask(broker: str, context: "ssl.SSLContext | None") -> None:
         raise _PassingError(UnreachableError(f"{_WANTS_TLS} ({broker})")) from error
     finally:
         writer.transport.abort()
+
+
+def _silence(broker: str, *, is_tls: bool) -> UnreachableError:
+    kind = "with" if is_tls else "without"
+    words = f"no answer to the first question; is this a port of Kafka {kind} TLS?"
+    return UnreachableError(f"{words} ({broker})")
 
 
 async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, broker: str) -> None:

@@ -1,7 +1,7 @@
 """The target block `kafka`, and what chronos.yaml may say of Kafka. No client is needed here."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Struct, UnsetType
@@ -171,6 +171,22 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
     def partition_key(self, job_id: str) -> str | None:
         """Return the message's key, None for none."""
         return job_id if self.key is UNSET else self.key
+
+    @classmethod
+    def other_names(cls) -> Mapping[str, str]:
+        """Return what speaks the same protocol."""
+        return dict.fromkeys(("redpanda", "msk", "confluent"), "")
+
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return the keys of other clients."""
+        brokers = ("broker", "bootstrap_servers", "bootstrap.servers", "servers", "hosts", "url")
+        return {
+            **dict.fromkeys((*brokers, "host", "address"), "brokers: {value}"),
+            "queue": "topic: {value}",
+            "message_key": "key: {value}",
+            "partition_key": "key: {value}",
+        }
 
     def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:
         """Yield what would make another event of the message, or none."""

@@ -23,7 +23,12 @@ from urllib.parse import ParseResult
 
 from nats.aio import client as library
 from nats.aio.transport import TcpTransport
-from nats.errors import Error, SecureConnRequiredError, SecureConnWantedError
+from nats.errors import (
+    ConnectionClosedError,
+    Error,
+    SecureConnRequiredError,
+    SecureConnWantedError,
+)
 
 from chronos_cli.protocols.nats.parser import Parser
 
@@ -130,12 +135,24 @@ class Client(library.Client):
         task = self._reading_task
         return self.is_connected and task is not None and not task.done()
 
+    async def write(self, subject: str, reply: str, headers: bytes, body: bytes) -> None:
+        """Write one message; `headers` are as they go out, or empty.
+
+        The library's own `publish` checks and writes each header in turn, for twice the time.
+        """
+        if not self.is_connected:
+            raise ConnectionClosedError
+        if headers:
+            sizes = f"{len(headers)} {len(headers) + len(body)}"
+            command = f"HPUB {subject} {reply} {sizes}\r\n".encode()
+        else:
+            command = f"PUB {subject} {reply} {len(body)}\r\n".encode()
+        await self._send_command(b"".join((command, headers, body, b"\r\n")))
+        if self._flush_queue is not None and self._flush_queue.empty():
+            await self._flush_pending()
+
     async def ask(
-        self,
-        subject: str,
-        body: bytes,
-        headers: dict[str, str] | None,
-        answer: "asyncio.Future[Any]",
+        self, subject: str, headers: bytes, body: bytes, answer: "asyncio.Future[Any]"
     ) -> None:
         """Publish with a subject of the one inbox to reply to; a reply is the answer's result.
 
@@ -149,7 +166,7 @@ class Client(library.Client):
         answer.add_done_callback(lambda _: self._resp_map.pop(token, None))
         prefix = self._resp_sub_prefix
         assert prefix is not None
-        await self.publish(subject, body, f"{prefix.decode()}{token}", headers)
+        await self.write(subject, f"{prefix.decode()}{token}", headers, body)
 
     async def abandon(self) -> None:
         """Close the connection, in whatever state it is."""

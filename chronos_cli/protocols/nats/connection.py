@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from chronos_cli.errors import RejectedError, TimedOutError, UnreachableError
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
 from chronos_cli.protocols.lending import end_tasks, look_at
 from chronos_cli.protocols.nats.errors import translated
 from chronos_cli.protocols.nats.login import ConnectionOptions
@@ -41,6 +41,7 @@ class Connection:
         self._next_ping: asyncio.Task[None] | None = None
         self._client: Client | None = None
         self._no_inbox: str | None = None
+        self._opening: Opening | None = None
         self._where = ", ".join(server.url for server in options.servers)
 
     @property
@@ -54,9 +55,13 @@ class Connection:
 
         Raises DispatchError when none takes us, and RejectedError when a file of TLS is unusable.
         """
-        opening = Opening(self._options, on_lost=self._on_lost, on_error=self._on_error)
-        self._client, server = await opening.first(limit)
+        self._opening = Opening(self._options, on_lost=self._on_lost, on_error=self._on_error)
+        self._client, server = await self._opening.first(limit)
         self._where = server.url
+
+    def waits_for(self) -> str | None:
+        """Return what the opening waits for."""
+        return self._opening.waits_for() if self._opening is not None else None
 
     async def close(self) -> None:
         """Close the connection and leave nothing behind."""
@@ -76,11 +81,10 @@ class Connection:
             self._is_retired = True
             raise
 
-    async def ask(
-        self, message: PendingMessage, body: bytes, headers: dict[str, str] | None = None
-    ) -> "Msg":
+    async def ask(self, message: PendingMessage, body: bytes, headers: bytes = b"") -> "Msg":
         """Send a request, and return the reply; RejectedError if nobody listens.
 
+        `headers` are as they go out, or empty.
         All requests have their replies through one subscription. Raises as `carry` does.
         """
         self._pending.add(message)
@@ -96,11 +100,7 @@ class Connection:
         finally:
             self._pending.discard(message)
 
-    async def _replied(
-        self, message: PendingMessage, body: bytes, headers: dict[str, str] | None
-    ) -> "Msg":
-        from nats.errors import Error
-
+    async def _replied(self, message: PendingMessage, body: bytes, headers: bytes) -> "Msg":
         client = self._client
         assert client is not None
         if self._no_inbox:
@@ -108,9 +108,11 @@ class Connection:
         if not client.is_reading:
             raise self._loss(client)
         try:
-            await client.ask(message.subject, body, headers, message.ended)
-        except (Error, OSError) as error:
-            raise translated(error, self._where) from error
+            await client.ask(message.subject, headers, body, message.ended)
+        except Exception as error:
+            if (failure := self._meaning_of(error)) is None:
+                raise
+            raise failure from error
         reply: Msg | None = await message.ended
         if message.refused is not None:
             self._former[message.identity] = message
@@ -189,12 +191,19 @@ class Connection:
         return task
 
     async def _result(self, task: "asyncio.Task[T]") -> T:
-        from nats.errors import Error
-
         try:
             return await task
-        except (Error, OSError) as error:
-            raise translated(error, self._where) from error
+        except Exception as error:
+            if (failure := self._meaning_of(error)) is None:
+                raise
+            raise failure from error
+
+    def _meaning_of(self, error: Exception) -> DispatchError | None:
+        """Return what an exception of the library, or of the network below it, means."""
+        from nats.errors import Error  # for a failure only: each message would pay for it
+
+        is_theirs = isinstance(error, Error | OSError)
+        return translated(error, self._where) if is_theirs else None
 
     def _loss(self, client: "Client") -> UnreachableError:
         reason = client.last_error

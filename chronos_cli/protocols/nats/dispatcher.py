@@ -89,11 +89,11 @@ class NatsDispatcher:
 
 
 async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nats) -> Receipt:
-    headers = _headers(delivery, target)
+    headers = _encoded(_headers(delivery, target))
 
     async def operation(client: "Client") -> str:
         _check_size(client.max_payload, headers, delivery.body)
-        await client.publish(target.subject, delivery.body, target.reply or "", headers)
+        await client.write(target.subject, target.reply or "", headers, delivery.body)
         await connection.confirmed(client)
         return client.server_name
 
@@ -103,7 +103,7 @@ async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nat
 
 async def _request(connection: Connection, delivery: Delivery[Nats], target: Nats) -> "Msg":
     """Publish with an inbox of ours to reply to, and return the reply."""
-    headers = _headers(delivery, target)
+    headers = _encoded(_headers(delivery, target))
     _check_size(connection.max_payload, headers, delivery.body)
     message = PendingMessage(target.subject, needs_inbox=True)
     return await connection.ask(message, delivery.body, headers)
@@ -168,18 +168,30 @@ def _headers(delivery: Delivery[Nats], target: Nats) -> dict[str, str]:
         defaults["Nats-Expected-Stream"] = target.stream
     if target.expected_last_sequence is not None:
         defaults["Nats-Expected-Last-Sequence"] = str(target.expected_last_sequence)
-    own = {name.lower() for name in target.headers}
-    headers = {name: value for name, value in defaults.items() if name.lower() not in own}
-    return {**headers, **delivery.metadata, **event, **target.headers}
+    if target.headers:
+        own = {name.lower() for name in target.headers}
+        defaults = {name: value for name, value in defaults.items() if name.lower() not in own}
+    return {**defaults, **delivery.metadata, **event, **target.headers}
 
 
-def _check_size(most: int, headers: dict[str, str], body: bytes) -> None:
+def _encoded(headers: dict[str, str]) -> bytes:
+    """Return the headers as they go out (ADR-4 of NATS).
+
+    Raises RejectedError for a line break in one of them: what follows it would be another.
+    """
+    lines = ["NATS/1.0", *[f"{name}: {value}" for name, value in headers.items()], "", ""]
+    text = "\r\n".join(lines)
+    if not text.count("\r") == text.count("\n") == len(lines) - 1:
+        raise RejectedError("a header has a line break in it")
+    return text.encode()
+
+
+def _check_size(most: int, headers: bytes, body: bytes) -> None:
     """Raise RejectedError when the server would close the connection over the message's size.
 
     The server counts the headers too; the library does not.
     """
-    lines = (f"{name}: {value}\r\n".encode() for name, value in headers.items())
-    size = len(b"NATS/1.0\r\n\r\n") + sum(map(len, lines)) + len(body)
+    size = len(headers) + len(body)
     if size > most:
         message = f"{size} bytes with headers; the server takes {most} at most"
         raise RejectedError(message, code="MAX_PAYLOAD")

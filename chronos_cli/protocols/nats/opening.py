@@ -7,6 +7,7 @@ from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, Unre
 from chronos_cli.protocols.nats.errors import translated
 from chronos_cli.protocols.nats.login import ConnectionOptions
 from chronos_cli.protocols.nats.target import Server
+from chronos_cli.protocols.refusal import refusal
 from chronos_cli.protocols.resolver import resolve
 from chronos_cli.protocols.servers import Limit, first_reachable
 from chronos_cli.protocols.tls import make_context
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from chronos_cli.protocols.nats.client import Client
 
 _INBOX = "_INBOX"
+_NOT_GREETED = (
+    "connected, but no INFO came, which NATS sends at once; does this port speak another protocol, "
+    "such as HTTP, or TLS from the first byte ('tls: {first: true}')?"
+)
 _TLS_FIRST = "; if it wants TLS before it speaks (handshake_first), set 'tls: {first: true}'"
 
 
@@ -34,6 +39,14 @@ class Opening:
         self._options = options
         self._on_lost, self._on_error = on_lost, on_error
         self._context: ssl.SSLContext | None = None
+        self._trying: Client | None = None
+
+    def waits_for(self) -> str | None:
+        """Return that a server keeps silent which should have spoken first."""
+        client = self._trying
+        if client is None or client.was_greeted or self._options.is_tls_first:
+            return None
+        return _NOT_GREETED
 
     async def first(self, limit: Limit) -> "tuple[Client, Server]":
         """Return a client that the first possible server has taken, and that server.
@@ -76,6 +89,7 @@ class Opening:
             wants_tls=None if self._options.is_tls_first else self._options.wants_tls(server),
             on_lost=self._on_lost,
         )
+        self._trying = client
         try:
             await client.connect(
                 servers=server.at(address),
@@ -88,15 +102,28 @@ class Opening:
                 raise self._turned_away(client, server)
         except BaseException as error:
             await client.abandon()
-            if isinstance(error, DispatchError) or not isinstance(error, Exception):
+            if not isinstance(error, Exception):
                 raise
-            raise self._login_failure(error, client, server) from error
+            failure = self._login_failure(error, client, server)
+            if isinstance(failure, UnreachableError):
+                failure = await self._refusal(client, server, address) or failure
+            raise failure from error
         return client
+
+    async def _refusal(self, client: "Client", server: Server, ip: str) -> RejectedError | None:
+        """Return what the server has against our certificate, if it asked for one."""
+        if self._context is None or not client.asked_for_certificate:
+            return None
+        place, name = (ip, server.port), self._server_name(server)
+        return await refusal(place, self._context, name, server.url, speaks_before=True)
+
+    def _server_name(self, server: Server) -> str:
+        tls = self._options.tls
+        return (tls.server_name if tls else None) or server.host
 
     def _client_options(self, server: Server) -> dict[str, Any]:
         from chronos_cli.protocols.nats.client import FOREVER
 
-        tls = self._options.tls
         return {
             "name": "chronos",
             # A message that waits for a reconnection would be reported as sent.
@@ -109,7 +136,7 @@ class Opening:
             "flusher_queue_size": 0,
             "connect_timeout": FOREVER,
             "tls": self._context,
-            "tls_hostname": (tls.server_name if tls else None) or server.host,
+            "tls_hostname": self._server_name(server),
             "tls_handshake_first": self._options.is_tls_first,
             "inbox_prefix": self._options.inbox_prefix or _INBOX,
         }
@@ -121,6 +148,8 @@ class Opening:
     def _login_failure(self, error: Exception, client: "Client", server: Server) -> DispatchError:
         from nats.errors import Error
 
+        if isinstance(error, DispatchError):
+            return error.with_message(error.message)  # another, since `error` is its cause
         if isinstance(error, ConnectionError) and self._lacks_certificate(client):
             return self._turned_away(client, server)
         if isinstance(error, Error | OSError | UnicodeError):

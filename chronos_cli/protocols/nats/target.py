@@ -1,7 +1,7 @@
 """The target block `nats`: its keys, and what can be checked without a server."""
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Annotated, Literal
 from urllib.parse import unquote, urlsplit
@@ -18,6 +18,7 @@ from chronos_cli.protocols.checks import (
     has_space_or_control,
     header_value_flaws,
     own_header_flaws,
+    with_scheme,
 )
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.redact import MASK
@@ -193,6 +194,14 @@ class Nats(Target, kw_only=True, frozen=True):
         if self.tls is not None:
             yield from self.tls.flaws()
 
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return the keys of other clients."""
+        return {
+            **dict.fromkeys(("topic", "channel", "queue"), "subject: {value}"),
+            **dict.fromkeys(("server", "servers", "host", "address"), "url: {value}"),
+        }
+
     def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
         """Yield the headers that would make another event of it."""
         yield from header_flaws(self.headers, mode, "ce-")
@@ -202,11 +211,11 @@ class Nats(Target, kw_only=True, frozen=True):
         return f"{self.mode} {self.subject} at {', '.join(map(_shown, self.urls))}"
 
     @property
-    def urls(self) -> list[str]:
+    def urls(self) -> Sequence[str]:
         """The servers' URLs, however they were given."""
         if self.url is None:
             return self.servers
-        return [self.url] if isinstance(self.url, Template) else list(_split(self.url))
+        return [self.url] if isinstance(self.url, Template) else _split(self.url)
 
     def _address_flaws(self) -> Iterator[Flaw]:
         if self.url is not None and self.servers:
@@ -220,7 +229,10 @@ class Nats(Target, kw_only=True, frozen=True):
             try:
                 server = Server.parse(url)
             except ValueError as error:
-                yield Flaw(path, str(error), "for example nats://127.0.0.1:4222")
+                meant = with_scheme(url, "nats") if path == ("url",) else None
+                is_scheme = meant is not None and "must begin" in str(error)
+                hint = f"write: url: {meant}" if is_scheme else "for example nats://127.0.0.1:4222"
+                yield Flaw(path, str(error), hint)
                 continue
             if server.is_tls and self.tls is not None and self.tls.enabled is False:
                 yield Flaw(("tls", "enabled"), "the URL asks for TLS, and this forbids it")
@@ -256,14 +268,17 @@ class Nats(Target, kw_only=True, frozen=True):
                 yield Flaw((name,), message, f"it belongs to mode {mode}")
 
 
-def _split(urls: str) -> Iterator[str]:
-    """Yield the URLs of a list; what is only a host has scheme and login of the one before."""
+@lru_cache(maxsize=256)  # each message looks its connection up by them
+def _split(urls: str) -> tuple[str, ...]:
+    """Return the URLs of a list; what is only a host has scheme and login of the one before."""
+    found: list[str] = []
     for part in re.split(r",\s*(?=[a-z]+://)", urls, flags=re.IGNORECASE):
         end = max(part.rfind("@"), part.find("://") + 2) + 1
-        for host in part[end:].split(","):
-            yield part[:end] + host.strip()
+        found += [part[:end] + host.strip() for host in part[end:].split(",")]
+    return tuple(found)
 
 
+@lru_cache(maxsize=256)
 def _shown(url: str) -> str:
     """Return a URL without its login, also when it is no valid URL."""
     scheme, separator, rest = url.partition("://")

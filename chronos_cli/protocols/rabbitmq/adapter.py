@@ -16,10 +16,12 @@ from pika.connection import Connection
 
 from chronos_cli import __version__
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+from chronos_cli.protocols.greeting import speaks
 from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.address import Address, Login
 from chronos_cli.protocols.rabbitmq.errors import REJECTED, by_reply, readable, translated
-from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME, FrameBuffer
+from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME, FrameBuffer, message_frames
+from chronos_cli.protocols.rabbitmq.message import Message
 
 if TYPE_CHECKING:
     import ssl
@@ -52,6 +54,7 @@ class AsyncioAdapter(Connection):
         self.chronos_greeted = False
         self.chronos_buffer = FrameBuffer()
         self.chronos_unsent: list[bytes] = []
+        self.chronos_is_tls = False
         # What is known of its end: the exception below, the broker's words, pika's reason.
         self.chronos_lost_by: Exception | None = None
         self.chronos_reply: tuple[int, str | bytes] | None = None
@@ -72,6 +75,7 @@ class AsyncioAdapter(Connection):
 
         Raises OSError when there is no connection, and DispatchError for what comes after it.
         """
+        self.chronos_is_tls = context is not None
         try:
             await self.chronos_loop.create_connection(
                 lambda: AdapterProtocol(self),
@@ -116,8 +120,15 @@ class AsyncioAdapter(Connection):
         if lost_by is not None:
             return from_cause(lost_by, self.chronos_address)
         if not self.chronos_greeted:
-            return UnreachableError(f"closed before the broker's greeting ({self.chronos_address})")
+            cure = "" if self.chronos_is_tls else "; is this a port of AMQP without TLS?"
+            words = f"closed before the broker's greeting{cure}"
+            return UnreachableError(f"{words} ({self.chronos_address})")
         return translated(reason, self.chronos_address)
+
+    def chronos_publish(self, channel_number: int, message: Message) -> None:
+        """Write a message; raises as `message_frames` does, and then nothing has been written."""
+        frames = message_frames(channel_number, message, self._body_max_length)
+        self._output_marshaled_frames([frames])
 
     def chronos_expect(self, size: int) -> None:
         """Let the broker send back a body of so many bytes."""
@@ -183,11 +194,13 @@ class AsyncioAdapter(Connection):
         """Tell apart a server that does not speak AMQP; pika would wait for more of it."""
         if data[0] in _TLS_RECORDS:
             self.chronos_lost_by = RejectedError(
-                f"TLS: the port wants TLS ({self.chronos_address})", code="TLS"
+                f"TLS: the port wants TLS: write amqps:// ({self.chronos_address})", code="TLS"
             )
         elif data[0] != _METHOD_FRAME:
-            message = f"the server does not speak AMQP 0-9-1 ({self.chronos_address})"
-            self.chronos_lost_by = RejectedError(message)
+            words = "the server does not speak AMQP 0-9-1"
+            if found := speaks(data) if data[:4] != b"AMQP" else None:
+                words += f" but {found}"
+            self.chronos_lost_by = RejectedError(f"{words} ({self.chronos_address})")
         else:
             self.chronos_greeted = True
             return

@@ -56,6 +56,8 @@ def parse_url(url: str) -> AmqpUrl:
     """Read a URL; raises ValueError, with a message that quotes nothing of it."""
     if has_space_or_control(url):
         raise ValueError("the URL has a space or a control character in it")
+    if _is_list(url):
+        raise ValueError("the URL has more than one host: several go under 'hosts'")
     try:
         parts = urlsplit(url)
         port = parts.port
@@ -82,6 +84,13 @@ def parse_url(url: str) -> AmqpUrl:
         password=None if parts.password is None else unquote(parts.password),
         vhost=_vhost(parts.path),
     )
+
+
+def _is_list(url: str) -> bool:
+    """Tell whether it is several, as other clients take them with commas."""
+    rest = url.partition("://")[2]
+    host = rest.partition("/")[0].rpartition("@")[2]
+    return "," in host or ",amqp://" in rest or ",amqps://" in rest
 
 
 def _vhost(path: str) -> str | None:

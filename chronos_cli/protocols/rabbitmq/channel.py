@@ -7,41 +7,17 @@ the others have arrived, nobody knows (see `trials`).
 """
 
 import asyncio
-from collections.abc import Callable
 from itertools import takewhile
 from typing import Any
 
 from pika import exceptions, spec
-from pika.connection import Connection
 
 from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
+from chronos_cli.protocols.rabbitmq.adapter import AsyncioAdapter
 from chronos_cli.protocols.rabbitmq.errors import ENCODING, by_reply, readable, translated
-from chronos_cli.protocols.rabbitmq.fields import encode_properties
-from chronos_cli.protocols.rabbitmq.frames import LARGEST_FRAME
 from chronos_cli.protocols.rabbitmq.message import Message
 
-# What is left of a header frame: the frame's own 8 bytes and the content's 12 are not.
-_MOST_PROPERTIES = LARGEST_FRAME - 20
 _IDENTITY = ("X-Chronos-Execution-ID", "X-Chronos-Attempt")
-
-
-class _Properties(spec.BasicProperties):
-    """Properties that are written already.
-
-    A broker closes the connection, and with it all that is in flight there, for a header frame
-    that is larger than agreed on: raises ValueError.
-    """
-
-    def __init__(self, encoded: bytes) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]  # the library has no annotation here
-        if len(encoded) > _MOST_PROPERTIES:
-            size, most = len(encoded), _MOST_PROPERTIES
-            raise ValueError(f"headers and properties of {size} bytes; at most {most} fit a frame")
-        self._encoded = encoded
-
-    def encode(self) -> list[bytes]:
-        """Return what pika is to write."""
-        return [self._encoded]
 
 
 class _Pending:
@@ -62,22 +38,17 @@ class _Pending:
 
 
 class ConfirmChannel:
-    """A channel with publisher confirms, or without: then a round trip takes their place.
-
-    `address` is the broker's address, for messages; `failure_of` tells what the end of the
-    whole connection means.
-    """
+    """A channel with publisher confirms, or without: then a round trip takes their place."""
 
     def __init__(
         self,
-        connection: Connection,
-        address: str,
-        failure_of: Callable[[BaseException], DispatchError],
+        connection: AsyncioAdapter,
         *,
         confirmed: bool,
     ) -> None:
-        self._address = address
-        self._failure_of = failure_of
+        self._connection = connection
+        self._address = connection.chronos_address
+        self._failure_of = connection.chronos_failure
         self._confirmed = confirmed
         self._ended: BaseException | None = None
         self._opened = asyncio.Event()
@@ -100,7 +71,8 @@ class ConfirmChannel:
 
     async def ready(self) -> None:
         """Wait until the channel is open; raise why it never will be."""
-        await self._opened.wait()
+        if not self._opened.is_set():
+            await self._opened.wait()
         if not self._is_ready and self._ended is not None:
             raise self._failure(self._ended, is_alone=True)
 
@@ -128,13 +100,9 @@ class ConfirmChannel:
     def _emit(self, message: Message) -> None:
         """Write the message; nothing of it has left when this raises."""
         try:
-            self._channel.basic_publish(
-                message.exchange,
-                message.routing_key,
-                message.body,
-                _Properties(encode_properties(message.properties)),
-                mandatory=message.mandatory,
-            )
+            if not self._channel.is_open:
+                raise exceptions.ChannelWrongStateError("the channel is not open")
+            self._connection.chronos_publish(self._channel.channel_number, message)
         except exceptions.AMQPError as error:
             raise translated(error, self._address) from error
         except ENCODING as error:
@@ -164,8 +132,11 @@ class ConfirmChannel:
             upto = method.delivery_tag or self._last_tag
             tags = list(takewhile(lambda tag: tag <= upto, self._pending))
         for tag in tags:
-            message = f"the broker did not take the message (nack; {self._address})"
-            self._settle(tag, UnreachableError(message, code="NACK") if refused else None)
+            self._settle(tag, self._not_taken() if refused else None)
+
+    def _not_taken(self) -> UnreachableError:
+        message = f"the broker did not take the message (nack; {self._address})"
+        return UnreachableError(message, code="NACK")
 
     def _settle(self, tag: int, failure: Exception | None) -> None:
         pending = self._pending.pop(tag, None)

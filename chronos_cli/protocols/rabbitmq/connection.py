@@ -1,8 +1,7 @@
 """One connection to a RabbitMQ broker, which many sends share at the same time."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from pika import exceptions
@@ -15,9 +14,10 @@ from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel
 from chronos_cli.protocols.rabbitmq.errors import translated
 from chronos_cli.protocols.rabbitmq.message import Message
 from chronos_cli.protocols.rabbitmq.trials import Trials
+from chronos_cli.protocols.refusal import refusal
 from chronos_cli.protocols.resolver import resolve
 from chronos_cli.protocols.servers import Limit, first_reachable
-from chronos_cli.protocols.tls import make_context
+from chronos_cli.protocols.tls import NO_TLS, make_context
 
 if TYPE_CHECKING:
     import ssl
@@ -26,6 +26,10 @@ _MOST_SHARED_CHANNELS = 32
 _MOST_SINGLE_CHANNELS = 16
 # Seconds that the broker has to answer our goodbye.
 _GOODBYE = 1.0
+_NOT_GREETED = (
+    "connected, but the first bytes of AMQP have no answer; does this port speak another protocol, "
+    "such as HTTP, or TLS (amqps://)?"
+)
 
 
 class Connection:
@@ -38,6 +42,7 @@ class Connection:
         self._login = login
         self._addresses = addresses
         self._opened: AsyncioAdapter | None = None
+        self._trying: AsyncioAdapter | None = None
         self._is_retired = False
         self._shared: dict[tuple[str, bool], ConfirmChannel] = {}
         self._single = asyncio.Semaphore(_MOST_SINGLE_CHANNELS)
@@ -59,13 +64,20 @@ class Connection:
         login = self._login
 
         async def connect(address: Address, share: Limit) -> AsyncioAdapter:
-            return await _connected(login, address, context, share)
+            return await self._connected(login, address, context, share)
 
         passing = (UnreachableError, TimedOutError)
         try:
             self._opened = await first_reachable(self._addresses, connect, limit, passing)
         except ExceptionGroup as group:
             raise self._none_reached(group.exceptions) from group
+
+    def waits_for(self) -> str | None:
+        """Return that a server does not answer the first bytes of AMQP."""
+        adapter = self._trying
+        if adapter is None or adapter.chronos_socket is None or adapter.chronos_greeted:
+            return None
+        return _NOT_GREETED
 
     async def close(self) -> None:
         """Close politely if the broker answers soon, else at once."""
@@ -82,24 +94,8 @@ class Connection:
         Raises RejectedError, UnreachableError or TimedOutError when it has not.
         """
         self._adapter.chronos_expect(len(message.body))
-        async with self._retired_when_cut_off():
-            is_known = await self._trials.is_known(message)
-            channel = await self._shared_channel(message) if is_known else None
-            if channel is not None:
-                await self._publish_shared(channel, message)
-                return
-            async with self._trials.trying(message), self._single:
-                await self._publish_alone(message)
-
-    @property
-    def _adapter(self) -> AsyncioAdapter:
-        assert self._opened is not None
-        return self._opened
-
-    @contextlib.asynccontextmanager
-    async def _retired_when_cut_off(self) -> AsyncIterator[None]:
         try:
-            yield
+            await self._publish(message)
         except asyncio.CancelledError as error:
             self._is_retired = True
             adapter = self._adapter
@@ -107,6 +103,20 @@ class Connection:
                 reason, where = adapter.chronos_blocked_by, adapter.chronos_address
                 error.add_note(f"the broker blocks publishers: {reason} ({where})")
             raise
+
+    async def _publish(self, message: Message) -> None:
+        is_known = await self._trials.is_known(message)
+        channel = await self._shared_channel(message) if is_known else None
+        if channel is not None:
+            await self._publish_shared(channel, message)
+            return
+        async with self._trials.trying(message), self._single:
+            await self._publish_alone(message)
+
+    @property
+    def _adapter(self) -> AsyncioAdapter:
+        assert self._opened is not None
+        return self._opened
 
     async def _shared_channel(self, message: Message) -> ConfirmChannel | None:
         """Return the channel of an exchange: if it is deleted, that disturbs no other.
@@ -155,20 +165,17 @@ class Connection:
         adapter = self._adapter
         adapter.chronos_check()
         try:
-            return ConfirmChannel(
-                adapter,
-                adapter.chronos_address,
-                adapter.chronos_failure,
-                confirmed=message.confirmed,
-            )
+            return ConfirmChannel(adapter, confirmed=message.confirmed)
         except exceptions.AMQPError as error:
             raise translated(error, adapter.chronos_address) from error
 
     async def _ready(self, channel: ConfirmChannel) -> None:
         """Wait until the channel is open, and as long as the broker blocks publishers."""
         await channel.ready()
-        await self._adapter.chronos_flowing.wait()
-        self._adapter.chronos_check()
+        adapter = self._adapter
+        if not adapter.chronos_flowing.is_set():
+            await adapter.chronos_flowing.wait()
+        adapter.chronos_check()
 
     def _has_room(self) -> bool:
         """Whether there may be another shared channel; gives back those that nobody uses."""
@@ -195,23 +202,36 @@ class Connection:
         message = "; ".join(failure.message for failure in failed)
         return kind(message, code=codes.pop() if len(codes) == 1 else None)
 
+    async def _connected(
+        self, login: Login, address: Address, context: "ssl.SSLContext | None", limit: Limit
+    ) -> AsyncioAdapter:
+        """Return a connection to the first IP address of a server that accepts one, logged in."""
 
-async def _connected(
-    login: Login, address: Address, context: "ssl.SSLContext | None", limit: Limit
-) -> AsyncioAdapter:
-    """Return a connection to the first IP address of a server that accepts one, logged in."""
+        async def connect(ip: str, _share: Limit) -> AsyncioAdapter:
+            adapter = self._trying = AsyncioAdapter(login, address)
+            try:
+                await adapter.chronos_open(ip, context)
+            except UnreachableError as error:
+                if context is None or adapter.chronos_greeted:
+                    raise
+                place, name = (ip, address.port), adapter.chronos_server_name
+                refused = await refusal(place, context, name, str(address))
+                raise refused or error from error.__cause__
+            return adapter
 
-    async def connect(ip: str, _share: Limit) -> AsyncioAdapter:
-        adapter = AsyncioAdapter(login, address)
-        await adapter.chronos_open(ip, context)
-        return adapter
+        try:
+            return await first_reachable(
+                await resolve(address.host, address.port), connect, limit, (OSError,)
+            )
+        except ExceptionGroup as group:
+            last = group.exceptions[-1]
+            raise _of_socket(last, str(address)) from last
+        except OSError as error:
+            raise _of_socket(error, str(address)) from error
 
-    try:
-        return await first_reachable(
-            await resolve(address.host, address.port), connect, limit, (OSError,)
-        )
-    except ExceptionGroup as group:
-        last = group.exceptions[-1]
-        raise from_cause(last, str(address)) from last
-    except OSError as error:
-        raise from_cause(error, str(address)) from error
+
+def _of_socket(error: Exception, where: str) -> DispatchError:
+    failure = from_cause(error, where)
+    if NO_TLS in failure.message:
+        return failure.with_message(f"{failure.message}; write amqp:// if it is a port of AMQP")
+    return failure

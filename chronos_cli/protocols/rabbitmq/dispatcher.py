@@ -6,11 +6,12 @@ unroutable. What it returns, and what it closes the channel for, is rejected; a 
 exchange and queue, and promises nothing more.
 """
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
-from chronos_cli.protocols.event_headers import amqp_event_headers
+from chronos_cli.protocols.rabbitmq.event import event_headers
 from chronos_cli.protocols.rabbitmq.message import Message, timestamp
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 
@@ -45,7 +46,7 @@ class RabbitmqDispatcher:
         properties = dict(message.properties)
         headers = properties.pop("headers")
         lines = [(name, str(value)) for name, value in properties.items()]
-        lines += [(name, str(value)) for name, value in headers.items()]
+        lines += [(name, _shown(value)) for name, value in headers.items()]
         return Preview(
             summary=f"publish to {message.where}",
             headers=lines,
@@ -66,6 +67,11 @@ class RabbitmqDispatcher:
         return self._opened_pool
 
 
+def _shown(value: Any) -> str:
+    """Return a header's value as a job file has it; a text without quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
 def _message(delivery: Delivery[Rabbitmq], target: Rabbitmq) -> Message:
     properties: dict[str, Any] = {
         "content_type": target.content_type or delivery.content_type,
@@ -74,7 +80,7 @@ def _message(delivery: Delivery[Rabbitmq], target: Rabbitmq) -> Message:
         "timestamp": timestamp(),
         "headers": {
             **delivery.metadata,
-            **amqp_event_headers(delivery, target.cloudevents_prefix),
+            **event_headers(delivery.event, target.cloudevents_prefix),
             **target.headers,
         },
     }

@@ -6,10 +6,16 @@ fraction: it is a double for every other client.
 
 import struct
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from types import NoneType, UnionType
 from typing import Any
 
 SHORT_LIMIT = 255
+_LENGTH = struct.Struct(">I")
+
+
+class Long(int):
+    """A whole number that is written with 64 bits, however small it is."""
 
 
 def encode_properties(properties: dict[str, Any]) -> bytes:
@@ -27,15 +33,26 @@ def encode_properties(properties: dict[str, Any]) -> bytes:
     return b"".join(fields)
 
 
-def _encode_short(text: str) -> bytes:
+def encode_short(text: str) -> bytes:
+    """Return a short string; ValueError for one that is too long."""
     content = text.encode()
     if len(content) > SHORT_LIMIT:
         raise ValueError(f"longer than AMQP's {SHORT_LIMIT} bytes: {text[:40]!r}…")
     return bytes((len(content),)) + content
 
 
+@lru_cache(maxsize=256)  # the names of headers are the same for all messages
+def _encode_name(name: str) -> bytes:
+    return encode_short(name)
+
+
+def _encode_text(text: str) -> bytes:
+    content = text.encode()
+    return b"S" + _LENGTH.pack(len(content)) + content
+
+
 def _encode_table(table: dict[str, Any]) -> bytes:
-    return _counted(_encode_short(name) + _encode_value(value) for name, value in table.items())
+    return _counted([_encode_name(name) + _encode_value(value) for name, value in table.items()])
 
 
 def _encode_value(value: Any) -> bytes:
@@ -53,7 +70,7 @@ def _encode_integer(value: int) -> bytes:
 
 def _counted(parts: Iterable[bytes]) -> bytes:
     content = b"".join(parts)
-    return struct.pack(">I", len(content)) + content
+    return _LENGTH.pack(len(content)) + content
 
 
 def _encode_octet(number: int) -> bytes:
@@ -65,8 +82,9 @@ def _encode_timestamp(seconds: int) -> bytes:
 
 
 _VALUES: tuple[tuple[type | UnionType, Callable[[Any], bytes]], ...] = (
-    (str, lambda text: b"S" + _counted([text.encode()])),
+    (str, _encode_text),
     (bool, lambda truth: b"t\1" if truth else b"t\0"),  # before the integers, which it is one of
+    (Long, lambda number: struct.pack(">cq", b"l", number)),  # before them, for the same reason
     (int, _encode_integer),
     (float, lambda number: struct.pack(">cd", b"d", number)),
     (NoneType, lambda _: b"V"),
@@ -75,17 +93,17 @@ _VALUES: tuple[tuple[type | UnionType, Callable[[Any], bytes]], ...] = (
 )
 # In the order of their flags, from the highest bit on.
 _PROPERTIES: tuple[tuple[str, Callable[[Any], bytes]], ...] = (
-    ("content_type", _encode_short),
-    ("content_encoding", _encode_short),
+    ("content_type", encode_short),
+    ("content_encoding", encode_short),
     ("headers", _encode_table),
     ("delivery_mode", _encode_octet),
     ("priority", _encode_octet),
-    ("correlation_id", _encode_short),
-    ("reply_to", _encode_short),
-    ("expiration", _encode_short),
-    ("message_id", _encode_short),
+    ("correlation_id", encode_short),
+    ("reply_to", encode_short),
+    ("expiration", encode_short),
+    ("message_id", encode_short),
     ("timestamp", _encode_timestamp),
-    ("type", _encode_short),
-    ("user_id", _encode_short),
-    ("app_id", _encode_short),
+    ("type", encode_short),
+    ("user_id", encode_short),
+    ("app_id", encode_short),
 )

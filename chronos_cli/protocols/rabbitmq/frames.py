@@ -1,18 +1,50 @@
-"""What a broker sends, cut into frames (AMQP 0-9-1, 4.2.3)."""
+"""Frames: what a broker sends is cut into them, and a message written (AMQP 0-9-1, 4.2.3)."""
 
 import struct
 from collections.abc import Iterator
 
 from pika import exceptions
 
+from chronos_cli.protocols.rabbitmq.fields import encode_properties, encode_short
+from chronos_cli.protocols.rabbitmq.message import Message
+
 # Bytes of a whole frame. We offer so many at login, and the broker may only want fewer.
 LARGEST_FRAME = 131_072
 # Type, channel, size of the payload; then the payload and one byte at its end.
 _HEAD = struct.Struct(">BHI")
-_HEADER_FRAME = 2
+_METHOD_FRAME, _HEADER_FRAME, _BODY_FRAME = 1, 2, 3
+_END = b"\xce"
+# Class and method of Basic.Publish, and a field that is not used; class, weight, size of the body.
+_PUBLISH, _CONTENT = struct.pack(">HHH", 60, 40, 0), struct.Struct(">HHQ")
+_BASIC = 60
 # Where the size of a message stands in its header frame: after class and weight.
 _BODY_SIZE = struct.Struct(">Q")
 _BODY_SIZE_AT = _HEAD.size + 4
+
+
+def message_frames(channel: int, message: Message, most: int) -> bytes:
+    """Return a message as it is written to a channel; `most` bytes fit a frame's payload.
+
+    pika's own way makes four objects and as many pieces of it, for three times the time. Raises
+    what `encode_properties` raises, and ValueError for properties that do not fit a frame: the
+    broker would close the connection, and with it all that is in flight there.
+    """
+    body, properties = message.body, encode_properties(message.properties)
+    if _CONTENT.size + len(properties) > most:
+        size, most = len(properties), most - _CONTENT.size
+        raise ValueError(f"headers and properties of {size} bytes; at most {most} fit a frame")
+    where = encode_short(message.exchange) + encode_short(message.routing_key)
+    pieces = [
+        *_frame(_METHOD_FRAME, channel, _PUBLISH + where + bytes((message.mandatory,))),
+        *_frame(_HEADER_FRAME, channel, _CONTENT.pack(_BASIC, 0, len(body)) + properties),
+    ]
+    for start in range(0, len(body), most):
+        pieces += _frame(_BODY_FRAME, channel, body[start : start + most])
+    return b"".join(pieces)
+
+
+def _frame(kind: int, channel: int, payload: bytes) -> tuple[bytes, bytes, bytes]:
+    return _HEAD.pack(kind, channel, len(payload)), payload, _END
 
 
 class FrameBuffer:

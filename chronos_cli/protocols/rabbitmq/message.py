@@ -18,7 +18,7 @@ from chronos_cli.protocols.rabbitmq.fields import SHORT_LIMIT
 
 _DEEPEST = 20
 # Headers by which the broker routes: it refuses the message over what is in them.
-_ROUTING_HEADERS = ("CC", "BCC")
+_ROUTING_HEADERS = frozenset({"CC", "BCC"})
 
 # What the broker looks at before it takes a message: exchange, routing key, and whether it is to
 # confirm it.
@@ -54,7 +54,7 @@ class Message(Struct, frozen=True):
     def is_refusable(self) -> bool:
         """Whether there is something of its own that the broker may refuse it for."""
         headers = self.properties.get("headers") or {}
-        return "user_id" in self.properties or any(name in headers for name in _ROUTING_HEADERS)
+        return "user_id" in self.properties or not _ROUTING_HEADERS.isdisjoint(headers)
 
     @property
     def unroutable(self) -> str:

@@ -1,6 +1,7 @@
 """The target block `rabbitmq`."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from msgspec import Meta
@@ -10,6 +11,7 @@ from chronos_cli.jobs.cloudevents import header_flaws as event_header_flaws
 from chronos_cli.jobs.model import Settings, Target
 from chronos_cli.jobs.template import Template
 from chronos_cli.problems import Flaw
+from chronos_cli.protocols.checks import with_scheme
 from chronos_cli.protocols.rabbitmq.address import (
     Address,
     AmqpUrl,
@@ -114,6 +116,19 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         if self.tls is not None:
             yield from self.tls.flaws()
 
+    @classmethod
+    def other_names(cls) -> Mapping[str, str]:
+        """Return the names of the protocol."""
+        return dict.fromkeys(("amqp", "amqps", "rabbit"), "")
+
+    @classmethod
+    def advice(cls) -> Mapping[str, str]:
+        """Return the keys of other clients."""
+        return {
+            **dict.fromkeys(("topic", "key", "binding_key", "routingKey"), "routing_key: {value}"),
+            **dict.fromkeys(("server", "host", "address"), "url: amqp://{value}/"),
+        }
+
     def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002
         """Yield what would make another event of the message, or none."""
         yield from event_header_flaws(self.headers, mode, self.cloudevents_prefix)
@@ -122,7 +137,7 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
 
     def describe(self) -> str:
         """Return the queue or exchange, and the servers without who we are there."""
-        where = mask_urls(self.url or "")
+        where = _shown(self.url or "")
         if self.hosts is not None:
             vhost = f" ({self.vhost})" if self.vhost not in {None, _DEFAULT_VHOST} else ""
             where = ", ".join(host.rpartition("@")[2] for host in self.hosts) + vhost
@@ -180,7 +195,10 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         try:
             url = parse_url(text)
         except ValueError as error:
+            meant = with_scheme(text, "amqp")
             hint = "for example amqp://user:password@localhost:5672/vhost"
+            if meant is not None and "must begin" in str(error):
+                hint = f"write: url: {meant}"
             yield Flaw(("url",), str(error), hint)
             return
         for name in _LOGIN_TEXTS:
@@ -209,6 +227,11 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
 
 class RabbitmqSettings(Settings, kw_only=True, frozen=True):
     """RabbitMQ has no settings beside the defaults of its target block."""
+
+
+@lru_cache(maxsize=256)  # each outcome names its target
+def _shown(url: str) -> str:
+    return mask_urls(url)
 
 
 def _is_heartbeat(seconds: float) -> bool:

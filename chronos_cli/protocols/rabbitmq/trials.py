@@ -37,7 +37,8 @@ class Trials:
         trial = self._trials.get(message.route)
         if trial is None or message.is_refusable:
             return False
-        await trial.ended.wait()
+        if not trial.ended.is_set():
+            await trial.ended.wait()
         return len(message.body) <= trial.largest
 
     @asynccontextmanager

@@ -1,0 +1,32 @@
+"""What a port speaks, by the first bytes that come from it."""
+
+# The beginnings of what servers say first, or answer to what they do not understand: four bytes.
+_BEGINNINGS = {
+    b"HTTP": "HTTP",
+    b"INFO": "NATS",
+    b"AMQP": "AMQP",
+    b"SSH-": "SSH",
+    b"220 ": "SMTP or FTP",
+    b"-ERR": "NATS or Redis",
+}
+# Records of TLS: an alert, a handshake; then the version (RFC 8446, 5.1).
+_TLS = (b"\x15\x03", b"\x16\x03")
+# Where the type stands in a frame of HTTP/2, and the types that may come first (RFC 9113, 4.1).
+_FRAME_TYPE, _FIRST_FRAMES = 3, (4, 7)
+
+
+def speaks(first: bytes) -> str | None:
+    """Return the protocol that a server's first bytes belong to; None when nobody knows it."""
+    if first.startswith(_TLS):
+        return "TLS"
+    for beginning, name in _BEGINNINGS.items():
+        if first.startswith(beginning):
+            return name
+    is_frame = len(first) > _FRAME_TYPE and first[0] == 0 and first[_FRAME_TYPE] in _FIRST_FRAMES
+    return "HTTP/2 without TLS, as gRPC does" if is_frame else None
+
+
+def mixed_up(first: bytes, wanted: str) -> str | None:
+    """Return what to say of a port that speaks something else than the protocol wanted."""
+    found = speaks(first)
+    return f"the port speaks {found}, not {wanted}" if found else None
