@@ -206,7 +206,8 @@ def event(text: str) -> LoopEvent:
 
 def told(text: str) -> dict[str, Any]:
     """All fields that events have."""
-    texts = dict.fromkeys(("job_id", "message", "code", "status", "policy", "action"), text)
+    names = "job_id message code status policy action hook target".split()
+    texts = dict.fromkeys(names, text)
     times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
     figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
     numbers = dict.fromkeys((*figures, "next_in_s", "duration_ms", "by_s", "grace_s"), 1)
