@@ -28,10 +28,10 @@ from chronos_cli.cron.timer import Gap, Timer
 from chronos_cli.dispatch.execution import Execution, in_zone, scheduled_id
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.outcome import Attempt, Outcome
-from chronos_cli.jobs.calendars import calendar_of, has_schedule, schedule_text
+from chronos_cli.jobs.calendars import calendar_of, has_schedule
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import allows
-from chronos_cli.state.journal import StateJournal
+from chronos_cli.state.journal import StateJournal, schedule_of
 
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
 _LAST_NOTICES = 10.0
@@ -116,7 +116,7 @@ class Loop:
         left = self._set_jobs(jobset, now)
         for job in jobset.jobs.values():
             known = before.get(job.id)
-            if known is None or schedule_text(known) != schedule_text(job):
+            if known is None or schedule_of(known) != schedule_of(job):
                 self._count_from(job, now)
         for one in left:
             self._start_or_drop(one)
