@@ -23,6 +23,11 @@ class Output:
         streams.stdout.write(style(printable_lines(redactor.text(text))))
         self._report_loss()
 
+    def document(self, text: str) -> None:
+        """Write what a program is to read as it is: whoever made it has left out the secrets."""
+        streams.stdout.write(printable_lines(text))
+        self._report_loss()
+
     def painted(self, text: str) -> None:
         """Write to stdout what was made printable already, and painted for stdout."""
         streams.stdout.write(redactor.text(text))

@@ -50,17 +50,22 @@ class Loop:
     """Runs a set of jobs on their schedules until it is stopped.
 
     The journal's store holds the state file's loop already. `mask` takes secrets out of what
-    notices tell.
+    notices tell. `variables` are what templates see as `vars`.
     """
 
     def __init__(
-        self, clock: LoopClock, journal: StateJournal, events: Events, mask: Callable[[Any], Any]
+        self,
+        clock: LoopClock,
+        journal: StateJournal,
+        events: Events,
+        mask: Callable[[Any], Any],
+        variables: dict[str, str] | None = None,
     ) -> None:
         self._clock = clock
         self._journal = journal
         self._events = events
         self._executor = Executor(clock, journal, self, mask)
-        self._queue = Queue(clock, journal, events, self._executor, self.fail)
+        self._queue = Queue(clock, journal, events, self._executor, self.fail, variables or {})
         self._timer = Timer()
         self._sleeper = Sleeper(clock)
         self._jumps = Jumps(clock)

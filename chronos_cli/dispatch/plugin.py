@@ -5,13 +5,16 @@ ones are registered in the same way. See `docs/plugins.md`.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.jobs.cloudevents import Mode
 from chronos_cli.jobs.model import Settings, Target
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.importer import Importer
 
 T = TypeVar("T", bound=Target)
 T_contra = TypeVar("T_contra", bound=Target, contravariant=True)
@@ -77,7 +80,8 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     `client_modules` are the modules of the client library, `extra` the extra of the package that
     brings them; without an extra they come with the package itself. `event_modes` are the ways in
     which it carries a CloudEvent, the default first: `structured` needs nothing but a body,
-    `binary` needs headers for the attributes (`Delivery.header_event`).
+    `binary` needs headers for the attributes (`Delivery.header_event`). `importers` make jobs of
+    the calls of programs, by the program's name (`curl`), for `chronos import`.
     """
 
     key: str
@@ -88,3 +92,4 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     client_modules: tuple[str, ...] = ()
     extra: str | None = None
     event_modes: tuple[Mode, ...] = ("structured",)
+    importers: "Mapping[str, Importer]" = {}

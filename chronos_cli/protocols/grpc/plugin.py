@@ -1,13 +1,24 @@
 """The protocol gRPC: the target block `grpc`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.importer import CommandLine, Draft
 
 
 def _dispatcher(settings: GrpcSettings) -> Dispatcher[Grpc]:
     from chronos_cli.protocols.grpc.dispatcher import GrpcDispatcher
 
     return GrpcDispatcher(settings)
+
+
+def _from_grpcurl(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.grpc.grpcurl import job_of
+
+    return job_of(call)
 
 
 plugin = Plugin(
@@ -20,4 +31,5 @@ plugin = Plugin(
     client_modules=("grpc", "grpc_tools"),
     extra="grpc",
     event_modes=("binary", "structured"),
+    importers={"grpcurl": _from_grpcurl},
 )

@@ -1,13 +1,30 @@
 """The protocol HTTP: the target block `webhook`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.http.target import HttpSettings, Webhook
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.importer import CommandLine, Draft
 
 
 def _dispatcher(settings: HttpSettings) -> Dispatcher[Webhook]:
     from chronos_cli.protocols.http.dispatcher import HttpDispatcher
 
     return HttpDispatcher(settings)
+
+
+def _from_curl(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.http.curl import job_of
+
+    return job_of(call)
+
+
+def _from_wget(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.http.wget import job_of
+
+    return job_of(call)
 
 
 plugin = Plugin(
@@ -18,4 +35,5 @@ plugin = Plugin(
     dispatcher=_dispatcher,
     client_modules=("h11",),
     event_modes=("binary", "structured"),
+    importers={"curl": _from_curl, "wget": _from_wget},
 )

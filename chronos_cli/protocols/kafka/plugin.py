@@ -1,13 +1,24 @@
 """The protocol Kafka: the target block `kafka`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.importer import CommandLine, Draft
 
 
 def _dispatcher(settings: KafkaSettings) -> Dispatcher[KafkaTarget]:
     from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
 
     return KafkaDispatcher(settings)
+
+
+def _from_kcat(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.kafka.kcat import job_of
+
+    return job_of(call)
 
 
 plugin = Plugin(
@@ -19,4 +30,5 @@ plugin = Plugin(
     client_modules=("confluent_kafka",),
     extra="kafka",
     event_modes=("binary", "structured"),
+    importers={"kcat": _from_kcat, "kafkacat": _from_kcat},
 )

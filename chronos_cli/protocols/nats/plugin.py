@@ -1,13 +1,24 @@
 """The protocol NATS: the target block `nats`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.nats.target import Nats, NatsSettings
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.importer import CommandLine, Draft
 
 
 def _dispatcher(settings: NatsSettings) -> Dispatcher[Nats]:
     from chronos_cli.protocols.nats.dispatcher import NatsDispatcher
 
     return NatsDispatcher(settings)
+
+
+def _from_nats(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.nats.pub import job_of
+
+    return job_of(call)
 
 
 plugin = Plugin(
@@ -20,4 +31,5 @@ plugin = Plugin(
     extra="nats",
     # The NATS binding of CloudEvents 1.0.2 has no other than structured.
     event_modes=("structured", "binary"),
+    importers={"nats": _from_nats},
 )
