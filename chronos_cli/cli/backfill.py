@@ -74,7 +74,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Send the ticks of a span that history does not have, in the order of time.
 
     Each goes under the ID and the scheduled time that `cron` would have given it, so that it can
-    be repeated: what was recorded is not sent again. Exit codes: those of `run`.
+    be repeated: what was recorded is not sent again.
+
+    Exit codes: those of `run`.
 
     Examples:
       chronos backfill jobs/ --since yesterday --dry-run
