@@ -105,6 +105,7 @@ class _Crontab:
     def _notes_of(self, one: Exportable) -> Iterator[Note]:
         spec = one.job.spec
         yield from notes.of_calendar(one, "crontab")
+        yield from notes.of_meeting(one, "crontab")
         yield from notes.of_missed_runs(one, "crontab", makes_up_for_one=False)
         yield from self._of_clock(one)
         if spec.concurrency == "replace":

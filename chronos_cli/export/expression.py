@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from chronos_cli.export.interval import runs, times_of_day
 from chronos_cli.export.model import CannotSayError
-from chronos_cli.schedule.expression import Cron, Every, Field, Part, parse_schedule
+from chronos_cli.schedule.expression import Cron, Every, Field, Once, Part, Reboot, parse_schedule
 
 _HOURS_IN_DAY = 24
 _MINUTES_IN_HOUR = 60
@@ -16,10 +16,10 @@ _SECONDS_IN_DAY = 86_400
 
 
 class DayRule(Enum):
-    """How a reader takes days of month and of week when both are given, one of them by `*/n`.
+    """Who reads an expression, and how days of month and of week when one of them is `*/n`.
 
-    DEBIAN: what begins with `*` is no restriction, so both must match. VALUES: it is one, so
-    either is enough.
+    DEBIAN, a crontab: what begins with `*` is no restriction, so both must match. VALUES,
+    Kubernetes: it is one, so either is enough.
     """
 
     DEBIAN = 1
@@ -41,6 +41,10 @@ def expressions(schedule: str, zone: str, rule: DayRule) -> list[Expression]:
     if isinstance(parsed, Every):
         seconds = parsed.interval.total_seconds()
         return [Expression(text, "UTC") for text in _interval(seconds)]
+    if isinstance(parsed, Reboot) and rule is DayRule.DEBIAN:
+        return [Expression("@reboot", zone)]
+    if isinstance(parsed, Once):
+        raise CannotSayError("it is for one time, and a cron expression has no year")
     raise CannotSayError(f"'{schedule}' has no form there")
 
 

@@ -84,6 +84,7 @@ class _Manifests:
     def _notes_of(self, one: Exportable) -> Iterator[Note]:
         spec, now = one.job.spec, self._place.now
         yield from notes.of_calendar(one, "Kubernetes")
+        yield from notes.of_meeting(one, "Kubernetes")
         yield from notes.of_missed_runs(one, "Kubernetes", makes_up_for_one=True)
         if spec.missed_runs == "ignore" and spec.starting_deadline is None:
             yield Note(f"missed_runs: ignore: Kubernetes starts up to {_ON_TIME}s late", one.id)

@@ -8,16 +8,22 @@ from chronos_cli.export.model import Exportable, Note
 from chronos_cli.report.text import printable
 from chronos_cli.units import format_duration
 
-# Keys of the calendar that are no times of a clock, by the names of their fields.
-_BOUNDS = {"starts": "starts", "ends": "ends", "exceptions": "except"}
 LISTED = 5
 
 
 def of_calendar(one: Exportable, scheduler: str) -> Iterator[Note]:
     """Yield what a scheduler ignores of when a job does not run."""
-    for field, key in _BOUNDS.items():
-        if getattr(one.job.spec, field, None):
+    spec = one.job.spec
+    bounds = {"starts": spec.starts, "ends": spec.ends, "except": spec.exceptions}
+    for key, value in bounds.items():
+        if value:
             yield Note(f"{key}: {scheduler} does not know it and runs the job all the same", one.id)
+
+
+def of_meeting(one: Exportable, scheduler: str) -> Iterator[Note]:
+    """Yield that several schedules of a job are several starts where they meet."""
+    if len(one.schedules) > 1:
+        yield Note(f"schedule: where two of them meet, {scheduler} starts the job twice", one.id)
 
 
 def of_clock(one: Exportable, scheduler: str, rule: ClockRule, now: datetime) -> Iterator[Note]:

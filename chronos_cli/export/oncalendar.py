@@ -4,7 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from chronos_cli.export.interval import runs, times_of_day
 from chronos_cli.export.model import CannotSayError
-from chronos_cli.schedule.expression import LAST, Cron, Every, Field, Part, parse_schedule
+from chronos_cli.schedule.expression import LAST, Cron, Every, Field, Once, Part, parse_schedule
+from chronos_cli.schedule.timetable import instant_of
+from chronos_cli.schedule.zones import load_zone
 
 # Its week ends with Sunday, so that a range may end there.
 _WEEKDAYS = "Sun Mon Tue Wed Thu Fri Sat Sun".split()
@@ -15,13 +17,15 @@ _SECONDS_IN_WEEK = 604_800
 def calendars(schedule: str, zone: str) -> list[str]:
     """Return the values of OnCalendar that together say a schedule.
 
-    Raises CannotSayError for an interval whose times differ from day to day.
+    Raises CannotSayError for an interval whose times differ from day to day, and for `@reboot`.
     """
     parsed = parse_schedule(schedule)
     if isinstance(parsed, Cron):
         return [f"{one} {zone}" for one in _of_cron(parsed)]
     if isinstance(parsed, Every):
         return [f"{one} UTC" for one in _of_interval(parsed.interval.total_seconds())]
+    if isinstance(parsed, Once):
+        return [f"{instant_of(parsed.moment, load_zone(zone)):%Y-%m-%d %H:%M:%S} UTC"]
     raise CannotSayError(f"'{schedule}' has no form there")
 
 

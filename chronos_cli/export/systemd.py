@@ -19,7 +19,7 @@ from chronos_cli.export.model import (
 )
 from chronos_cli.export.oncalendar import calendars
 from chronos_cli.schedule.describe import describe
-from chronos_cli.schedule.expression import Every, parse_schedule
+from chronos_cli.schedule.expression import Every, Reboot, parse_schedule
 
 # All services share a user, and so the state: `concurrency: forbid` needs it, and history.
 _STATE = "/var/lib/chronos/state.sqlite"
@@ -138,6 +138,8 @@ class _Unit:
             found = calendars(schedule, self._one.job.spec.timezone)
         except CannotSayError:
             parsed = parse_schedule(schedule)
+            if isinstance(parsed, Reboot):
+                return ["OnBootSec=0s"]
             if not isinstance(parsed, Every):
                 raise
             every = _seconds(parsed.interval.total_seconds())
@@ -206,6 +208,12 @@ class _Unit:
 
     def _of_intervals(self) -> Iterator[Note]:
         for schedule in self._one.schedules:
+            if isinstance(parse_schedule(schedule), Reboot):
+                yield Note(
+                    "@reboot: systemd runs it when the machine starts, "
+                    "and when the timer is started later",
+                    self._one.id,
+                )
             if any(line.startswith("OnActiveSec=") for line in self._times_or_none(schedule)):
                 yield Note(
                     f"schedule: {schedule}: systemd counts from the timer's start, "

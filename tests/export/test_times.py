@@ -159,6 +159,12 @@ def test_systemd_fires_as_chronos_does() -> None:
     require_by_systemd(spread([*SCHEDULES, *FOR_SYSTEMD]), NOW, COUNT)
 
 
+@pytest.mark.parametrize("moment", ["2027-03-28T02:30", "2027-10-31T02:30", "2027-05-01T09:00Z"])
+def test_one_moment_by_systemd(moment: str) -> None:
+    [found] = calendars(f"@at {moment}", "Europe/Berlin")
+    assert systemd_times([found], NOW, 3)[found] == ours(f"@at {moment}", "Europe/Berlin", NOW, 3)
+
+
 @pytest.mark.parametrize("zone", PUT)
 def test_systemd_differs_at_changes_of_the_clock_where_it_is_said(zone: str) -> None:
     pairs = [(schedule, zone) for schedule in [*AT_NIGHT, *AT_NIGHT_FOR_SYSTEMD]]
@@ -245,6 +251,7 @@ def test_a_crontab_fires_as_chronos_does_when_the_clock_is_put(zone: str) -> Non
             ("@every 1.5s", "differ from day to day"),
             ("@every 32s", "to say its times"),
             ("0 9 L * *", "no form there"),
+            ("@at 2027-03-28T02:30", "has no year"),
             ("0 9 * * 5#2", "no form there"),
         ]
     ]
@@ -254,6 +261,8 @@ def test_a_crontab_fires_as_chronos_does_when_the_clock_is_put(zone: str) -> Non
     ]
     + [
         (lambda text: calendars(text, "UTC"), "@every 7s", "differ from day to day"),
+        (lambda text: calendars(text, "UTC"), "@reboot", "no form there"),
+        (lambda text: expressions(text, "UTC", DayRule.VALUES), "@reboot", "no form there"),
         (lambda text: calendars(text, "UTC"), "0 9 */2 * 5#2", "has no form there"),
     ],
 )
