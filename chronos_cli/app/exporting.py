@@ -9,7 +9,7 @@ from typing import BinaryIO
 from msgspec import Struct
 
 from chronos_cli.app.workspace import Workspace, WorkspaceReader
-from chronos_cli.errors import UsageError
+from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.export.model import Exportable, JobFile, Place
 from chronos_cli.jobs.config import find_config
 from chronos_cli.jobs.document import MAX_BYTES
@@ -24,7 +24,7 @@ from chronos_cli.jobs.mentions import (
 from chronos_cli.jobs.model import Job
 from chronos_cli.jobs.references import files_of
 from chronos_cli.jobs.scope import EXPORT_KEYS, Choice, Scope
-from chronos_cli.problems import Position
+from chronos_cli.problems import Position, Problem
 from chronos_cli.redact import Redactor
 
 # What standard input is called where it needs a name.
@@ -82,9 +82,29 @@ class ExportReader:
         )
         scheduled = [job for job in workspace.jobs if job.spec.schedule is not None]
         sources = _Sources(workspace.registry.target_keys(), config, given)
-        jobs = [sources.exportable(job) for job in scheduled]
+        self._require_no_secret(scheduled)
+        jobs = [sources.exportable(job, self._open_tags(job)) for job in scheduled]
         rest = [job.id for job in workspace.jobs if job.spec.schedule is None]
         return Loading(jobs, rest, place, workspace)
+
+    def _open_tags(self, job: Job) -> dict[str, str]:
+        text = self._redactor.text
+        return {
+            key: value
+            for key, value in job.spec.tags.items()
+            if text(key) == key and text(value) == value
+        }
+
+    def _require_no_secret(self, jobs: Sequence[Job]) -> None:
+        """Raise InvalidInputError where what an export says of a job is a secret's value."""
+        problems = [
+            Problem(job.position, "ID, schedule or zone of this job hold the value of a secret")
+            for job in jobs
+            for shown in [f"{job.id} {job.spec.schedule} {job.spec.timezone}"]
+            if self._redactor.text(shown) != shown
+        ]
+        if problems:
+            raise InvalidInputError(problems)
 
 
 class _Sources:
@@ -96,8 +116,8 @@ class _Sources:
         self._given = given
         self._known: dict[str, tuple[JobFile, dict[Position, Mentions]]] = {}
 
-    def exportable(self, job: Job) -> Exportable:
-        """Return a job with what has to go with it."""
+    def exportable(self, job: Job, tags: dict[str, str]) -> Exportable:
+        """Return a job with what has to go with it; `tags` are those that may be shown."""
         name = job.position.file
         if name not in self._known:
             path = "-" if name == _STDIN else name
@@ -117,6 +137,7 @@ class _Sources:
             secret_files_of_config=of_config.files,
             files=tuple(dict.fromkeys(files_of(job))),
             missing=tuple(_missing_variables(job)),
+            tags=tags,
         )
 
 

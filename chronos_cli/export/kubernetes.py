@@ -93,9 +93,11 @@ class _Manifests:
             yield Note("jitter: Kubernetes starts on time", one.id)
         if "on_recovery" in one.job.notices:
             yield Note("on_recovery: a container keeps no state, so none is sent", one.id)
-        for key, value in spec.tags.items():
+        for key, value in one.tags.items():
             if label_key(key) is None or label_value(value) is None:
                 yield Note(f"tag {key}: Kubernetes takes no such label", one.id)
+        if len(one.tags) < len(spec.tags):
+            yield Note("tags: those that hold a secret are left out", one.id)
         yield from notes.of_templates(one)
 
 
@@ -134,7 +136,7 @@ def _cron_job(
     spec = one.job.spec
     tags = {
         known: value
-        for key, value in spec.tags.items()
+        for key, value in one.tags.items()
         if (known := label_key(key)) and label_value(value) is not None
     }
     labels = tags | _labels(name)

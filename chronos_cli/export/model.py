@@ -26,7 +26,8 @@ class Exportable(Struct, frozen=True, kw_only=True):
 
     `variables` are those of `${…}` in its file and in chronos.yaml, and whether it fails without
     them. `secret_files` are the paths of `${file:…}`, as written. `files` are others that it
-    names, as absolute paths. `missing` are the `vars.x` that its templates need.
+    names, as absolute paths. `missing` are the `vars.x` that its templates need. `tags` are those
+    of the job that hold no secret.
     """
 
     job: Job
@@ -36,6 +37,7 @@ class Exportable(Struct, frozen=True, kw_only=True):
     secret_files_of_config: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    tags: dict[str, str] = {}
 
     @property
     def id(self) -> str:

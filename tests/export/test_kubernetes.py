@@ -9,6 +9,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from chronos_cli.errors import InvalidInputError
 from chronos_cli.export.kubernetes import kubernetes
 from chronos_cli.export.kubernetes_names import label_key, label_value, name_of
 from chronos_cli.export.kubernetes_pod import Cluster
@@ -145,6 +146,17 @@ def test_a_secret_in_clear_text_is_not_handed_on(tmp_path: Path, key: str, value
     [refused] = export.refusals
     assert f"{tmp_path}/job.yaml:3:" in refused.text
     assert "hunter2" not in refused.text
+
+
+def test_no_value_of_a_secret_is_handed_on(tmp_path: Path) -> None:
+    job = 'name: a\nschedule: "@daily"\ntags: {a: "${TOKEN}", b: c}\nwebhook: {url: "http://h/"}\n'
+    found = load(tmp_path, job, env={"TOKEN": "hunter2hunter2"})
+    export = kubernetes(found.jobs, found.place, CLUSTER)
+    assert "hunter2" not in "".join([*export.files.values(), *(n.text for n in export.notes)])
+    assert "\n    b: c\n" in export.files["a.cronjob.yaml"]
+    assert any(note.text.startswith("tags: those that hold a secret") for note in export.notes)
+    with pytest.raises(InvalidInputError):
+        load(tmp_path, job.replace("name: a", 'name: "${TOKEN}"'), env={"TOKEN": "hunter2hunter2"})
 
 
 @pytest.mark.parametrize("text", ["# \u202etxet\n", "# a\tb\n", "# \x85\n"])
