@@ -120,6 +120,7 @@ _PLACES = {
     "validate": ["--config", "--job"],
     "history": ["--job", "--status", "--since", "--older-than"],
     "replay": ["--job", "--tag", "--var", "--jobs", "--since"],
+    "backfill": ["--job", "--tag", "--var", "--since", "--until", "--env-file"],
     "init": ["--protocol"],
     "import crontab": ["--timezone", "--directory"],
     "import curl": ["--directory"],
