@@ -120,6 +120,7 @@ _PLACES = {
     "validate": ["--config", "--job"],
     "history": ["--job", "--status", "--since", "--older-than"],
     "replay": ["--job", "--tag", "--var", "--jobs", "--since"],
+    "backfill": ["--job", "--tag", "--var", "--since", "--until", "--env-file"],
     "init": ["--protocol"],
     "export crontab": ["--job", "--tag", "--program", "--config"],
     "export systemd": ["--job", "--program", "--env-file"],
