@@ -4,6 +4,7 @@
     ├── UsageError            the command line cannot be carried out
     ├── InvalidInputError     job files or configuration with problems; carries all of them
     ├── StateError            the state file cannot be read or written
+    ├── NotImportableError    a command line of a shell cannot become a job
     ├── UnreadableFileError   a file that was named cannot be read; who named it says where
     │   └── FileTooLargeError it is larger than it may be
     └── DispatchError         one attempt did not succeed
@@ -44,6 +45,10 @@ class InvalidInputError(ChronosError):
 
 class StateError(ChronosError):
     """The state file cannot be read or written; the message says why and what to do."""
+
+
+class NotImportableError(ChronosError):
+    """A command line cannot become a job; the text is the reason alone."""
 
 
 class UnreadableFileError(ChronosError):

@@ -31,6 +31,7 @@ FLOORS = {
     "receiver": 4,
     "report": 5,
     "export": 5,
+    "importing": 5,
     "app": 6,
     "testing": 6,
     "cli": 7,
@@ -154,7 +155,7 @@ def protocol(name: str) -> str | None:
     return parts[2] if len(parts) > 2 and parts[2] in PROTOCOLS else None
 
 
-CORE = {"jobs", "schedule", "dispatch", "state", "cron", "cluster", "report", "app", "cli"}
+CORE = set("jobs schedule dispatch state cron cluster report importing app cli".split())
 
 
 @pytest.mark.parametrize("name", [one for one in MODULES if room(one) in CORE])

@@ -8,25 +8,22 @@ from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
     ConfigPath,
     EnvFile,
+    JobIds,
     Jobs,
     OutputFormat,
+    Tags,
     Var,
     Verbose,
-    job_ids,
-    pairs,
+    choice_of,
     variables,
 )
+from chronos_cli.jobs.scope import Scope
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
-    job: Annotated[
-        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        option("--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."),
-    ] = None,
+    job: JobIds = None,
+    tag: Tags = None,
     var: Var = None,
     concurrency: Annotated[
         int, option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")
@@ -47,17 +44,25 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 ) -> ExitCode:
     """Find out whether each job would get through, step by step; send no job.
 
-    Names, connections, TLS, logins, and whether the topic, stream, queue or method is there.
-    Exit codes: as of 'run'. Warnings, such as a certificate that ends soon, fail with --strict.
+    Names, connections, TLS, logins, and whether the topic, stream, queue or method is there. A
+    warning, such as a certificate that ends soon, fails with --strict only.
+
+    Exit codes: 0 all well, 2 usage, 3 invalid files (nothing was looked at), 4 rejected,
+    5 unreachable, 6 timed out, 7 some are well and some are not, 130/143 stopped.
+
+    Examples:
+      chronos check jobs/
+      chronos check jobs/ --job orders --output json
+      chronos check jobs/ --quiet --strict      (once a day)
     """
-    from chronos_cli.app.selection import Firing, executions_of, select
+    from chronos_cli.app.selection import Firing, executions_of
     from chronos_cli.cli.checking import CheckOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
 
     firing = Firing(None, None, variables(var))
-    workspace = load_workspace(jobs, config, env_file)
-    selected = select(workspace.jobs, job_ids(job), pairs("--tag", tag or []))
-    workspace.require_clients(selected)
-    executions = executions_of(selected, firing, os.environ)
+    scope = Scope(choice=choice_of(job, tag))
+    workspace = load_workspace(jobs, config, env_file, scope, quiet=quiet)
+    workspace.require_clients(workspace.jobs)
+    executions = executions_of(workspace.jobs, firing, os.environ)
     options = CheckOptions(output=output, quiet=quiet, concurrency=concurrency, strict=strict)
     return carry_out(workspace, executions, options)

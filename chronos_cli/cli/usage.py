@@ -1,37 +1,38 @@
-"""Help, completion and what is wrong with a command line, by Typer."""
+"""Help, and what is wrong with a command line, by Typer."""
 
 import inspect
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 import typer.main
-from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from chronos_cli import __version__
 from chronos_cli.cli.arguments import Argument, Command, Parameter, parameters_of
-from chronos_cli.cli.commands import NAMES, call, command_of
+from chronos_cli.cli.commands import GROUPS, NAMES, SUMMARIES, call, command_of
+from chronos_cli.cli.manual import epilog_of, text_of
 
 _HELP = {"help_option_names": ["-h", "--help"]}
+_LOOK: dict[str, Any] = {"rich_markup_mode": None, "context_settings": _HELP}
+_MORE = "'chronos help COMMAND' shows the options, exit codes, variables and examples of a command."
 
 
 class _Lazy(MutableMapping[str, Any]):
-    """Commands by name, imported when they are looked up."""
+    """Commands by name, imported when they are looked up; `group` is the word before theirs."""
 
-    def __init__(self) -> None:
+    def __init__(self, group: str = "") -> None:
+        self._group = group
+        names = [name.removeprefix(f"{group} ") for name in NAMES if name.startswith(group)]
+        self._names = list(dict.fromkeys(name.partition(" ")[0] for name in names))
         self._made: dict[str, Any] = {}
 
     def __getitem__(self, name: str) -> Any:
-        if name not in NAMES:
+        if name not in self._names:
             raise KeyError(name)
         if name not in self._made:
-            app = typer.Typer(
-                add_completion=False, rich_markup_mode=None, context_settings=dict(_HELP)
-            )
-            app.command(name)(_with_typer(command_of(name)))
-            self._made[name] = typer.main.get_command(app)
+            self._made[name] = self._command(name)
         return self._made[name]
 
     def __setitem__(self, name: str, command: Any) -> None:
@@ -41,18 +42,40 @@ class _Lazy(MutableMapping[str, Any]):
         del self._made[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(NAMES)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(NAMES)
+        return len(self._names)
+
+    def _command(self, name: str) -> Any:
+        if not self._group and name in GROUPS:
+            return _Commands(
+                name=name, group=name, help=GROUPS[name], no_args_is_help=True, **_LOOK
+            )
+        app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=dict(_HELP))
+        command = command_of(f"{self._group} {name}".strip())
+        app.command(name, help=text_of(command), epilog=epilog_of(command))(_with_typer(command))
+        return typer.main.get_command(app)
 
 
 class _Commands(TyperGroup):
-    """The group of all commands."""
+    """All commands, or those of a group."""
 
-    def __init__(self, **settings: Any) -> None:
+    def __init__(self, *, group: str = "", **settings: Any) -> None:
         super().__init__(**{**settings, "commands": None})
-        self.commands = _Lazy()
+        self._before = f"{group} " if group else ""
+        self.commands = _Lazy(group)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own
+        """Write what each does in whole sentences, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name.removeprefix(self._before), words)
+                    for name, words in SUMMARIES.items()
+                    if name.startswith(self._before)
+                ]
+            )
 
 
 def _with_typer(command: Command) -> Any:
@@ -92,7 +115,7 @@ def _show_version(value: bool) -> None:
 
 def _chronos(
     version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+        False, "--version", "-V", callback=_show_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
     """Fire jobs over HTTP, gRPC, Kafka, NATS and RabbitMQ from YAML files."""
@@ -106,17 +129,24 @@ def make_app() -> Any:
         add_completion=False,
         rich_markup_mode=None,
         no_args_is_help=True,
+        epilog=_MORE,
         context_settings=dict(_HELP),
     )
     app.callback()(_chronos)
     return typer.main.get_command(app)
 
 
-def run_by_typer() -> int:
-    """Let Typer read argv; return the exit code."""
-    completion_init()
+def run_by_typer(words: Sequence[str]) -> int:
+    """Let Typer read a command line; return the exit code.
+
+    `help COMMAND` is `COMMAND --help`, and `version` is `--version`.
+    """
+    if words[:1] == ["help"]:
+        words = [*words[1:3], "--help"]
+    elif words[:1] == ["version"]:
+        words = ["--version"]
     try:
-        result = make_app().main(prog_name="chronos", standalone_mode=True)
+        result = make_app().main(list(words), prog_name="chronos", standalone_mode=True)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return int(result or 0)

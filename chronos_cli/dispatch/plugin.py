@@ -14,6 +14,7 @@ from chronos_cli.jobs.cloudevents import Mode
 from chronos_cli.jobs.model import Settings, Target
 
 if TYPE_CHECKING:
+    from chronos_cli.dispatch.importer import Importer
     from chronos_cli.dispatch.steps import Steps
 
 T = TypeVar("T", bound=Target)
@@ -80,7 +81,8 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     `client_modules` are the modules of the client library, `extra` the extra of the package that
     brings them; without an extra they come with the package itself. `event_modes` are the ways in
     which it carries a CloudEvent, the default first: `structured` needs nothing but a body,
-    `binary` needs headers for the attributes (`Delivery.header_event`).
+    `binary` needs headers for the attributes (`Delivery.header_event`). `importers` make jobs of
+    the calls of programs, by the program's name (`curl`), for `chronos import`.
 
     `check` finds out whether a job would get through, and sends nothing that acts: it takes each
     step within `steps.step(…)`, raises as `Dispatcher.send` does, and gives back what it opened.
@@ -96,3 +98,4 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     extra: str | None = None
     event_modes: tuple[Mode, ...] = ("structured",)
     check: "Callable[[S, Delivery[T], Steps], Awaitable[None]] | None" = None
+    importers: "Mapping[str, Importer]" = {}

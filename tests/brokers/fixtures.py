@@ -26,14 +26,14 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
 def kafka_broker(
     tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
 ) -> Iterator[KafkaBroker]:
-    _require("Kafka", kafka.missing(), kafka.EXTERNAL)
+    require("Kafka", kafka.missing(), kafka.EXTERNAL)
     with KafkaBroker(tmp_path_factory.mktemp("kafka"), certificates) as broker:
         yield broker
 
 
 @pytest.fixture(scope="session")
 def nats_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
-    _require("NATS", nats.missing(), nats.EXTERNAL)
+    require("NATS", nats.missing(), nats.EXTERNAL)
     with NatsServer(tmp_path_factory.mktemp("nats")) as server:
         yield server
 
@@ -43,7 +43,7 @@ def nats_secured(
     tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
 ) -> Iterator[SecuredNats]:
     """Always servers of our own, whatever the environment names: nobody else's have these users."""
-    _require("NATS", nats.missing())
+    require("NATS", nats.missing())
     secured = SecuredNats(tmp_path_factory.mktemp("nats-secured"), certificates)
     with ExitStack() as running:
         for server in secured.servers():
@@ -55,13 +55,13 @@ def nats_secured(
 def rabbitmq_broker(
     tmp_path_factory: pytest.TempPathFactory, certificates: Certificates
 ) -> Iterator[RabbitServer]:
-    _require("RabbitMQ", rabbitmq.missing(), rabbitmq.EXTERNAL)
+    require("RabbitMQ", rabbitmq.missing(), rabbitmq.EXTERNAL)
     folder = tmp_path_factory.mktemp("rabbitmq")
     with RabbitServer(folder, tls=RabbitTls.of(certificates)) as broker:
         yield broker
 
 
-def _require(broker: str, reason: str | None, external: str | None = None) -> None:
+def require(broker: str, reason: str | None, external: str | None = None) -> None:
     """Skip without the broker; but where the whole suite has to run, an absence is a failure."""
     if reason is None or (external and os.environ.get(external)):
         return

@@ -73,8 +73,11 @@ def _provide_packages() -> None:
         "nats-server": lambda: find_program("nats-server"),
         "rabbitmq-server": lambda: find_rabbitmq("rabbitmq-server"),
         "kcat": lambda: find_program("kcat"),
+        "curl": lambda: find_program("curl"),
+        "wget": lambda: find_program("wget"),
         "nginx-light": lambda: find_program("nginx"),
         "apache2-bin": lambda: find_program("apache2"),
+        "systemd": lambda: find_program("systemd-analyze"),
         "default-jre-headless": find_java,
     }
     if not have_jars():

@@ -66,7 +66,18 @@ def test_history_tells_what_ran(server: HttpServer, place: Place) -> None:
     assert place.history("--status", "skipped") == [skipped]
     assert place.history("--job", "a", "--since", "5m", "--limit", "1") == [entry]
     assert place.history("--until", "5m") == []
+    assert place.history("--since", "yesterday", "--until", "now") == [skipped, entry]
     assert place.history("--since", "2020-01-01T00:00:00Z") == [skipped, entry]
+
+
+def test_times_in_json_are_of_one_form(server: HttpServer, place: Place) -> None:
+    path = place.job(server.url + "/status/404")
+    (ran,) = place.chronos("run", path, "-o", "json").report["results"]
+    (entry,) = place.history()
+    times = [entry[name] for name in ("scheduled_time", "started_at", "ended_at")]
+    times += [attempt["started_at"] for one in (ran, entry) for attempt in one["attempts"]]
+    for text in [*times, ran["scheduled_time"]]:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d", text)
 
 
 def test_history_as_lines_and_table(server: HttpServer, place: Place) -> None:
@@ -136,7 +147,7 @@ def test_history_of_nothing(place: Place) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["history", "--since", "yesterday"], "--since takes RFC 3339"),
+        (["history", "--since", "tomorrow"], "--since takes a time such as now, today"),
         (["history", "--prune"], "--prune takes --older-than"),
         (["history", "--keep", "3"], "go with --prune"),
         (["history", "--stats", "--limit", "3"], "--stats goes with --job"),
@@ -406,9 +417,10 @@ def test_replay_of_all_that_failed(server: HttpServer, place: Place) -> None:
     entry = killed(server, place, "/slow/20/replayed", name="cut-off")
     assert entry["job_id"] == "cut-off"
     place.job(server.url + "/status/200", "cut-off")
-    shown = place.chronos("replay", "--failed", "--since", "1h", "--dry-run", "-o", "json")
+    again = ["replay", "--failed", "--since", "1h", "--allow-other-target"]
+    shown = place.chronos(*again, "--dry-run", "-o", "json")
     assert [one["job_id"] for one in shown.report["results"]] == ["later", "never", "cut-off"]
-    result = place.chronos("replay", "--failed", "--since", "1h", "-o", "json")
+    result = place.chronos(*again, "-o", "json")
     assert result.code == 7
     statuses = {one["job_id"]: one["status"] for one in result.report["results"]}
     assert statuses == {"later": "succeeded", "never": "rejected", "cut-off": "succeeded"}
@@ -416,6 +428,13 @@ def test_replay_of_all_that_failed(server: HttpServer, place: Place) -> None:
     assert [one["job_id"] for one in result.report["results"]] == ["never"]
     result = place.chronos("replay", "--failed", "--since", "1h", "--job", "good")
     assert (result.code, result.err) == (0, "nothing to replay\n")
+    never = place.job(server.url + "/status/404", "never", tags={"team": "a"})
+    Path(never).write_text(f"{Path(never).read_text()}\n---\nname: other\nnonsense: ${{UNSET}}\n")
+    options = ("replay", "--failed", "--since", "yesterday", "--dry-run", "--tag")
+    result = place.chronos(*options, "team=a")
+    assert result.code == 0
+    assert f"not chosen: {never}:" in result.err
+    assert place.chronos(*options, "team=b").err.endswith("nothing to replay\n")
 
 
 def test_a_recovery_is_told_of_the_same_execution_too(server: HttpServer, place: Place) -> None:
@@ -424,9 +443,10 @@ def test_a_recovery_is_told_of_the_same_execution_too(server: HttpServer, place:
     path = place.job(server.url + "/status/404", **notice)
     assert place.chronos("run", path, "--execution-id", "one").code == 4
     place.job(server.url + "/status/200", **notice)
-    assert place.chronos("replay", "one").code == 0
+    again = ["replay", "one", "--allow-other-target"]
+    assert place.chronos(*again).code == 0
     assert len(server.requests(told)) == 1
-    assert place.chronos("replay", "one", "--force").code == 0
+    assert place.chronos(*again, "--force").code == 0
     assert len(server.requests(told)) == 1
 
 
@@ -439,7 +459,7 @@ def test_where_a_replay_finds_its_job(server: HttpServer, place: Place) -> None:
     moved = Path(path).rename(place.folder / "elsewhere" / "b.yaml")
     result = place.chronos("replay", ran["execution_id"])
     assert result.code == 2
-    assert f"there is no {path} any more; name it with --jobs PATH" in result.err
+    assert f"is not there: looked for at {path}; say where it is now with --jobs PATH" in result.err
     assert place.chronos("replay", ran["execution_id"], "--jobs", str(moved)).code == 4
     other = place.job(server.url + "/status/200", "other")
     result = place.chronos("replay", ran["execution_id"], "--jobs", other)
@@ -450,7 +470,7 @@ def test_replay_of_a_job_from_stdin(server: HttpServer, place: Place) -> None:
     path = place.job(server.url + "/status/404")
     place.chronos("run", "-", "--execution-id", "x", stdin=Path(path).read_text())
     result = place.chronos("replay", "x")
-    assert (result.code, "name it with --jobs PATH" in result.err) == (2, True)
+    assert (result.code, "is not known: it was standard input" in result.err) == (2, True)
     assert place.chronos("replay", "x", "--jobs", path).code == 4
 
 
@@ -470,6 +490,77 @@ def test_replay_of_an_id_that_several_jobs_have(server: HttpServer, place: Place
     result = place.chronos("replay", "x")
     assert (result.code, "of several jobs (a, b): add --job" in result.err) == (2, True)
     assert place.chronos("replay", "x", "--job", "a", "-o", "json").only["job_id"] == "a"
+
+
+class Environments:
+    """Jobs of one ID, each in a folder of its own, that go to paths of their own."""
+
+    def __init__(self, server: HttpServer, place: Place) -> None:
+        self.server = server
+        self.place = place
+        self.folders = {name: place.folder / "env" / name for name in ("dev", "prod")}
+        for name, folder in self.folders.items():
+            folder.mkdir(parents=True)
+            Place(folder).job(f"{server.url}/status/404?{name}-{place.folder.name}", "report")
+
+    def run(self, name: str, execution_id: str) -> None:
+        path = str(self.folders[name])
+        assert self.place.chronos("run", path, "--execution-id", execution_id).code == 4
+
+    def requests(self, name: str) -> int:
+        return len(self.server.requests(f"/status/404?{name}-{self.place.folder.name}"))
+
+
+def test_a_replay_goes_where_the_execution_went(server: HttpServer, place: Place) -> None:
+    """`--jobs env/prod` would have sent the development's execution to production."""
+    environments = Environments(server, place)
+    environments.run("dev", "one")
+    prod = environments.folders["prod"]
+    result = place.chronos("replay", "one", "--jobs", str(prod))
+    url = server.url + "/status/404?{}-" + place.folder.name
+    assert (result.code, result.out) == (2, "")
+    assert result.err == (
+        f"chronos: 'one' (report) was for POST {url.format('dev')}, and the job in "
+        f"{prod / 'report.yaml'} sends to POST {url.format('prod')}; name the file that it ran "
+        "from with --jobs PATH, or add --allow-other-target\n"
+    )
+    assert environments.requests("prod") == 0
+    both = str(prod.parent)
+    assert place.chronos("replay", "one", "--jobs", both).code == 4
+    assert (environments.requests("dev"), environments.requests("prod")) == (2, 0)
+    assert place.chronos("replay", "one", "--jobs", str(prod), "--allow-other-target").code == 4
+    assert environments.requests("prod") == 1
+
+
+def test_a_replay_of_one_id_in_several_files(server: HttpServer, place: Place) -> None:
+    environments = Environments(server, place)
+    environments.run("dev", "one")
+    environments.run("prod", "two")
+    result = place.chronos("replay", "--failed", "--since", "1h", "-o", "json")
+    assert [entry["execution_id"] for entry in result.report["results"]] == ["one", "two"]
+    assert (environments.requests("dev"), environments.requests("prod")) == (2, 2)
+
+
+def test_a_replay_of_one_execution_of_several_files(server: HttpServer, place: Place) -> None:
+    """As a schedule gives it: the ID is made of the job's ID and the time."""
+    environments = Environments(server, place)
+    for name in ("dev", "prod"):
+        environments.run(name, "one")
+    dev = environments.folders["dev"]
+    for chosen in (["one"], ["--failed", "--since", "1h"]):
+        result = place.chronos("replay", *chosen)
+        assert (result.code, "'one' ran from several files (" in result.err) == (2, True)
+        assert place.chronos("replay", *chosen, "--jobs", str(dev)).code == 4
+    assert (environments.requests("dev"), environments.requests("prod")) == (3, 1)
+
+
+def test_a_replay_whose_job_is_in_several_other_files(server: HttpServer, place: Place) -> None:
+    environments = Environments(server, place)
+    path = place.job(server.url + "/status/404", "report")
+    place.chronos("run", path, "--execution-id", "one")
+    folder = str(environments.folders["dev"].parent)
+    result = place.chronos("replay", "one", "--jobs", folder)
+    assert (result.code, "ran from none of them" in result.err) == (2, True)
 
 
 def test_what_is_running_is_not_replayed(server: HttpServer, place: Place) -> None:

@@ -18,7 +18,9 @@ from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.attempts import Attempts
 from chronos_cli.dispatch.execution import Execution, in_zone, new_id
 from chronos_cli.dispatch.outcome import Outcome, Status
+from chronos_cli.dispatch.registry import Registry
 from chronos_cli.dispatch.trace import Trace
+from chronos_cli.importing.jobs import Imports
 from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
 from chronos_cli.protocols.kafka.target import KafkaSettings
 from tests.brokers.certificates import Certificates
@@ -140,6 +142,22 @@ def test_null_and_empty_are_not_the_same(
     message = json.loads(told.stdout)
     assert message["key"] == key
     assert message["payload"] == payload
+
+
+@pytest.mark.skipif(not shutil.which("kcat"), reason="kcat is not installed")
+@pytest.mark.parametrize("options", ["", "-k order-7 -H a=1 -H b= -H a=2 -z gzip"])
+def test_an_imported_kcat_sends_the_same(kafka: KafkaHarness, options: str) -> None:
+    topic = kafka.topic(partitions=7)
+    line = f"kcat -P -b {kafka.broker.plaintext} -t {topic} {options}"
+    subprocess.run(line.split(), input=b"the text\n", check=True, timeout=20)
+    job = Imports(Registry()).of_command(line, "/", {}, "the text\n")
+    assert chronos("run", "-", "--no-state", stdin=job.text).code == 0
+    by_kcat, by_job = kafka.messages(topic)
+    assert (by_job.key(), by_job.value()) == (by_kcat.key(), by_kcat.value())
+    ours = [one for one in headers_of(by_job) if len(one[0]) == 1]
+    assert ours == headers_of(by_kcat)
+    if options:
+        assert by_job.partition() == by_kcat.partition()
 
 
 def test_headers_as_a_list_and_partition(kafka: KafkaHarness, run: Run) -> None:

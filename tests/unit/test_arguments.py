@@ -28,7 +28,7 @@ class Typer:
         """The values that the command is called with; None for a mistake, or help."""
         self._values = None
         with suppress(SystemExit):
-            self._app.main([name, *words], prog_name="chronos")
+            self._app.main([*name.split(), *words], prog_name="chronos")
         return self._values
 
 

@@ -7,6 +7,7 @@ from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.importer import CommandLine, Draft
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -22,6 +23,12 @@ async def _check(settings: GrpcSettings, delivery: "Delivery[Grpc]", steps: "Ste
     await check(settings, delivery, steps)
 
 
+def _from_grpcurl(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.grpc.grpcurl import job_of
+
+    return job_of(call)
+
+
 plugin = Plugin(
     key="grpc",
     protocol="grpc",
@@ -33,4 +40,5 @@ plugin = Plugin(
     client_modules=("grpc", "grpc_tools"),
     extra="grpc",
     event_modes=("binary", "structured"),
+    importers={"grpcurl": _from_grpcurl},
 )

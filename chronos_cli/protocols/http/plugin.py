@@ -7,6 +7,7 @@ from chronos_cli.protocols.http.target import HttpSettings, Webhook
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.importer import CommandLine, Draft
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -22,6 +23,18 @@ async def _check(settings: HttpSettings, delivery: "Delivery[Webhook]", steps: "
     await check(settings, delivery, steps)
 
 
+def _from_curl(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.http.curl import job_of
+
+    return job_of(call)
+
+
+def _from_wget(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.http.wget import job_of
+
+    return job_of(call)
+
+
 plugin = Plugin(
     key="webhook",
     protocol="http",
@@ -31,4 +44,5 @@ plugin = Plugin(
     check=_check,
     client_modules=("h11",),
     event_modes=("binary", "structured"),
+    importers={"curl": _from_curl, "wget": _from_wget},
 )

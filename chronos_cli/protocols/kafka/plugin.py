@@ -7,6 +7,7 @@ from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.importer import CommandLine, Draft
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -24,6 +25,12 @@ async def _check(
     await check(settings, delivery, steps)
 
 
+def _from_kcat(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.kafka.kcat import job_of
+
+    return job_of(call)
+
+
 plugin = Plugin(
     key="kafka",
     protocol="kafka",
@@ -34,4 +41,5 @@ plugin = Plugin(
     client_modules=("confluent_kafka",),
     extra="kafka",
     event_modes=("binary", "structured"),
+    importers={"kcat": _from_kcat, "kafkacat": _from_kcat},
 )

@@ -7,6 +7,7 @@ from chronos_cli.protocols.nats.target import Nats, NatsSettings
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.importer import CommandLine, Draft
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -22,6 +23,12 @@ async def _check(settings: NatsSettings, delivery: "Delivery[Nats]", steps: "Ste
     await check(settings, delivery, steps)
 
 
+def _from_nats(call: "CommandLine") -> "Draft":
+    from chronos_cli.protocols.nats.pub import job_of
+
+    return job_of(call)
+
+
 plugin = Plugin(
     key="nats",
     protocol="nats",
@@ -33,4 +40,5 @@ plugin = Plugin(
     extra="nats",
     # The NATS binding of CloudEvents 1.0.2 has no other than structured.
     event_modes=("structured", "binary"),
+    importers={"nats": _from_nats},
 )
