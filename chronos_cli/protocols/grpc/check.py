@@ -60,5 +60,5 @@ async def _way(target: Grpc, steps: Steps) -> None:
 def _judge(step: Step, found: str | None, target: Grpc) -> None:
     if found not in _UP:
         message = f"the server says of its health: {found} ({target.address})"
-        raise UnreachableError(message, code=found)
+        raise UnreachableError(message)
     step.message = found or "not known: the server has no health checking"

@@ -47,5 +47,5 @@ def _status(reply: bytes | None, address: str) -> str:
         return _STATUSES[0]
     if reply is None or len(reply) != 2 or reply[0] != _STATUS or reply[1] >= len(_STATUSES):
         message = f"what answers for the server's health is no health checking ({address})"
-        raise UnreachableError(message, code="HEALTH")
+        raise UnreachableError(message)
     return _STATUSES[reply[1]]

@@ -107,12 +107,12 @@ def _judge_partitions(step: Step, topic: Any, target: KafkaTarget) -> None:
     wanted = target.partition
     if wanted is not None and wanted not in numbers:
         message = f"the topic has no partition {wanted}; it has 0 to {max(numbers, default=0)}"
-        raise RejectedError(f"{message} ({target.describe()})", code="_UNKNOWN_PARTITION")
+        raise RejectedError(f"{message} ({target.describe()})")
     meant = [numbers[wanted]] if wanted is not None else list(numbers.values())
     leaderless = [str(one.id) for one in meant if one.leader is None or one.leader.id < 0]
     if leaderless and len(leaderless) == len(meant):
         message = f"no leader for partition {', '.join(leaderless[:_SHOWN])}"
-        raise UnreachableError(f"{message} ({target.describe()})", code="LEADER_NOT_AVAILABLE")
+        raise UnreachableError(f"{message} ({target.describe()})")
     step.message = "all have leaders" if wanted is None else f"{wanted} has a leader"
     if leaderless:
         step.message = ""
@@ -130,6 +130,6 @@ def _judge_right(step: Step, topic: Any, target: KafkaTarget) -> None:
         step.message = "not known: the brokers do not tell what we may do"
     elif AclOperation.WRITE not in allowed:
         message = f"we may not write to this topic ({target.describe()})"
-        raise RejectedError(message, code="TOPIC_AUTHORIZATION_FAILED")
+        raise RejectedError(message)
     else:
         step.message = "allowed"

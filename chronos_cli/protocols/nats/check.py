@@ -154,7 +154,7 @@ def _judge(step: Step, stream: _Configuration) -> None:
     replicas = f"{stream.num_replicas} replica{'' if stream.num_replicas == 1 else 's'}"
     step.message = f"{stream.name}: {stream.storage}, {replicas}"
     if stream.sealed:
-        raise RejectedError(f"the stream {stream.name} is sealed", code="SEALED")
+        raise RejectedError(f"the stream {stream.name} is sealed")
     if stream.storage == "memory":
         step.warn("it is in memory, and lost when the server ends")
     if stream.num_replicas == 1:
