@@ -15,6 +15,7 @@ SUMMARIES = {
     "validate": "Check job files, chronos.yaml and the files that they name; send nothing.",
     "history": "List what `run`, `cron` and `replay` sent and what came of it, newest first.",
     "replay": "Send recorded executions again, each under its own ID and scheduled time.",
+    "backfill": "Send the ticks of a span that history does not have, in the order of time.",
     "init": "Write a commented job file to start from.",
     "explain": "Say what a key of the job file or of chronos.yaml means.",
     "import crontab": "Write the calls of a crontab as jobs; list every other line and why.",

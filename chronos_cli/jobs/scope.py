@@ -66,6 +66,6 @@ class Scope(Struct, frozen=True, kw_only=True):
 ALL = Choice()
 EVERYTHING = Scope()
 # What `next` shows of a job.
-TIMETABLE_KEYS = frozenset("name id schedule timezone enabled jitter".split())
+TIMETABLE_KEYS = frozenset("name id schedule timezone starts ends except enabled jitter".split())
 # What `list` shows beside the target.
 LIST_KEYS = frozenset("name id schedule timezone enabled tags".split())

@@ -39,6 +39,7 @@ def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
         "validate": ["validate", job],
         "history": ["history", *state],
         "replay": ["replay", "--failed", "--since", "1d", *state],
+        "backfill": ["backfill", job, "--since", "2s", *state],
         "init": ["init", "-"],
         "explain": ["explain", "retry_policy"],
         "import crontab": ["import", "crontab", write(folder, CRONTAB, "crontab")],
