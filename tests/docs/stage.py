@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
@@ -66,22 +66,19 @@ class Stage:
     """The folder of one page, or of one recipe, with the variables that it exports."""
 
     def __init__(
-        self,
-        folder: Path,
-        receiver: Receiver,
-        captured: pytest.CaptureFixture[str],
-        addresses: Mapping[str, str] | None = None,
+        self, folder: Path, receiver: Receiver, captured: pytest.CaptureFixture[str]
     ) -> None:
         self.folder = folder
         self.receiver = receiver
         self.variables = environment({"XDG_STATE_HOME": str(folder / ".state")})
         self.variables["PATH"] = f"{folder}/.bin:{self.variables['PATH']}"
         self._captured = captured
-        self._addresses = dict(addresses or {})
+        # Other texts of the pages, and what stands for each.
+        self.addresses: dict[str, str] = {}
 
     def replaced(self, text: str) -> str:
         """Return a text of the page as it is on this machine."""
-        for address, ours in self._addresses.items():
+        for address, ours in self.addresses.items():
             text = text.replace(address, ours)
         for place in _PLACES:
             text = text.replace(place, f"{self.folder}{place}")
@@ -96,7 +93,9 @@ class Stage:
         """Carry one line out."""
         here = Line(line.where, self.replaced(line.text), line.output)
         if here.words[0] == "export":
-            self.variables.update(word.split("=", 1) for word in here.words[1:])
+            for word in here.words[1:]:
+                name, _, value = word.partition("=")
+                self.variables[name] = value
             return Result(0, "", "", 0)
         if here.chronos is None:
             return self._by_shell(here)

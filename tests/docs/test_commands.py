@@ -8,7 +8,7 @@ import pytest
 from chronos_cli.cli.arguments import parameters_of, values_of
 from chronos_cli.cli.commands import GROUPS, command_of, split_name
 from tests.docs.pages import Line, all_blocks, blocks, crontab_lines, lines, name_of, pages
-from tests.docs.stage import Receiver, Stage
+from tests.docs.stage import Stage
 from tests.support import ROOT
 
 # A command of chronos that is only read here, and why.
@@ -70,15 +70,13 @@ webhook:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, receiver: Receiver, capfd: pytest.CaptureFixture[str]) -> Stage:
-    receiver.seen.clear()
-    made = Stage(tmp_path, receiver, capfd)
+def furnished(stage: Stage) -> Stage:
     for name, text in GIVEN.items():
-        made.write(name, text)
-    (tmp_path / ".bin/crontab").chmod(0o755)
-    failed = made.run(Line("", "chronos run down.yaml --execution-id 5f0c-of-the-page", ""))
+        stage.write(name, text)
+    (stage.folder / ".bin/crontab").chmod(0o755)
+    failed = stage.run(Line("", "chronos run down.yaml --execution-id 5f0c-of-the-page", ""))
     assert failed.code == 5
-    return made
+    return stage
 
 
 def page_commands(page: Path) -> list[Line]:
@@ -96,16 +94,16 @@ def page_commands(page: Path) -> list[Line]:
 
 
 @pytest.mark.parametrize("page", [page for page in pages() if page != RECIPES], ids=name_of)
-def test_the_commands_of_a_page_run_as_pasted(page: Path, stage: Stage) -> None:
+def test_the_commands_of_a_page_run_as_pasted(page: Path, furnished: Stage) -> None:
     for block in blocks(page):
         if block.file and block.info != "chronos.yaml":
-            stage.write(block.file, block.text)
+            furnished.write(block.file, block.text)
             if page.name == "README.md":
-                stage.write(f"/etc/chronos/jobs/{block.file}", block.text)
+                furnished.write(f"/etc/chronos/jobs/{block.file}", block.text)
     for line in page_commands(page):
         if is_left_out(line):
             continue
-        result = stage.run(line)
+        result = furnished.run(line)
         told = result.out + result.err
         if line.output:
             assert told == line.output, line.where

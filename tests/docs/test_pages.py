@@ -11,6 +11,7 @@ from chronos_cli.jobs.config import Config, read_config
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
+from chronos_cli.problems import Problem
 from chronos_cli.redact import Redactor
 from tests.docs.pages import Block, all_blocks, anchors, links, name_of, pages
 from tests.support import ROOT
@@ -44,7 +45,7 @@ def test_a_block_of_yaml_loads(block: Block, tmp_path: Path) -> None:
         assert job_problems(block, tmp_path) == []
 
 
-def job_problems(block: Block, folder: Path) -> list[object]:
+def job_problems(block: Block, folder: Path) -> list[Problem]:
     """What is wrong with jobs, or with a part of one; the other files of its page lie beside it."""
     for other in all_blocks("text"):
         if other.file and other.page == block.page:
@@ -59,7 +60,7 @@ def job_problems(block: Block, folder: Path) -> list[object]:
     return list(loaded.problems)
 
 
-def configuration_problems(block: Block) -> list[object]:
+def configuration_problems(block: Block) -> list[Problem]:
     source = SourceFile("chronos.yaml", block.text.encode())
     _, problems = read_config(source, Registry(), sources_of(block.text))
     return problems.sorted()

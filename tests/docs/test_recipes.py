@@ -3,10 +3,9 @@
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import groupby
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from tests.brokers.kafka import KafkaBroker
 from tests.brokers.nats import NatsServer
 from tests.docs.pages import Block, blocks, crontab_lines, lines
-from tests.docs.stage import Receiver, Stage
+from tests.docs.stage import Stage
 from tests.protocols.grpc_servers import GrpcServer
 from tests.protocols.harness_kafka import consume, headers_of
 from tests.support import ROOT
@@ -65,27 +64,19 @@ def paste(stage: Stage, recipe: list[Block]) -> list[str]:
 
 
 @pytest.mark.parametrize("heading", REACHED)
-def test_a_recipe_over_http(
-    heading: str, tmp_path: Path, receiver: Receiver, capfd: pytest.CaptureFixture[str]
-) -> None:
-    receiver.seen.clear()
-    paste(Stage(tmp_path, receiver, capfd), RECIPES[heading])
-    reached = [request.target for request in receiver.seen]
+def test_a_recipe_over_http(heading: str, stage: Stage) -> None:
+    paste(stage, RECIPES[heading])
+    reached = [request.target for request in stage.receiver.seen]
     assert {path: reached.count(path) for path in REACHED[heading]} == REACHED[heading]
     assert len(reached) == sum(REACHED[heading].values())
 
 
-def test_a_recipe_over_kafka(
-    tmp_path: Path,
-    receiver: Receiver,
-    capfd: pytest.CaptureFixture[str],
-    kafka_broker: KafkaBroker,
-) -> None:
+def test_a_recipe_over_kafka(stage: Stage, kafka_broker: KafkaBroker) -> None:
     topic = f"orders-{uuid4().hex}"
     kafka_broker.create_topic(topic)
-    brokers = dict.fromkeys(("kafka-1.example.com:9092", "kafka-2.example.com:9092"))
-    addresses = {**dict.fromkeys(brokers, kafka_broker.plaintext), "topic: orders": f"topic: {topic}"}
-    stage = Stage(tmp_path, receiver, capfd, addresses)
+    stage.addresses["topic: orders"] = f"topic: {topic}"
+    for name in ("kafka-1.example.com:9092", "kafka-2.example.com:9092"):
+        stage.addresses[name] = kafka_broker.plaintext
     (report,) = paste(stage, RECIPES["Kafka, with key and headers"])
     (message,) = consume(kafka_broker.plaintext, topic)
     day = json.loads(report)["results"][0]["scheduled_time"][:10]
@@ -94,37 +85,38 @@ def test_a_recipe_over_kafka(
     assert {("source", b"chronos"), ("tenant", b"acme")} <= set(headers_of(message))
 
 
-def test_a_recipe_over_nats(
-    tmp_path: Path,
-    receiver: Receiver,
-    capfd: pytest.CaptureFixture[str],
-    nats_server: NatsServer,
-) -> None:
-    addresses = {"nats://nats.example.com:4222": nats_server.url}
-    stage = Stage(tmp_path, receiver, capfd, addresses)
+def test_a_recipe_over_nats(stage: Stage, nats_server: NatsServer) -> None:
+    stage.addresses["nats://nats.example.com:4222"] = nats_server.url
     with responder(nats_server.url, "maintenance.clean-up", b"ok, 3 removed") as asked:
         paste(stage, RECIPES["A NATS request"])
     assert [json.loads(one) for one in asked] == [{"older_than": "30d"}]
 
 
-def test_a_recipe_over_grpc(
-    tmp_path: Path, receiver: Receiver, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_recipe_over_grpc(stage: Stage) -> None:
     server = GrpcServer()
     try:
-        stage = Stage(tmp_path, receiver, capfd, {"jobs.example.com:9000": server.address})
+        stage.addresses["jobs.example.com:9000"] = server.address
         paste(stage, RECIPES["gRPC health check"])
     finally:
         server.stop()
 
 
-def test_a_failure_is_told_of_in_the_words_of_the_recipe(
-    tmp_path: Path, receiver: Receiver, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """The third time, and when it is over."""
-    receiver.seen.clear()
-    stage = Stage(tmp_path, receiver, capfd)
-    paste(stage, RECIPES["A notice to Slack"])
+def test_slack_hears_of_the_third_failure_and_of_its_end(stage: Stage, closed_port: int) -> None:
+    recipe = RECIPES["A notice to Slack"]
+    export, _, run = lines(recipe[-1])
+    stage.run(export)
+    stage.write("chronos.yaml", "scheduler: {default_retry_policy: {max_attempts: 1}}")
+    stage.addresses["https://api.example.com"] = f"http://127.0.0.1:{closed_port}"
+    stage.write("slack.yaml", recipe[0].text)
+    assert [stage.run(run).code for _ in range(4)] == [5] * 4
+    del stage.addresses["https://api.example.com"]
+    stage.write("slack.yaml", recipe[0].text)
+    assert [stage.run(run).code for _ in range(2)] == [0, 0]
+    told = [json.loads(body)["text"] for body in stage.receiver.bodies("/services/T0/B0/abcdef")]
+    assert [text.split(" (")[0] for text in told] == [
+        ":red_circle: nightly-import: unreachable",
+        ":large_green_circle: nightly-import works again",
+    ]
 
 
 def test_no_recipe_is_left_out() -> None:
