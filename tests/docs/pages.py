@@ -14,7 +14,7 @@ from msgspec import Struct
 from tests.support import ROOT
 
 _FENCE = re.compile(r"^( *)```(\S*) ?(.*)\n((?:.*\n)*?)\1```$", re.MULTILINE)
-_COMMAND = re.compile(r"^[$#] (.*)\n((?:(?![$#] ).*\n)*)", re.MULTILINE)
+_COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n)*)", re.MULTILINE)
 
 
 class Block(Struct, frozen=True):

@@ -15,21 +15,18 @@ from tests.support import ROOT
 ENDLESS = {"cron": "until it is stopped", "receive": "until it is stopped", "demo": "tests/cli"}
 # Programs of others, and why they are not run.
 FOREIGN = {
-    "apt": "needs a registry and root",
     "docker": "needs an engine; tests/packages runs the steps",
     "echo": "writes to /etc",
-    "install": "writes to /etc",
-    "ln": "writes to /usr",
     "mypy": "tests/packages runs it on a plug-in",
     "pip": "needs a registry; tests/packages installs the wheel",
     "pipx": "needs a registry",
     "pytest": "tests/packages runs a plug-in's tests",
-    "python3": "writes to /opt",
-    "sed": "writes to /etc",
-    "sudo": "needs root",
-    "systemctl": "needs systemd; tests/packages asks it to verify the unit",
+    "sudo": "needs root; tests/packages installs the package and asks systemd to verify the unit",
 }
-RECIPES = ROOT / "docs/recipes.md"
+# Pages whose own tests run their commands: test_recipes.py, tests/*/test_page.py and the like.
+ELSEWHERE = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*page.py"))
+OWN_TESTS = [page for page in pages() if f'{name_of(page)}"' in ELSEWHERE]
+RUN_HERE = [page for page in pages() if page not in {*OWN_TESTS, ROOT / "docs/recipes.md"}]
 TARGETS = re.findall(r"^([a-z]+):.*##", (ROOT / "Makefile").read_text(), re.MULTILINE)
 
 # What the pages take for given, beside the files that they show.
@@ -93,7 +90,7 @@ def page_commands(page: Path) -> list[Line]:
     return found
 
 
-@pytest.mark.parametrize("page", [page for page in pages() if page != RECIPES], ids=name_of)
+@pytest.mark.parametrize("page", RUN_HERE, ids=name_of)
 def test_the_commands_of_a_page_run_as_pasted(page: Path, furnished: Stage) -> None:
     for block in blocks(page):
         if block.file and block.info != "chronos.yaml":
@@ -109,6 +106,14 @@ def test_the_commands_of_a_page_run_as_pasted(page: Path, furnished: Stage) -> N
             assert told == line.output, line.where
         else:
             assert result.code == 0, f"{line.where}: {line.text}\n{told}"
+
+
+@pytest.mark.parametrize("page", OWN_TESTS, ids=name_of)
+def test_the_commands_of_other_pages_can_be_read(page: Path) -> None:
+    for line in page_commands(page):
+        name, rest = split_name(line.chronos or ["run"])
+        assert name, line.where
+        assert line.chronos is None or values_of(command_of(name), rest) is not None, line.where
 
 
 def is_left_out(line: Line) -> bool:
