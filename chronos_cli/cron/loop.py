@@ -1,5 +1,6 @@
 """The loop: wakes up when a tick is due and sees to it that every tick has its end."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from chronos_cli.cron.tick import Tick
 from chronos_cli.cron.timer import Gap, Timer
 from chronos_cli.dispatch.execution import Execution, in_zone, scheduled_id
 from chronos_cli.dispatch.executor import Executor
-from chronos_cli.dispatch.outcome import Attempt, Outcome
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.jobs.model import Job
 from chronos_cli.state.journal import StateJournal, schedule_of
 
@@ -65,6 +66,8 @@ class Loop:
         self._fired = FiredTicks(journal)
         # The latest time that the clock has read before it was set back by no correction.
         self._silent_until: datetime | None = None
+        # The notices that have ended, by how.
+        self.notices = Counter[Status]()
 
     @property
     def cut_off(self) -> int:
@@ -76,6 +79,19 @@ class Loop:
         for job in self._jobs.values():
             planned = self._timer.next_of(job) if job.spec.enabled else None
             yield job, planned and self._fired.next_of(job, planned)
+
+    def job(self, job_id: str) -> Job | None:
+        """Return a job of the set that is in force."""
+        return self._jobs.get(job_id)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many starts wait for room or for the execution before them, by job."""
+        return self._queue.waiting()
+
+    def overdue(self) -> float:
+        """Return for how many seconds the loop should have looked at a tick and has not."""
+        due = self._timer.next_instant()
+        return max(0.0, (self._clock.now() - due).total_seconds()) if due else 0.0
 
     def begin(self, jobset: JobSet) -> None:
         """Take up the work where the last loop on this state laid it down."""
@@ -284,5 +300,6 @@ class Loop:
         self._sleeper.wake()
 
     def on_notice(self, outcome: Outcome) -> None:
-        """Tell of a notice that did not get through."""
+        """Count a notice, and tell of one that did not get through."""
+        self.notices[outcome.status] += 1
         tell_notice(self._events, outcome)
