@@ -1,10 +1,9 @@
 """One job's mapping → a job, complete and checked, with its notices."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, structs
 
@@ -12,6 +11,7 @@ from chronos_cli.errors import FileTooLargeError, UnreadableFileError
 from chronos_cli.files import read_bytes
 from chronos_cli.jobs.cloudevents import CloudEvents, event_settings
 from chronos_cli.jobs.config import Config
+from chronos_cli.jobs.faults import Faults
 from chronos_cli.jobs.merge import merged, overlaid
 from chronos_cli.jobs.model import (
     NOTICES,
@@ -24,19 +24,28 @@ from chronos_cli.jobs.model import (
     TargetKinds,
 )
 from chronos_cli.jobs.nodes import Mapping, Node, Scalar, is_null, scalars
+from chronos_cli.jobs.outline import slug
 from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.read import INVALID, Invalid, Reader
+from chronos_cli.jobs.scope import EVERYTHING, Scope
 from chronos_cli.jobs.template import Template
 from chronos_cli.jobs.typed import read_struct
 from chronos_cli.problems import Flaw, Path
 from chronos_cli.schedule.expression import check_schedule
 from chronos_cli.schedule.zones import check_zone
 
+if TYPE_CHECKING:
+    from chronos_cli.schedule.calendar import Calendar
+
 MAX_PAYLOAD = 16 * 1024 * 1024
 _CONTENT_TYPE = r"[!-~]+/[ -~]+"
 _CHARSET = r"""(?i:charset)=["']?([^;"'\s]+)"""
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 _NO_PAYLOAD = Payload()
+# The same for all: jobs in their thousands would each hold an empty one.
+_NO_NOTICES: dict[str, Job] = {}
+# Keys of a job, beside schedule and zone, that its ticks depend on.
+_FURTHER = frozenset({"starts", "ends", "except"})
 # Keys of a job that are not read as plain fields of its struct.
 _OTHERWISE_READ = ("payload", *NOTICES)
 
@@ -44,18 +53,29 @@ _OTHERWISE_READ = ("payload", *NOTICES)
 class JobBuilder:
     """Builds the jobs of one file; `problems` gathers what is wrong in them."""
 
-    def __init__(self, config: Config, kinds: TargetKinds, problems: ProblemList) -> None:
+    def __init__(
+        self,
+        config: Config,
+        kinds: TargetKinds,
+        problems: ProblemList,
+        scope: Scope = EVERYTHING,
+        faults: Faults | None = None,
+    ) -> None:
         self._config = config
         self._kinds = kinds
         self._keys = kinds.target_keys()
         self._problems = problems
-        self._reader = Reader(problems, kinds)
-        self._texts = Reader(problems, kinds, templates=True)
+        self._scope = scope
+        self._faults = faults
+        files = scope.files
+        self._reader = Reader(problems, kinds, faults=faults, looks_for=files)
+        self._texts = Reader(problems, kinds, templates=True, faults=faults, looks_for=files)
 
     def job(self, node: Mapping, path: Path) -> Job | None:
         """Return the job of a mapping; None, with the problems recorded, when it is wrong."""
         before = self._problems.found
-        spec = self._spec(node, path)
+        self._check_shown(node)
+        spec, calendar = self._spec(node, path)
         identifier = self._identifier(node, spec, path)
         job = self._dispatch(node, spec, identifier, path)
         notices: dict[str, Job] = {}
@@ -68,7 +88,19 @@ class JobBuilder:
                     notices[name] = notice
         if job is None or self._problems.found > before:
             return None
-        return structs.replace(job, notices=notices) if notices else job
+        if notices or calendar:
+            return structs.replace(job, notices=notices, calendar=calendar)
+        return job
+
+    def _check_shown(self, node: Mapping) -> None:
+        """Record what keeps the values from being known that the command shows."""
+        if self._faults is None:
+            return
+        for name in self._scope.shown:
+            if entry := node.entries.get(name):
+                for scalar in scalars(entry.value):
+                    if problem := self._faults.of(scalar, is_shown=True):
+                        self._problems.add(problem)
 
     def _notice(self, node: Node, job: Job | None, path: Path) -> Job | None:
         """Return what is sent when a job has ended: a job of its own, under the job's name."""
@@ -124,6 +156,7 @@ class JobBuilder:
             position=node.position,
             event=event,
             has_templates=any(scalar.template for scalar in special),
+            notices=_NO_NOTICES,
             warnings=tuple(map(_bare_variable, (one for one in special if one.bare))),
         )
 
@@ -174,16 +207,23 @@ class JobBuilder:
 
     def _kind(self, key: str, node: Mapping, path: Path) -> TargetKind | None:
         try:
-            return self._kinds.kind(key)
+            kind = self._kinds.kind(key)
         except ImportError as error:
             self._reader.fail(node.entries[key].key, (*path, key), str(error))
             return None
+        for problem in self._config.broken.get(kind.protocol, ()):
+            self._problems.add(problem)
+        return kind
 
-    def _spec(self, node: Mapping, path: Path) -> JobSpec | Invalid:
+    def _spec(self, node: Mapping, path: Path) -> "tuple[JobSpec | Invalid, Calendar | None]":
         node = overlaid(self._operator_defaults(node), node)
         spec: JobSpec | Invalid = read_struct(
             self._reader, node, JobSpec, path, ignore=self._ignored(node)
         )
+        if not _is_plain(node):
+            from chronos_cli.jobs.calendars import read_calendar  # for those who need more
+
+            return spec, read_calendar(self._reader, node, path)
         for name, check in (("schedule", check_schedule), ("timezone", check_zone)):
             entry = node.entries.get(name)
             if entry and isinstance(entry.value, Scalar) and not is_null(entry.value):
@@ -193,7 +233,7 @@ class JobBuilder:
 
                     hint = line_to_write(name, entry.value.text)
                     self._reader.fail(entry.value, (*path, name), message, hint)
-        return spec
+        return spec, None
 
     def _operator_defaults(self, node: Mapping) -> Mapping | None:
         """Return what chronos.yaml says of jobs, and of jobs over this one's protocol."""
@@ -262,7 +302,7 @@ class JobBuilder:
             where = node.entries["payload_file"].value
             if value is not UNSET:
                 self._reader.fail(where, path, "both 'payload' and 'payload_file'", "keep one")
-            if not isinstance(spec.payload_file, Template):
+            if not isinstance(spec.payload_file, Template) and self._scope.keys is None:
                 raw = self._payload_file(spec.payload_file, where, (*path, "payload_file"))
         if not isinstance(spec.content_type, Template):
             self._reader.flaws(node, path, _content_type_flaws(spec.content_type, value))
@@ -277,6 +317,14 @@ class JobBuilder:
         except UnreadableFileError as error:
             self._reader.fail(where, path, f"cannot read '{name}': {error}")
         return None
+
+
+def _is_plain(node: Mapping) -> bool:
+    """Whether the ticks of a job depend on nothing but one schedule and its zone."""
+    schedule = node.entries.get("schedule")
+    if schedule is not None and not isinstance(schedule.value, Scalar):
+        return False
+    return _FURTHER.isdisjoint(node.entries)
 
 
 def _scalars(block: Node | None, node: Mapping) -> Iterator[Scalar]:
@@ -294,12 +342,6 @@ def _bare_variable(scalar: Scalar) -> str:
         f"{scalar.position}: '${name}' is no variable, and is sent as it stands "
         f"(write ${{{name}}} for the variable, or $${name} for this text)"
     )
-
-
-def slug(name: str) -> str:
-    """Return the job ID that a name stands for: `Täglicher Report!` is `taglicher-report`."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")[:128]
 
 
 def _content_type_flaws(content_type: str | None, payload: Any) -> Iterator[Flaw]:

@@ -11,7 +11,6 @@ from chronos_cli.clock import Clock
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.overview import Overview, Running
-from chronos_cli.dispatch.outcome import Status
 from chronos_cli.jobs.model import Job
 
 # A loop that looks at a tick later than this is not well, in seconds.
@@ -39,7 +38,6 @@ class Standing(Struct, frozen=True, kw_only=True):
     jobs: list[tuple[Job, datetime | None]]
     running: Mapping[str, Mapping[str, Running]]
     waiting: Mapping[str, int]
-    notices: Mapping[Status, int]
     reloads: Mapping[str, int]
     overdue: float
     is_stopping: bool
@@ -99,7 +97,6 @@ class Board:
             jobs=list(self._loop.upcoming()),
             running=self._overview.executions(),
             waiting=self._loop.waiting(),
-            notices=dict(self._loop.notices),
             reloads=dict(self._reloads),
             overdue=self._loop.overdue(),
             is_stopping=self._is_stopping,

@@ -30,6 +30,12 @@ _DURATIONS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 180
 _DELAYS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 3600)
 _PASSED_OVER = frozenset({EventKind.SKIPPED, EventKind.DROPPED})
 
+_NOTICES = {
+    EventKind.NOTICE_SENT: "sent",
+    EventKind.NOTICE_HELD: "held",
+    EventKind.NOTICE_FAILED: "failed",
+}
+
 _Key = tuple[str, str]
 
 
@@ -56,6 +62,7 @@ class Metrics:
         self._failed_attempts = self._counter(
             "attempt_failures", "Attempts that failed and were followed by another."
         )
+        self._notices = self._counter("notices", "Notices, by what became of them.", "result")
         self._missed = self._counter("missed_ticks", "Ticks that passed while nobody looked.")
         self._durations = Histogram(
             "chronos_execution_duration_seconds",
@@ -94,6 +101,8 @@ class Metrics:
             self._failed_attempts.labels(*key).inc()
         elif event.kind is EventKind.MISSED:
             self._missed.labels(*key).inc(fields["missed"])
+        elif event.kind in _NOTICES:
+            self._notices.labels(*key, _NOTICES[event.kind]).inc()
 
     def text(self, standing: Standing) -> bytes:
         """Return all figures as they are now."""
@@ -119,12 +128,16 @@ class Metrics:
         """Let a job's counters begin at zero: what begins at one has, for PromQL, not risen."""
         for status in Status:
             self._executions.labels(*key, status)
+        for result in _NOTICES.values():
+            self._notices.labels(*key, result)
         for metric in (self._failed_attempts, self._missed, self._durations):
             metric.labels(*key)
 
     def _forget(self, key: _Key) -> None:
         for status in Status:
             self._executions.remove(*key, status)
+        for result in _NOTICES.values():
+            self._notices.remove(*key, result)
         for metric in (self._failed_attempts, self._missed, self._durations):
             metric.remove(*key)
 
@@ -161,12 +174,6 @@ def _of_loop(standing: Standing) -> Iterator[Metric]:
     for result, number in standing.reloads.items():
         reloads.add_metric([result], number)
     yield reloads
-    notices = CounterMetricFamily(
-        "chronos_notices", "Notices, by how they ended.", labels=["status"]
-    )
-    for status in Status:
-        notices.add_metric([status], standing.notices.get(status, 0))
-    yield notices
 
 
 def _of_jobs(standing: Standing, successes: Mapping[str, float]) -> Iterator[Metric]:

@@ -7,10 +7,13 @@ from functools import lru_cache
 from typing import Any
 
 from chronos_cli.cron.overview import Running
+from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
 from chronos_cli.monitor.board import Standing
 from chronos_cli.report.history import history_document
-from chronos_cli.schedule.describe import describe
+from chronos_cli.report.jobs import listed
+from chronos_cli.schedule.calendar import Calendar
+from chronos_cli.schedule.describe import describe_calendar
 from chronos_cli.state.entries import HistoryEntry
 from chronos_cli.state.recent import RecentEnding
 
@@ -97,16 +100,10 @@ def _job(entry: _Entry, standing: Standing, endings: Sequence[RecentEnding]) -> 
     job, next_time = entry
     running = standing.running.get(job.id, {})
     return {
-        "job_id": job.id,
+        **listed([job])[0],
         "job_name": job.spec.name,
         "description": job.spec.description,
-        "schedule": job.spec.schedule,
-        "schedule_words": _described(job.spec.schedule or ""),
-        "timezone": job.spec.timezone,
-        "protocol": job.protocol,
-        "target": job.target.describe(),
-        "tags": job.spec.tags,
-        "enabled": job.spec.enabled,
+        "schedule_words": _described(calendar_of(job)),
         "next": next_time and next_time.isoformat(),
         "running": len(running),
         "executions": [_running(*one) for one in list(running.items())[:MOST_RUNNING]],
@@ -131,8 +128,8 @@ def _ending(ending: RecentEnding) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=4096)
-def _described(schedule: str) -> str:
-    return describe(schedule)
+def _described(calendar: Calendar) -> str:
+    return describe_calendar(calendar)
 
 
 def _time(moment: datetime) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from chronos_cli.dispatch.outcome import Attempt, Status
-from chronos_cli.report.outcomes import STYLES
+from chronos_cli.report.outcomes import STYLES, notice_words
 from chronos_cli.report.text import Paint, aligned, count, milliseconds, printable, unpainted
 from chronos_cli.state.entries import HistoryEntry, HistoryStatus
 
@@ -23,7 +23,13 @@ def history_document(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
 def _data(entry: HistoryEntry) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(entry)
     snapshot = data.pop("snapshot")
-    return {**data, "job_file": snapshot.get("file")}
+    times = {"started_at": _rfc3339(entry.started_at), "ended_at": _rfc3339(entry.ended_at)}
+    return {**data, **times, "job_file": snapshot.get("file")}
+
+
+def _rfc3339(moment: datetime | None) -> str | None:
+    """Write a time as everywhere else in JSON: with a numeric offset."""
+    return moment.isoformat(timespec="milliseconds") if moment else None
 
 
 def cells(entry: HistoryEntry) -> tuple[str, ...]:
@@ -80,6 +86,8 @@ def _run_lines(entry: HistoryEntry) -> Iterator[str]:
         yield f"  reason     {printable(entry.message)}"
     for attempt in entry.attempts:
         yield f"  attempt {attempt.number}  {_attempt_words(attempt)}"
+    for notice in entry.notices:
+        yield f"  notice     {notice_words(notice)}"
 
 
 def _attempt_words(attempt: Attempt) -> str:

@@ -72,6 +72,16 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         {"job_id": "report", "message": "rejected: status 404"},
         "✗ report: the notice did not get through: rejected: status 404",
     ),
+    (
+        EventKind.NOTICE_SENT,
+        {"job_id": "report", "hook": "on_failure", "target": "nats://h/alerts"},
+        "✓ report on_failure sent, nats://h/alerts",
+    ),
+    (
+        EventKind.NOTICE_HELD,
+        {"job_id": "report", "hook": "on_failure", "message": "told of already, failure 2"},
+        "- report on_failure not sent: told of already, failure 2",
+    ),
     (EventKind.CLOCK_SET, {"by_s": -3600.0}, "! the clock was set back by 1h"),
     (
         EventKind.CLOCK_BEHIND,
@@ -121,8 +131,9 @@ def test_the_mark_is_painted_and_has_a_letter_of_every_encoding() -> None:
 def test_programs_get_a_level() -> None:
     event = LoopEvent(EventKind.ENDED, NOW, FAILED | {"message": 'said "no"'})
     assert event_text(event) == (
-        "time=2026-03-02T23:03:03.000Z level=error event=ended job_id=report execution_id=5f0c "
-        'status=timed_out code=None attempts=3 duration_ms=93000.0 message="said \\"no\\""'
+        "time=2026-03-02T23:03:03.000+00:00 level=error event=ended job_id=report "
+        "execution_id=5f0c status=timed_out code=None attempts=3 duration_ms=93000.0 "
+        'message="said \\"no\\""'
     )
     levels = {
         kind: event_document(LoopEvent(kind, NOW, dict(fields)))["level"]

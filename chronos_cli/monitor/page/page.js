@@ -155,7 +155,7 @@ function jobWords(job) {
 }
 
 function scheduleWords(job) {
-  return [element("code", "", job.schedule),
+  return [element("code", "", [job.schedule].flat().join(" | ")),
     element("div", "soft", `${job.schedule_words} · ${job.timezone}`)];
 }
 
