@@ -26,7 +26,7 @@ from chronos_cli.monitor.board import Standing
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 _OF_JOB = ("job_id", "protocol")
-_DURATIONS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
+_DURATIONS = (0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800)
 _DELAYS = (0.01, 0.05, 0.1, 0.5, 1, 5, 10, 60, 300, 3600)
 _PASSED_OVER = frozenset({EventKind.SKIPPED, EventKind.DROPPED})
 
@@ -128,10 +128,11 @@ class Metrics:
         """Let a job's counters begin at zero: what begins at one has, for PromQL, not risen."""
         for status in Status:
             self._executions.labels(*key, status)
-        for result in _NOTICES.values():
+        job = self._job_of(key[0])
+        for result in _NOTICES.values() if job and job.notices else ():
             self._notices.labels(*key, result)
-        for metric in (self._failed_attempts, self._missed, self._durations):
-            metric.labels(*key)
+        self._failed_attempts.labels(*key)
+        self._missed.labels(*key)
 
     def _forget(self, key: _Key) -> None:
         for status in Status:

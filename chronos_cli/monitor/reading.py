@@ -1,6 +1,7 @@
 """The state as the monitor reads it: in a thread beside the loop, over its own connection."""
 
 import asyncio
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,6 +10,10 @@ from typing import TypeVar
 
 from chronos_cli.redact import Redactor
 from chronos_cli.state.store import Store
+
+# For so long the thread may keep the interpreter from the loop, in seconds. Python's own 5 ms are
+# much to a loop that gives it up and wants it back several times for each dispatch.
+_SWITCH_INTERVAL = 0.0005
 
 # How long is waited for another process that holds the state, in seconds.
 _PATIENCE = 1.0
@@ -28,6 +33,7 @@ class StateReader:
         self._redactor = redactor
         self._store: Store | None = None
         self._rests_until = 0.0
+        sys.setswitchinterval(_SWITCH_INTERVAL)
         self._thread = ThreadPoolExecutor(1, "chronos-monitor")
 
     async def do(self, call: Callable[[Callable[[], Store]], T]) -> T:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from chronos_cli.cron.overview import Running
+from chronos_cli.dispatch.outcome import Status
 from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
 from chronos_cli.monitor.board import Standing
@@ -122,7 +123,9 @@ def _running(execution_id: str, running: Running) -> dict[str, Any]:
 
 def _ending(ending: RecentEnding) -> dict[str, Any]:
     ended = ending.ended_at
-    took = ended and round((ended - ending.started_at).total_seconds() * 1000, 1)
+    took = None
+    if ended is not None and ending.status != Status.SKIPPED:
+        took = round((ended - ending.started_at).total_seconds() * 1000, 1)
     time = _time(ended or ending.started_at)
     return {"time": time, "status": ending.status, "code": ending.code, "duration_ms": took}
 

@@ -4,6 +4,8 @@
 const EVERY = 2000;      // milliseconds from an answer to the next question
 const PATIENCE = 8000;   // milliseconds that an answer may take
 const get = (id) => document.getElementById(id);
+const panel = get("history");   // moves about: below the row of its job
+const [heading, closing, about, runs] = panel.children;
 
 let status = null;       // the last answer of /api/status
 let order = { key: "due", down: false };
@@ -35,11 +37,11 @@ function span(seconds) {
   return `${Math.floor(left / 86400)}d ${Math.floor(left % 86400 / 3600)}h`;
 }
 
-const took = (ms) => ms === null ? "" : ms < 1000 ? `${Math.round(ms)} ms` : span(ms / 1000);
+const took = (ms) => !ms ? "" : ms < 1000 ? `, ${Math.ceil(ms)} ms` : `, ${span(ms / 1000)}`;
 const now = () => Date.parse(status.time) / 1000;
 const seconds = (time) => Date.parse(time) / 1000;
 const ago = (time) => `${span(now() - seconds(time))} ago`;
-const local = (time) => new Date(time).toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const local = (time) => new Date(time).toLocaleString("sv");   // 2027-01-04 09:00:00, for everybody
 const isFailure = (name) => !["succeeded", "skipped", "running"].includes(name);
 const words = (name, code) => name.replaceAll("_", " ") + (code ? ` ${code}` : "");
 const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
@@ -66,7 +68,7 @@ async function refresh() {
     answeredAt = Date.now();
     get("trouble").hidden = get("login").hidden = true;
     get("main").hidden = false;
-    draw();
+    if (getSelection().isCollapsed) draw();   // else somebody is about to copy something
     if (chosen) await refreshHistory();
   } catch (error) {
     if (error.message === "token") askForToken();
@@ -94,7 +96,7 @@ function draw() {
   get("state").className = `badge ${loop.state === "running" ? "good" : "bad"}`;
   const parts = [count(totals.jobs, "job"), `${totals.running} running`, `${totals.waiting} waiting`];
   get("totals").textContent = parts.join(", ");
-  get("fresh").textContent = `${new Date(status.time).toLocaleTimeString()} · pid ${loop.pid} · ${loop.version}`;
+  get("fresh").textContent = `${local(status.time)} · pid ${loop.pid} · ${loop.version}`;
   drawWarnings(loop);
   drawJobs();
 }
@@ -128,9 +130,21 @@ function drawJobs() {
   const kept = document.activeElement && document.activeElement.dataset.job;
   const rows = sorted(status.jobs).map(row);
   document.querySelector("#jobs tbody").replaceChildren(...rows);
+  placePanel();
   for (const button of kept ? document.querySelectorAll(".open") : []) {
     if (button.dataset.job === kept) button.focus();
   }
+}
+
+function placePanel() {
+  const above = document.querySelector("#jobs tr.chosen");
+  if (!above) {
+    get("main").append(panel);
+    return;
+  }
+  const place = element("td", "", panel);
+  place.colSpan = 6;
+  above.after(element("tr", "detail", place));
 }
 
 function cell(label, ...children) {
@@ -150,6 +164,7 @@ function row(job) {
 function jobWords(job) {
   const open = element("button", "open", job.job_name);
   open.dataset.job = job.job_id;
+  open.setAttribute("aria-expanded", job.job_id === chosen);
   const tags = Object.entries(job.tags).map(([key, value]) => element("span", "tag", `${key}=${value}`));
   return [open, element("div", "soft", `${job.protocol} · ${job.target}`), ...tags];
 }
@@ -178,7 +193,7 @@ function strip(job) {
   const made = element("span", "strip");
   for (const one of job.outcomes) {
     const bar = element("i", isFailure(one.status) ? "failed" : one.status);
-    bar.title = visible(`${words(one.status, one.code)}, ${local(one.time)} ${took(one.duration_ms)}`);
+    bar.title = visible(`${words(one.status, one.code)}, ${local(one.time)}${took(one.duration_ms)}`);
     made.append(bar);
   }
   const failed = job.outcomes.filter((one) => isFailure(one.status)).length;
@@ -191,7 +206,7 @@ function lastWords(job) {
   const one = last(job);
   if (!one) return [element("span", "soft", "none yet")];
   return [element("span", shade(one.status), words(one.status, one.code)),
-    element("div", "soft", `${ago(one.time)} ${took(one.duration_ms)}`)];
+    element("div", "soft", `${ago(one.time)}${took(one.duration_ms)}`)];
 }
 
 async function refreshHistory() {
@@ -207,19 +222,19 @@ async function refreshHistory() {
 
 function drawHistory(entries, failure = "") {
   const job = status.jobs.find((one) => one.job_id === chosen);
-  get("history").hidden = false;
-  get("history").firstElementChild.textContent = visible(job ? job.job_name : chosen);
+  panel.hidden = false;
+  heading.textContent = visible(job ? job.job_name : chosen);
   const facts = job ? [["ID", job.job_id], ["Description", job.description], ["Target", job.target]] : [];
-  get("about").replaceChildren(...facts.filter((fact) => fact[1])
+  about.replaceChildren(...facts.filter((fact) => fact[1])
     .flatMap(([name, value]) => [element("dt", "", name), element("dd", "", value)]));
   const lines = entries.map(runWords);
   if (!lines.length) lines.push(element("li", "soft", failure || "nothing recorded yet"));
-  get("runs").replaceChildren(...lines);
+  runs.replaceChildren(...lines);
 }
 
 function runWords(run) {
   const head = [element("span", shade(run.status), words(run.status, run.code)), " ",
-    `${local(run.started_at)} ${took(run.duration_ms)}`,
+    `${local(run.started_at)}${took(run.duration_ms)}`,
     element("div", "soft", `${run.origin} · ${run.execution_id}`)];
   if (run.message) head.push(element("div", "", run.message));
   const attempts = element("ol", "soft", ...run.attempts.map(attemptWords));
@@ -230,17 +245,17 @@ function runWords(run) {
 
 function attemptWords(attempt) {
   return element("li", "", `${words(attempt.status, attempt.code)}, `,
-    `${local(attempt.started_at)} ${took(attempt.duration_ms)}${attempt.message ? `: ${attempt.message}` : ""}`);
+    `${local(attempt.started_at)}${took(attempt.duration_ms)}${attempt.message ? `: ${attempt.message}` : ""}`);
 }
 
 function choose(job) {
   chosen = job;
   history.replaceState(null, "", job ? `#${encodeURIComponent(job)}` : location.pathname);
-  get("history").hidden = !job;
+  panel.hidden = !job;
   if (status) drawJobs();
   if (!job) return;
   drawHistory([], "asking …");
-  refreshHistory().then(() => get("history").scrollIntoView({ block: "nearest" }), trouble);
+  refreshHistory().then(() => panel.scrollIntoView({ block: "nearest" }), trouble);
 }
 
 function sortBy(key) {
@@ -262,7 +277,7 @@ document.querySelector("#jobs tbody").addEventListener("click", (event) => {
   if (job && event.target.className === "open") choose(job === chosen ? null : job);
 });
 get("sort").addEventListener("change", (event) => sortBy(event.target.value));
-get("close").addEventListener("click", () => choose(null));
+closing.addEventListener("click", () => choose(null));
 get("filter").addEventListener("input", () => {
   clearTimeout(timer);
   timer = setTimeout(refresh, 200);
