@@ -41,9 +41,9 @@ bench: $(VENV)/.installed-dev  ## Measure against hand-written code and other pr
 	@$(BIN)/python -m tests.brokers.provision
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m tests.benchmarks $(BENCH)
 
-browser: $(VENV)/.installed-dev  ## Look at the page of `cron --listen` in a real browser
+browser: $(VENV)/.installed-dev  ## Try the page of `cron --listen` in Chromium, its alerts in promtool
 	@$(BIN)/python -m tests.browser.provision
-	$(BIN)/pytest tests/browser -m browser
+	$(BIN)/pytest tests/browser tests/monitor/test_metrics.py -m ""
 
 packages: $(VENV)/.installed-dev  ## Make the Debian package and the image's steps, and try them
 	$(BIN)/pytest tests/packages -m packages

@@ -1,11 +1,16 @@
-"""Installs the browser that the tests drive: ``python -m tests.browser.provision``."""
+"""Installs what `make browser` needs: ``python -m tests.browser.provision``."""
 
 import sys
 
 from tests.brokers.provision import find_program, install, say
 
+# The browser, what drives it, and what judges metrics and alerts.
+_PROGRAMS = {
+    "chromium": "chromium",
+    "chromium-driver": "chromedriver",
+    "prometheus": "promtool",
+}
 # Without fonts there would be boxes for letters.
-_PROGRAMS = {"chromium": "chromium", "chromium-driver": "chromedriver"}
 _FONTS = "fonts-dejavu-core"
 
 
