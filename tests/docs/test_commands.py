@@ -17,6 +17,7 @@ ENDLESS = {"cron": "until it is stopped", "receive": "until it is stopped", "dem
 FOREIGN = {
     "docker": "needs an engine; tests/packages runs the steps",
     "echo": "writes to /etc",
+    "openssl": "need not be there",
     "mypy": "tests/packages runs it on a plug-in",
     "pip": "needs a registry; tests/packages installs the wheel",
     "pipx": "needs a registry",
