@@ -102,7 +102,8 @@ class HttpReceiver:
         assert request is not None
         reply = await self._answer(_received(request, bytes(body)))
         await asyncio.sleep(reply.delay)
-        await _send(connection, writer, reply)
+        has_body = request.method != b"HEAD" and reply.status not in {204, 304}
+        await _send(connection, writer, reply, has_body=has_body)
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 
 
@@ -119,11 +120,13 @@ def _received(request: h11.Request, body: bytes) -> ReceivedRequest:
     )
 
 
-async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, reply: Reply) -> None:
+async def _send(
+    connection: h11.Connection, writer: asyncio.StreamWriter, reply: Reply, *, has_body: bool
+) -> None:
     headers = [("Content-Type", "application/json"), ("Content-Length", str(len(reply.body)))]
     response = h11.Response(status_code=reply.status, headers=[*headers, *reply.headers])
     parts = [connection.send(response)]
-    if reply.status not in {204, 304}:
+    if has_body:
         parts.append(connection.send(h11.Data(data=reply.body)))
     parts.append(connection.send(h11.EndOfMessage()))
     writer.write(b"".join(part for part in parts if part))

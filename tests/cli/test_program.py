@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -273,10 +274,14 @@ def test_receive_prints_what_arrives(tmp_path: Path) -> None:
     url = process.stderr.readline().split()[2].rstrip(",")
     path = write(tmp_path, JOB.format(name="a", url=url + "/x", interval="1s"))
     assert chronos("run", path, "-o", "json").only["code"] == "202"
+    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD")) as answer:
+        assert (answer.status, answer.read()) == (202, b"")
     process.send_signal(signal.SIGINT)
     result = finish(process)
     assert (result.code, result.err) == (0, "")
-    request = json.loads(result.out)
+    first, second = result.out.splitlines()
+    assert json.loads(second)["method"] == "HEAD"
+    request = json.loads(first)
     assert (request["method"], request["target"]) == ("POST", "/x")
     assert ["X-Chronos-Job-ID", "a"] in request["headers"]
 
