@@ -315,8 +315,17 @@ def test_junit_report(server: HttpServer, tmp_path: Path) -> None:
 
 def test_receive_says_when_the_address_is_taken(server: HttpServer) -> None:
     result = chronos("receive", "--listen", f"127.0.0.1:{server.port}")
-    assert (result.code, "Traceback" in result.err) == (2, False)
-    assert "in use" in result.err.lower()
+    said = f"chronos: cannot listen on 127.0.0.1:{server.port}: Address already in use\n"
+    assert (result.code, result.err) == (2, said)
+
+
+def test_what_is_no_command_is_mended_from_the_message() -> None:
+    for words, told in (
+        (["a.yaml"], "'a.yaml' is no command. Write: chronos run a.yaml"),
+        (["init", "kafka"], "write: chronos init --protocol kafka (a file of that name: ./kafka)"),
+    ):
+        result = chronos(*words)
+        assert (result.code, told in result.err) == (2, True)
 
 
 def test_demo() -> None:
