@@ -87,6 +87,19 @@ class Loop:
             planned = self._timer.next_of(job) if job.spec.enabled else None
             yield job, planned and self._fired.next_of(job, planned)
 
+    def job(self, job_id: str) -> Job | None:
+        """Return a job of the set that is in force."""
+        return self._jobs.get(job_id)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many starts wait for room or for the execution before them, by job."""
+        return self._queue.waiting()
+
+    def overdue(self) -> float:
+        """Return for how many seconds the loop should have looked at a tick and has not."""
+        due = self._timer.next_instant()
+        return max(0.0, (self._clock.now() - due).total_seconds()) if due else 0.0
+
     def begin(self, jobset: JobSet) -> None:
         """Take up the work where the last loop on this state laid it down."""
         now = self._clock.now()

@@ -1,6 +1,6 @@
 """The state of one machine: what was started, what came of it, and who is running."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +27,7 @@ from chronos_cli.state.entries import (
 )
 from chronos_cli.state.loop_lock import LoopLock
 from chronos_cli.state.process import this_process
+from chronos_cli.state.recent import RecentEnding, last_successes, recent_endings
 from chronos_cli.state.rows import Rows
 from chronos_cli.state.values import encoded
 
@@ -296,6 +297,16 @@ class Store:
         """Return the figures of every job of which something fits, in the order of their IDs."""
         with self._database.reading() as db:
             return self._rows.stats(db, wanted)
+
+    def recent_endings(self, jobs: Collection[str], most: int) -> dict[str, list[RecentEnding]]:
+        """Return the last `most` endings of each job, oldest first."""
+        with self._database.reading() as db:
+            return recent_endings(db, jobs, most)
+
+    def last_successes(self) -> dict[str, float]:
+        """Return when each job last succeeded, in seconds since 1970."""
+        with self._database.reading() as db:
+            return last_successes(db)
 
     def ids_beginning(self, text: str, most: int) -> list[tuple[str, str]]:
         """Return up to `most` recorded execution IDs that begin with a text, and their jobs."""

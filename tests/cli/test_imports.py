@@ -24,6 +24,7 @@ HEAVY = CLIENTS | {
     "importlib.metadata",
     "jinja2",
     "logging",
+    "prometheus_client",
     "pydantic",
     "rich",
     "sqlite3",

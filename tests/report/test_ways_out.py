@@ -222,7 +222,7 @@ def event(text: str) -> LoopEvent:
 
 def told(text: str) -> dict[str, Any]:
     """All fields that events have."""
-    names = "job_id message code status policy action hook target".split()
+    names = "job_id message code status policy action hook target url".split()
     texts = dict.fromkeys(names, text)
     times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
     figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
