@@ -26,6 +26,7 @@ from chronos_cli.problems import Position, Problem
 from chronos_cli.redact import Redactor
 from chronos_cli.report.problems import aside_messages
 from chronos_cli.state.journal import StateJournal
+from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
 
 # How long the loop waits for another process that holds the state, in seconds: ticks wait too.
@@ -128,6 +129,7 @@ class Service:
             loop.begin(jobset)
             store.set_patience(_PATIENCE)
             helpers = [*self._helpers(reloader), shown.keep_drawing()]
+            helpers.append(keep_log_short(store, self.clock))
             tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
             self._manager.ready()
             await loop.run()
