@@ -369,9 +369,9 @@ class Store:
         """Return what a struct holds, with secrets masked where they can stand."""
         kept: dict[str, Any] = msgspec.to_builtins(value)
         # The names are ours, and most values too: looking through all takes its time.
-        for name in _FREE & kept.keys():
-            if kept[name]:
-                kept[name] = self._redactor.data(kept[name])
+        free = {name: kept[name] for name in _FREE & kept.keys() if kept[name]}
+        if self._redactor.may_change(free):
+            kept |= {name: self._redactor.data(item) for name, item in free.items()}
         return kept
 
     def _masked_outcome(self, outcome: Outcome) -> dict[str, Any]:

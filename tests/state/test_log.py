@@ -29,7 +29,7 @@ def test_a_long_log_is_moved_and_a_short_one_is_not(tmp_path: Path) -> None:
     file = tmp_path / "state.sqlite"
     store.move_log()
     empty = file.stat().st_size
-    two_pages = {name: "x" * 2000 for name in "abcd"}
+    two_pages = dict.fromkeys("abcd", "x" * 2000)
 
     def write(count: int) -> None:
         with store.together():
