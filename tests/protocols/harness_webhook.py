@@ -51,7 +51,7 @@ class WebhookHarness(Harness):
         return {**target, "url": with_port(target["url"], port)}
 
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
-        patch.setattr("h11.Connection.send", raising(error))
+        patch.setattr("chronos_cli.protocols.http.http1.written", raising(error))
         return True
 
 
