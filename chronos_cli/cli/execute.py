@@ -22,7 +22,13 @@ from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.dispatch.notifier import notice_of, told_of
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome
-from chronos_cli.report.outcomes import failure_line, plain_lines, run_document, summary
+from chronos_cli.report.outcomes import (
+    failure_line,
+    failure_lines,
+    plain_lines,
+    run_document,
+    summary,
+)
 
 if TYPE_CHECKING:
     from chronos_cli.cli.signs import Signs
@@ -186,8 +192,8 @@ class _BatchConsole:
             outcomes = [_named_by_time(outcome) for outcome in outcomes]
         if self._options.quiet:
             failed = [outcome for outcome in outcomes if outcome.status.is_failure]
-            for outcome in sorted(failed, key=lambda outcome: weight(outcome.status)):
-                self._output.note(failure_line(outcome))
+            for line in failure_lines(sorted(failed, key=lambda one: weight(one.status))):
+                self._output.note(line)
         elif self._options.output is OutputFormat.JSON:
             self._output.json(run_document(outcomes, code))
             self._output.sum_up(summary(outcomes))

@@ -293,6 +293,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
     outcomes.reason: lambda t: outcomes.reason(outcome(t)),
     outcomes.plain_lines: lambda t: outcomes.plain_lines([outcome(t)]),
     outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
+    outcomes.failure_lines: lambda t: "".join(outcomes.failure_lines([outcome(t)])),
     missing.missing_lines: lambda t: missing.missing_lines([missing_tick(t)]),
     preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
     problems.aside_messages: lambda t: "".join(problems.aside_messages([problem(t)])),
@@ -433,3 +434,14 @@ def test_every_control_and_every_mark_of_direction_is_escaped() -> None:
 def test_ordinary_text_stays(text: str) -> None:
     assert printable(text) == text
     assert json_text([text]) == json.dumps([text], ensure_ascii=False)
+
+
+def test_of_many_that_were_stopped_before_they_began_there_is_a_count() -> None:
+    stopped = [
+        replace(outcome(f"j{number}"), status=Status.INTERRUPTED, code="", attempts=[])
+        for number in range(12)
+    ]
+    lines = list(outcomes.failure_lines([outcome("bad"), *stopped]))
+    assert (len(lines), lines[0][:14]) == (12, "bad: rejected ")
+    assert lines[-1] == "2 more were stopped before the first attempt"
+    assert len(list(outcomes.failure_lines([outcome(f"j{number}") for number in range(12)]))) == 12
