@@ -17,7 +17,7 @@ from tests.docs.pages import Block, all_blocks, anchors, links, name_of, pages
 from tests.support import ROOT
 
 # Of other programs: it must be YAML, and what it is for is said behind the fence.
-FOREIGN = {"ci", "pre-commit"}
+FOREIGN = {"ci", "pre-commit", "prometheus"}
 LANGUAGES = {"console", "crontab", "python", "text", "toml", "yaml"}
 # Values that have a form of their own.
 VALUES = {
