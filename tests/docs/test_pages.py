@@ -90,3 +90,8 @@ def test_every_fence_says_what_it_holds() -> None:
     for page in pages():
         fences = re.findall(r"^ *```(\w*)[^\n]*\n(?:.*\n)*?^ *```$", page.read_text(), re.MULTILINE)
         assert set(fences) <= LANGUAGES, page
+
+
+def test_every_command_stands_in_a_fence() -> None:
+    for page in pages():
+        assert not re.search(r"^    (\$ )?chronos ", page.read_text(), re.MULTILINE), page
