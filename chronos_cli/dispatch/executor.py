@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from chronos_cli.clock import Clock
-from chronos_cli.dispatch.attempts import Attempts, ended, status_of
+from chronos_cli.dispatch.attempts import Attempts, ended
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import Journal, RunningExecution
 from chronos_cli.dispatch.limit import wait_at_most
 from chronos_cli.dispatch.notifier import Notifier
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status, status_of
 from chronos_cli.errors import DispatchError
 
 # How long a cancelled execution may take to let go of its connection, in seconds.
