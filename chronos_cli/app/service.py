@@ -26,6 +26,7 @@ from chronos_cli.problems import Position, Problem
 from chronos_cli.redact import Redactor
 from chronos_cli.report.problems import aside_messages
 from chronos_cli.state.journal import StateJournal
+from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
 
 if TYPE_CHECKING:
@@ -136,7 +137,8 @@ class Service:
             with on_loop(loop, journal) as shown:
                 loop.begin(jobset)
                 store.set_patience(_PATIENCE)
-                await self._keep_on(loop, [*self._helpers(reloader), shown.keep_drawing()])
+                helpers = [*self._helpers(reloader), shown.keep_drawing()]
+                await self._keep_on(loop, [*helpers, keep_log_short(store, self.clock)])
         return loop.cut_off
 
     async def _keep_on(self, loop: Loop, helpers: list[Coroutine[Any, Any, None]]) -> None:

@@ -196,9 +196,9 @@ class _BatchConsole:
                 self._output.note(line)
         elif self._options.output is OutputFormat.JSON:
             self._output.json(run_document(outcomes, code))
-            self._sum_up(outcomes)
+            self._output.sum_up(summary(outcomes))
         elif self._options.output is OutputFormat.JSONL:
-            self._sum_up(outcomes)
+            self._output.sum_up(summary(outcomes))
         elif streams.stdout.isatty():
             from chronos_cli.report.table import outcome_table  # imports Rich
 
@@ -206,12 +206,6 @@ class _BatchConsole:
         else:
             paint = self._output.paint(streams.stdout)
             self._output.painted(plain_lines(outcomes, paint))
-
-    def _sum_up(self, outcomes: list[Outcome]) -> None:
-        """Say in a line what came of it to those who do not see the data; not amid the data."""
-        out, err = streams.stdout, streams.stderr
-        if (out.is_file() or (err.isatty() and not out.isatty())) and not out.is_same_as(err):
-            self._output.note(summary(outcomes))
 
 
 def _named_by_time(outcome: Outcome) -> Outcome:

@@ -25,7 +25,27 @@ class Refusal(Struct, frozen=True):
     problems: list[str]
 
 
-class Standing(Struct, frozen=True, kw_only=True):
+class Health(Struct, frozen=True, kw_only=True):
+    """Whether the loop is well; `overdue` is for how many seconds it has left a tick alone."""
+
+    overdue: float
+    is_stopping: bool
+    state_failure: str | None
+
+    @property
+    def is_on_time(self) -> bool:
+        """Whether the loop looks at its ticks when they are due."""
+        return self.overdue <= ON_TIME
+
+    @property
+    def word(self) -> str:
+        """How the loop is, in a word."""
+        if self.is_stopping:
+            return "draining"
+        return "running" if self.is_on_time else "late"
+
+
+class Standing(Health, frozen=True, kw_only=True):
     """The loop at one moment. What is running and what waits is by job.
 
     What else befalls jobs or the loop (a pause, for one) is a field here, for page and metrics.
@@ -39,22 +59,7 @@ class Standing(Struct, frozen=True, kw_only=True):
     running: Mapping[str, Mapping[str, Running]]
     waiting: Mapping[str, int]
     reloads: Mapping[str, int]
-    overdue: float
-    is_stopping: bool
-    state_failure: str | None
     refusal: Refusal | None
-
-    @property
-    def is_on_time(self) -> bool:
-        """Whether the loop looks at its ticks when they are due."""
-        return self.overdue <= ON_TIME
-
-    @property
-    def word(self) -> str:
-        """How the loop is, in a word."""
-        if self.is_stopping:
-            return "draining"
-        return "running" if self.is_on_time else "late"
 
 
 class Board:
@@ -86,6 +91,14 @@ class Board:
             self._state_failure = None
         elif event.kind is EventKind.DRAINING:
             self._is_stopping = True
+
+    def health(self) -> Health:
+        """Return whether the loop is well; takes no longer for many jobs than for one."""
+        return Health(
+            overdue=self._loop.overdue(),
+            is_stopping=self._is_stopping,
+            state_failure=self._state_failure,
+        )
 
     def standing(self) -> Standing:
         """Return how the loop stands; what is in it does not change any more."""

@@ -15,7 +15,7 @@ from chronos_cli.cron.loop import Loop
 from chronos_cli.errors import StateError, UsageError
 from chronos_cli.monitor import metrics, page, status
 from chronos_cli.monitor.access import Access, Listen, refusal
-from chronos_cli.monitor.board import Board, Standing
+from chronos_cli.monitor.board import Board, Health, Standing
 from chronos_cli.monitor.reading import StateReader
 from chronos_cli.receiver.http import Bounds, HttpReceiver, ReceivedRequest, Reply
 from chronos_cli.redact import Redactor
@@ -30,6 +30,7 @@ _PER_SECOND = 100
 # What taking down how the loop stands may have of the loop's own time, as a share.
 _SHARE = 0.05
 _MOST_FIELDS = 8
+_LATE = "a tick was left alone"
 
 _HEADERS = [
     ("Cache-Control", "no-store"),
@@ -167,16 +168,16 @@ class Monitor:
         return Reply(body=await self._reader.do(document))
 
     async def _health(self, _: dict[str, str]) -> Reply:
-        standing = self._standing()
-        return _verdict(standing, None if standing.is_on_time else "a tick was left alone")
+        health = self._board.health()
+        return _verdict(health, None if health.is_on_time else _LATE)
 
     async def _readiness(self, _: dict[str, str]) -> Reply:
-        standing = self._standing()
-        if standing.is_stopping:
-            return _verdict(standing, "it is stopping")
-        if standing.state_failure is not None:
-            return _verdict(standing, "the state cannot be written")
-        return _verdict(standing, None if standing.is_on_time else "a tick was left alone")
+        health = self._board.health()
+        if health.is_stopping:
+            return _verdict(health, "it is stopping")
+        if health.state_failure is not None:
+            return _verdict(health, "the state cannot be written")
+        return _verdict(health, None if health.is_on_time else _LATE)
 
     def _json(self, data: Any) -> bytes:
         """Return data as JSON, with secrets masked."""
@@ -189,8 +190,8 @@ def _page(code: int, headers: list[tuple[str, str]]) -> Reply:
     return Reply(code, made.body, headers=[*headers, policy], content_type=page.CONTENT_TYPE)
 
 
-def _verdict(standing: Standing, failure: str | None) -> Reply:
-    told = {"status": failure or "ok", "overdue_s": round(standing.overdue, 3)}
+def _verdict(health: Health, failure: str | None) -> Reply:
+    told = {"status": failure or "ok", "overdue_s": round(health.overdue, 3)}
     return Reply(503 if failure else 200, json_text(told).encode() + b"\n")
 
 

@@ -14,7 +14,7 @@ from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import notices
-from chronos_cli.state.database import Database
+from chronos_cli.state.database import Database, move_log
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
@@ -82,6 +82,14 @@ class Store:
     def set_patience(self, seconds: float) -> None:
         """Wait no longer than this for another process that holds the file."""
         self._database.set_patience(seconds)
+
+    def write_log_only(self) -> None:
+        """Write the log beside the file and no more: see `keep_log_short`."""
+        self._database.write_log_only()
+
+    def move_log(self) -> None:
+        """Move the log into the file. Any thread may call."""
+        move_log(self._database.path)
 
     def close(self) -> None:
         """Give everything back. What was not ended counts as interrupted."""
@@ -372,9 +380,9 @@ class Store:
         """Return what a struct holds, with secrets masked where they can stand."""
         kept: dict[str, Any] = msgspec.to_builtins(value)
         # The names are ours, and most values too: looking through all takes its time.
-        for name in _FREE & kept.keys():
-            if kept[name]:
-                kept[name] = self._redactor.data(kept[name])
+        free = {name: kept[name] for name in _FREE & kept.keys() if kept[name]}
+        if self._redactor.may_change(free):
+            kept |= {name: self._redactor.data(item) for name, item in free.items()}
         return kept
 
     def _masked_outcome(self, outcome: Outcome) -> dict[str, Any]:

@@ -48,6 +48,8 @@ COMMANDS = {
     "validate http.yaml": (set[str](), 220),
     "validate http.yaml -o sarif": ({"hashlib"}, 225),
     "next http.yaml": ({"croniter", "subprocess"}, 285),
+    "check http.yaml": (LOOP, 345),
+    "check -h": ({"typer", "subprocess"}, 200),
     "history": ({"sqlite3"}, 210),
     "replay --failed --since 1d": (SENDING, 300),
     "backfill http.yaml --since 1d --dry-run": (SENDING | {"croniter", "hashlib"}, 360),

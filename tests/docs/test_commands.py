@@ -17,6 +17,7 @@ ENDLESS = {"cron": "until it is stopped", "receive": "until it is stopped", "dem
 FOREIGN = {
     "docker": "needs an engine; tests/packages runs the steps",
     "echo": "writes to /etc",
+    "openssl": "need not be there",
     "mypy": "tests/packages runs it on a plug-in",
     "pip": "needs a registry; tests/packages installs the wheel",
     "pipx": "needs a registry",
@@ -61,6 +62,7 @@ timout: 30s
 webhook:
   url: htp://api.example.com
 """,
+    "/etc/crontab": "0 4 * * * root curl -fsS https://api.example.com/backup\n",
     "/etc/chronos/environment": "REPORT_TOKEN=abc-1234\n",
     ".bin/crontab": "#!/bin/sh\necho '0 9 * * 1-5 curl -fsS https://api.example.com/report'\n",
 }

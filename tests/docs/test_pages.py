@@ -17,7 +17,7 @@ from tests.docs.pages import Block, all_blocks, anchors, links, name_of, pages
 from tests.support import ROOT
 
 # Of other programs: it must be YAML, and what it is for is said behind the fence.
-FOREIGN = {"ci", "pre-commit"}
+FOREIGN = {"ci", "pre-commit", "prometheus"}
 LANGUAGES = {"console", "crontab", "python", "text", "toml", "yaml"}
 # Values that have a form of their own.
 VALUES = {
@@ -90,3 +90,8 @@ def test_every_fence_says_what_it_holds() -> None:
     for page in pages():
         fences = re.findall(r"^ *```(\w*)[^\n]*\n(?:.*\n)*?^ *```$", page.read_text(), re.MULTILINE)
         assert set(fences) <= LANGUAGES, page
+
+
+def test_every_command_stands_in_a_fence() -> None:
+    for page in pages():
+        assert not re.search(r"^    (\$ )?chronos ", page.read_text(), re.MULTILINE), page

@@ -5,6 +5,7 @@ import base64
 import hashlib
 import re
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from html.parser import HTMLParser
@@ -238,5 +239,15 @@ def test_every_answer_is_held_to_itself(tmp_path: Path) -> None:
         assert (await site.get(f"/api/status?{many}")).status_code == 400
         foreign = await site.get("/api/status", headers={"Host": "evil.example"})
         assert foreign.status_code == 421
+
+    play(stage_of(tmp_path), [job("a")], scene)
+
+
+def test_who_asks_without_end_waits_his_turn(tmp_path: Path) -> None:
+    async def scene(site: Watched) -> None:
+        began = time.monotonic()
+        answers = await asyncio.gather(*(site.client.get("/healthz") for _ in range(30)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert time.monotonic() - began > 0.25  # a hundred in a second
 
     play(stage_of(tmp_path), [job("a")], scene)
