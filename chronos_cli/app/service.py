@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -18,6 +18,7 @@ from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.reload import Reloader, watch_files
 from chronos_cli.cron.systemd import ServiceManager
 from chronos_cli.cron.watch import Watch
+from chronos_cli.dispatch.trace import collects_traces
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import find_config
 from chronos_cli.jobs.files import find_files
@@ -27,6 +28,9 @@ from chronos_cli.redact import Redactor
 from chronos_cli.report.problems import aside_messages
 from chronos_cli.state.journal import StateJournal
 from chronos_cli.state.store import Store
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import Telemetry
 
 # How long the loop waits for another process that holds the state, in seconds: ticks wait too.
 _PATIENCE = 0.2
@@ -119,8 +123,15 @@ class Service:
     ) -> int:
         config = find_config(self._options.config, self._environment)
         journal = loop_journal(store, self._redactor, config, self.clock, self._events)
-        variables = self._options.variables
-        loop = self._loop = Loop(self.clock, journal, self._events, self._redactor.data, variables)
+        telemetry = self._telemetry()
+        loop = self._loop = Loop(
+            self.clock,
+            journal,
+            self._events,
+            self._redactor.data,
+            self._options.variables,
+            telemetry=telemetry,
+        )
         reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
@@ -133,9 +144,22 @@ class Service:
             await loop.run()
             self._manager.stopping()
             await loop.drain(self._options.grace)
+            if telemetry is not None:
+                await telemetry.close()
             for task in tasks:
                 task.cancel()
         return loop.cut_off
+
+    def _telemetry(self) -> "Telemetry | None":
+        """Return what tells of executions to whoever collects traces, if anybody does."""
+        if not collects_traces(self._environment):
+            return None
+        from chronos_cli.app.tracing import open_telemetry  # not for those who collect none
+
+        def warn(message: str) -> None:
+            self._events.tell(EventKind.WARNING, message=message)
+
+        return open_telemetry(self._environment, self.clock, self._redactor, warn)
 
     def _helpers(self, reloader: Reloader) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on beside the loop, for as long as it runs."""

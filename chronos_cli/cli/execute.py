@@ -21,10 +21,12 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.dispatch.outcome import Attempt, Outcome
+from chronos_cli.dispatch.trace import collects_traces
 from chronos_cli.report.outcomes import failure_line, plain_lines, run_document, summary
 
 if TYPE_CHECKING:
     from chronos_cli.cli.signs import Signs
+    from chronos_cli.dispatch.telemetry import Telemetry
 
 
 class RunOptions(Struct, frozen=True, kw_only=True):
@@ -81,7 +83,8 @@ class _BatchConsole:
         if not self._options.quiet:
             warn((execution.job for execution in self._executions), self._output)
         dispatchers = self._workspace.dispatchers()
-        executor = Executor(self._clock, journal, self, redactor.data)
+        telemetry = self._telemetry()
+        executor = Executor(self._clock, journal, self, redactor.data, telemetry)
         options = BatchOptions(self._options.concurrency, self._options.fail_fast)
         batch = Batch(executor, dispatchers, options)
         signals = StopSignals(batch.stop)
@@ -94,9 +97,23 @@ class _BatchConsole:
         self._report(masked, code)
         self._report_to_ci(masked)
         await dispatchers.close()
+        if telemetry is not None:
+            await telemetry.close()
         if batch.failure is not None:
             raise batch.failure
         return code
+
+    def _telemetry(self) -> "Telemetry | None":
+        """Return what tells of all this to whoever collects traces, if anybody does."""
+        if not collects_traces(os.environ):
+            return None
+        from chronos_cli.app.tracing import open_telemetry
+
+        return open_telemetry(os.environ, self._clock, redactor, self._warn)
+
+    def _warn(self, message: str) -> None:
+        if not self._options.quiet:
+            self._output.note(f"chronos: warning: {message}")
 
     async def _outcomes(self, batch: Batch) -> list[Outcome]:
         """Carry everything out, with signs of life on a terminal."""

@@ -37,6 +37,7 @@ def tell_attempt(events: Events, execution: Execution, attempt: Attempt, wait: f
         EventKind.ATTEMPT_FAILED,
         job_id=execution.job.id,
         execution_id=execution.id,
+        trace_id=execution.trace.trace_id,
         attempt=attempt.number,
         max_attempts=execution.job.spec.retry_policy.max_attempts,
         status=attempt.status.value,
@@ -52,6 +53,7 @@ def tell_outcome(events: Events, outcome: Outcome) -> None:
         EventKind.ENDED,
         job_id=outcome.job_id,
         execution_id=outcome.execution_id,
+        trace_id=outcome.trace_id,
         status=outcome.status.value,
         code=outcome.code,
         attempts=len(outcome.attempts),
@@ -67,5 +69,6 @@ def tell_notice(events: Events, outcome: Outcome) -> None:
             EventKind.NOTICE_FAILED,
             job_id=outcome.job_id,
             execution_id=outcome.execution_id,
+            trace_id=outcome.trace_id,
             message=f"{outcome.status}: {outcome.message}",
         )

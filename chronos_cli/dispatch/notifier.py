@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -13,6 +13,9 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import wait_at_most
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.errors import DispatchError
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import ExecutionSpan, Telemetry
 
 
 class Notifier:
@@ -26,10 +29,12 @@ class Notifier:
         clock: Clock,
         mask: Callable[[Any], Any],
         on_notice: Callable[[Outcome], None],
+        telemetry: "Telemetry | None" = None,
     ) -> None:
         self._clock = clock
         self._mask = mask
         self._on_notice = on_notice
+        self._telemetry = telemetry
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_stopped = False
 
@@ -65,12 +70,18 @@ class Notifier:
         await asyncio.gather(*rest, return_exceptions=True)
 
     async def _send(self, notice: Execution, dispatchers: Dispatchers) -> None:
-        self._on_notice(await self._outcome(notice, dispatchers))
+        span = self._telemetry.begin(notice) if self._telemetry is not None else None
+        outcome = await self._outcome(span.execution if span else notice, dispatchers, span)
+        if span is not None:
+            span.end(outcome)
+        self._on_notice(outcome)
 
-    async def _outcome(self, notice: Execution, dispatchers: Dispatchers) -> Outcome:
+    async def _outcome(
+        self, notice: Execution, dispatchers: Dispatchers, span: "ExecutionSpan | None"
+    ) -> Outcome:
         try:
             dispatcher = dispatchers.get(notice.job.key)
-            return await Attempts(self._clock, notice, dispatcher).outcome()
+            return await Attempts(self._clock, notice, dispatcher, span=span).outcome()
         except DispatchError as error:
             return ended(notice, status_of(error), error.message, code=error.code)
         except Exception as error:  # noqa: BLE001 - telling of an outcome must not change it

@@ -34,7 +34,10 @@ class Attempt(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """An execution that has ended. `receipt` is what the far side gave back."""
+    """An execution that has ended. `receipt` is what the far side gave back.
+
+    `trace_id` is that of the `traceparent` which went along with all its attempts.
+    """
 
     job_id: str
     job_name: str
@@ -48,3 +51,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     duration_ms: float = 0.0
     receipt: dict[str, Any] = {}
     attempts: list[Attempt] = []
+    trace_id: str | None = None

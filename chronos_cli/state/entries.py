@@ -94,6 +94,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     duration_ms: float | None = None
     receipt: dict[str, Any] = {}
     attempts: list[Attempt] = []
+    trace_id: str | None = None
     pid: int
     host: str
     snapshot: Snapshot

@@ -1,13 +1,25 @@
 """The protocol RabbitMQ: the target block `rabbitmq`."""
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.spans import MessageSpan
 
 
 def _dispatcher(settings: RabbitmqSettings) -> Dispatcher[Rabbitmq]:
     from chronos_cli.protocols.rabbitmq.dispatcher import RabbitmqDispatcher
 
     return RabbitmqDispatcher(settings)
+
+
+def _span(target: Rabbitmq, code: str | None, receipt: Mapping[str, Any]) -> "MessageSpan":
+    from chronos_cli.protocols.rabbitmq.spans import message_span
+
+    return message_span(target, code, receipt)
 
 
 plugin = Plugin(
@@ -19,4 +31,5 @@ plugin = Plugin(
     client_modules=("pika",),
     extra="rabbitmq",
     event_modes=("binary", "structured"),
+    span=_span,
 )
