@@ -12,7 +12,7 @@ from chronos_cli.jobs.document import ParsedFile
 from chronos_cli.jobs.faults import Faults, ProblemsAside
 from chronos_cli.jobs.files import SourceFile, parse_file
 from chronos_cli.jobs.interpolate import Interpolation, Sources
-from chronos_cli.jobs.merge import mark_shared, overlaid, without
+from chronos_cli.jobs.merge import inherited, mark_shared
 from chronos_cli.jobs.model import Job, TargetKinds
 from chronos_cli.jobs.nodes import Mapping, Node, is_null
 from chronos_cli.jobs.nodes import Sequence as SequenceNode
@@ -204,18 +204,10 @@ class _FileReading:
             hint = "a job begins with a line such as: - name: nightly-report"
             self._reader.fail(own, path, "a job must be a mapping", hint)
             return None
-        return self._build(self._inherited(own, defaults), path)
+        return self._build(inherited(own, defaults, self._keys), path)
 
     def _build(self, node: Mapping, path: Path) -> Job | None:
         return self._builder.job(node, path)
-
-    def _inherited(self, own: Mapping, defaults: Mapping | None) -> Mapping:
-        """Lay the job over `defaults:`, of which other protocols' target blocks are left out."""
-        if defaults is None:
-            return own
-        own_targets = {key for key in own.entries if key in self._keys}
-        others = {key for key in self._keys if own_targets and key not in own_targets}
-        return overlaid(without(defaults, others), own)
 
 
 class _ChosenReading(_FileReading):

@@ -51,10 +51,14 @@ COMMANDS = {
     "next http.yaml": ({"croniter", "subprocess"}, 285),
     "history": ({"sqlite3"}, 210),
     "replay --failed --since 1d": (SENDING, 300),
+    "backfill http.yaml --since 1d --dry-run": (SENDING | {"croniter", "hashlib"}, 360),
     "protocols": ({"importlib.metadata", "email.message"}, 270),
     "schema": (set[str](), 220),
     "init -": (set[str](), 220),
     "completion bash": (set[str](), 100),
+    "export crontab http.yaml": ({"croniter", "subprocess"}, 300),
+    "export systemd http.yaml": ({"croniter", "subprocess", "hashlib"}, 300),
+    "export kubernetes http.yaml": ({"croniter", "subprocess", "hashlib"}, 300),
     "list http.yaml": (set[str](), 220),
     "explain retry_policy": (set[str](), 225),
     "import crontab crontab": (set[str](), 250),
@@ -68,7 +72,7 @@ COMMANDS = {
         390,
     ),
     "run rabbitmq.yaml": (SENDING | {"pika"}, 350),
-    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 320),
+    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 325),
 }
 # They listen on ports; what they import is what servers need.
 _SERVERS = {"receive", "demo"}
