@@ -3,6 +3,7 @@
 import asyncio
 import importlib
 import pkgutil
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +16,7 @@ from chronos_cli.dispatch.registry import Registry
 from chronos_cli.dispatch.trace import collects_traces
 from chronos_cli.redact import Redactor
 from chronos_cli.testing.inside import job_of
+from tests.support import ROOT
 
 HTTP = {"http.request.method": "POST", "server.address": "api.example.com"}
 SENT = {"messaging.operation.name": "send", "messaging.operation.type": "send"}
@@ -187,6 +189,15 @@ def test_the_names_are_those_of_the_conventions() -> None:
     """None that the installed package calls deprecated."""
     known = set(_names())
     assert {name for *_, attributes in SPANS for name in attributes} <= known
+
+
+def test_the_page_names_them() -> None:
+    page = (ROOT / "docs/traces.md").read_text()
+    # Told of where they are needed only.
+    rare = {"http.request.method_original"}
+    told = {name for *_, attributes in SPANS for name in attributes}
+    listed = set(re.findall(r"`((?:http|url|rpc|messaging|server)\.[a-z_.]+)`", page))
+    assert listed == told - rare
 
 
 def _names() -> Iterator[str]:
