@@ -119,11 +119,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 
 def _bounds(since: str | None, until: str | None) -> tuple[datetime, datetime]:
-    now = SystemClock().now()
-    first, last = (
-        parse_optional_moment("--since", since),
-        parse_optional_moment("--until", until) or now,
-    )
+    first = parse_optional_moment("--since", since)
+    last = parse_optional_moment("--until", until)
+    now = SystemClock().now()  # not before '--until now' was read
+    last = last or now
     if first is None:
         raise UsageError("say from when on: --since 2026-11-23T00:00:00+01:00, or --since 1d")
     if last > now:

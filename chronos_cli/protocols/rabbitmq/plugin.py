@@ -7,13 +7,23 @@ from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 
 if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.spans import MessageSpan
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: RabbitmqSettings) -> Dispatcher[Rabbitmq]:
     from chronos_cli.protocols.rabbitmq.dispatcher import RabbitmqDispatcher
 
     return RabbitmqDispatcher(settings)
+
+
+async def _check(
+    settings: RabbitmqSettings, delivery: "Delivery[Rabbitmq]", steps: "Steps"
+) -> None:
+    from chronos_cli.protocols.rabbitmq.check import check
+
+    await check(settings, delivery, steps)
 
 
 def _span(target: Rabbitmq, code: str | None, receipt: Mapping[str, Any]) -> "MessageSpan":
@@ -28,6 +38,7 @@ plugin = Plugin(
     target=Rabbitmq,
     settings=RabbitmqSettings,
     dispatcher=_dispatcher,
+    check=_check,
     client_modules=("pika",),
     extra="rabbitmq",
     event_modes=("binary", "structured"),
