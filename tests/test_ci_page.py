@@ -23,7 +23,7 @@ PATH = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 
 def block(language: str, heading: str) -> str:
     section = PAGE.split(f"## {heading}\n")[1].split("\n## ")[0]
-    found = re.search(rf"```{language}\n(.*?)```", section, re.DOTALL)
+    found = re.search(rf"```{language}(?: ci)?\n(.*?)```", section, re.DOTALL)
     assert found, heading
     return found[1]
 
@@ -31,7 +31,7 @@ def block(language: str, heading: str) -> str:
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A checkout with the page's job in it."""
-    job = re.search(r"```yaml\n# (jobs/\S+)\n(.*?)```", PAGE, re.DOTALL)
+    job = re.search(r"```yaml announce.yaml\n# (jobs/\S+)\n(.*?)```", PAGE, re.DOTALL)
     assert job
     (tmp_path / "jobs").mkdir()
     (tmp_path / job[1]).write_text(job[2])
