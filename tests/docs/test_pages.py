@@ -19,11 +19,12 @@ from tests.support import ROOT
 
 # Of other programs: it must be YAML, and what it is for is said behind the fence.
 FOREIGN = {"ci", "pre-commit", "prometheus"}
-LANGUAGES = {"console", "crontab", "json", "python", "text", "toml", "yaml"}
+LANGUAGES = set("console crontab groovy json make python text toml yaml".split())
 # Values that have a form of their own.
 VALUES = {
     "WEBHOOK_SECRET": "whsec_c2VjcmV0",
     "API": "https://api.example.com",
+    "DEPLOY_URL": "https://deploy.example.com",
     **dict.fromkeys(("SLACK_WEBHOOK", "TEAMS_WEBHOOK"), "https://hooks.example.com/abc"),
 }
 YAML = all_blocks("yaml")
