@@ -12,6 +12,7 @@ from chronos_cli.jobs.reference import reference
 from tests.support import ROOT, chronos
 
 README = (ROOT / "README.md").read_text()
+KEYS = [*JobSpec.__struct_encode_fields__, *RetryPolicy.__struct_encode_fields__]
 
 
 def test_every_exit_code_is_in_the_table() -> None:
@@ -26,7 +27,7 @@ def test_the_reference_is_that_of_the_program() -> None:
     assert shown.strip() == reference(Registry()).strip()
 
 
-@pytest.mark.parametrize("name", [*JobSpec.__struct_fields__, *RetryPolicy.__struct_fields__])
+@pytest.mark.parametrize("name", KEYS)
 def test_every_key_is_in_the_reference(name: str) -> None:
     assert f"`{name}`" in README
 
@@ -52,6 +53,14 @@ def test_the_other_jobs_of_the_readme_are_valid() -> None:
     assert jobs
     result = chronos("validate", "-", stdin=jobs[1], env={"AMQP_PASSWORD": "x"})
     assert (result.code, result.err) == (0, "4 jobs checked, no problems\n")
+
+
+@pytest.mark.parametrize("name", ["every-minute", "opening-bell"])
+def test_a_job_of_the_readme_is_valid(name: str) -> None:
+    job = re.search(rf"```yaml\n(name: {name}\n.*?)```", README, re.DOTALL)
+    assert job
+    result = chronos("validate", "-", stdin=job[1])
+    assert result.code == 0, result.err
 
 
 def test_the_configuration_of_the_readme_is_valid(tmp_path: Path) -> None:

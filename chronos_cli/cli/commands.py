@@ -13,6 +13,7 @@ NAMES = (
     "validate",
     "history",
     "replay",
+    "backfill",
     "init",
     "import crontab",
     "import curl",

@@ -18,9 +18,9 @@ redactor = Redactor()
 class Output:
     """What a command writes. A stream that cannot be written stops nothing: see `streams`."""
 
-    def result(self, text: str) -> None:
-        """Write to stdout."""
-        streams.stdout.write(printable_lines(redactor.text(text)))
+    def result(self, text: str, style: Callable[[str], str] = str) -> None:
+        """Write to stdout; `style` adds what a terminal is to obey, when all else is harmless."""
+        streams.stdout.write(style(printable_lines(redactor.text(text))))
         self._report_loss()
 
     def document(self, text: str) -> None:

@@ -42,6 +42,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     dry_run: Annotated[
         bool, option("--dry-run", help="Show what would be sent; send nothing.")
     ] = False,
+    test_notice: Annotated[
+        str | None,
+        option(metavar="HOOK", help="Send only this notice of the jobs, as a test: on_failure, …"),
+    ] = None,
     concurrency: Annotated[
         int, option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")
     ] = 16,
@@ -88,7 +92,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     workspace = load_workspace(jobs, config, env_file)
     selected = select(workspace.jobs, job_ids(job), pairs("--tag", tag or []))
     workspace.require_clients(selected)
-    executions = executions_of(selected, firing, os.environ)
+    if test_notice is None:
+        executions = executions_of(selected, firing, os.environ)
+    else:
+        from chronos_cli.app.rehearsal import rehearsals
+        from chronos_cli.cli.output import redactor
+        from chronos_cli.dispatch.journal import NoJournal
+
+        executions = rehearsals(selected, test_notice, firing, os.environ, redactor.data)
+        journal = NoJournal()  # nothing has run that would be history
     if dry_run:
         from chronos_cli.cli.dry_run import show  # not for those who send
 

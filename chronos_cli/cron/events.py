@@ -22,6 +22,8 @@ class EventKind(StrEnum):
     DROPPED = "dropped"
     MISSED = "missed"
     RECOVERED = "recovered"
+    NOTICE_SENT = "notice_sent"
+    NOTICE_HELD = "notice_held"
     NOTICE_FAILED = "notice_failed"
     CLOCK_SET = "clock_set"
     CLOCK_BEHIND = "clock_behind"

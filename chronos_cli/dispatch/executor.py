@@ -33,7 +33,7 @@ class Observer(Protocol):
         ...
 
     def on_notice(self, outcome: Outcome) -> None:
-        """Take in how a notice ended."""
+        """Take in how a notice ended; its execution ID is that of the execution, and its hook."""
         ...
 
 
@@ -71,7 +71,7 @@ class Executor:
         self._clock = clock
         self._journal = journal
         self._observer = observer
-        self.notifier = Notifier(clock, mask, self._on_notice)
+        self.notifier = Notifier(clock, journal, mask, self._on_notice)
         self._running: dict[str, dict[str, _Running]] = {}
         self.failure: Exception | None = None
         self.cut_off = 0
@@ -105,10 +105,13 @@ class Executor:
         running = self._enter(_Running(execution, asyncio.current_task()), dispatchers)
         return await self._carry_out(running, dispatchers)
 
-    def pass_over(self, execution: Execution, status: Status, reason: str) -> Outcome:
+    def pass_over(
+        self, execution: Execution, status: Status, reason: str, *, is_recorded: bool = True
+    ) -> Outcome:
         """Record and tell that an execution did not start; return its outcome."""
         outcome = ended(execution, status, reason)
-        self._journal.end(execution, outcome)
+        if is_recorded:
+            self._journal.end(execution, outcome)
         self._observer.on_outcome(outcome)
         return outcome
 
@@ -153,19 +156,20 @@ class Executor:
         outcome = await self._outcome(running, dispatchers)
         # From here on nothing waits, so that nothing can break it off.
         try:
-            self._settle(execution, outcome, dispatchers)
+            outcome = self._settle(execution, outcome, dispatchers)
         finally:
             self._leave(execution, dispatchers)
         self._observer.on_outcome(outcome)
         return outcome
 
-    def _settle(self, execution: Execution, outcome: Outcome, dispatchers: Dispatchers) -> None:
-        job = execution.job
-        # Asked before this one is the last.
-        previous = self._journal.last_status(job.id) if "on_recovery" in job.notices else None
-        notices = self.notifier.notices_of(execution, outcome, previous)
-        self._journal.end(execution, outcome, notices)
-        self.notifier.send(notices, dispatchers)
+    def _settle(self, execution: Execution, outcome: Outcome, dispatchers: Dispatchers) -> Outcome:
+        """Record an outcome and send what tells of it; return it with the notices held back."""
+        notices = self.notifier.notices_of(execution, outcome)
+        if notices.held:
+            outcome = structs.replace(outcome, notices=notices.held)
+        self._journal.end(execution, outcome, notices.to_send, notices.streak)
+        self.notifier.send(notices.to_send, dispatchers)
+        return outcome
 
     async def _outcome(self, running: _Running, dispatchers: Dispatchers) -> Outcome:
         execution = running.execution
@@ -194,7 +198,7 @@ class Executor:
         self._observer.on_attempt(execution, attempt, wait)
 
     def _on_notice(self, outcome: Outcome) -> None:
-        self._journal.end_notice(outcome.execution_id)
+        self._journal.end_notice(outcome)
         self._observer.on_notice(outcome)
 
 

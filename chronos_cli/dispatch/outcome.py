@@ -33,6 +33,20 @@ class Attempt(Struct, frozen=True, kw_only=True):
     message: str = ""
 
 
+class Notice(Struct, frozen=True, kw_only=True):
+    """What became of a notice that an outcome asked for; `hook` is its key in the job.
+
+    One that was held back is `skipped`, and its message says why.
+    """
+
+    hook: str
+    protocol: str
+    target: str
+    status: Status
+    code: str | None = None
+    message: str = ""
+
+
 class Outcome(Struct, frozen=True, kw_only=True):
     """An execution that has ended. `receipt` is what the far side gave back."""
 
@@ -48,3 +62,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     duration_ms: float = 0.0
     receipt: dict[str, Any] = {}
     attempts: list[Attempt] = []
+    notices: list[Notice] = []

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, structs
 
@@ -32,11 +32,18 @@ from chronos_cli.problems import Flaw, Path
 from chronos_cli.schedule.expression import check_schedule
 from chronos_cli.schedule.zones import check_zone
 
+if TYPE_CHECKING:
+    from chronos_cli.schedule.calendar import Calendar
+
 MAX_PAYLOAD = 16 * 1024 * 1024
 _CONTENT_TYPE = r"[!-~]+/[ -~]+"
 _CHARSET = r"""(?i:charset)=["']?([^;"'\s]+)"""
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 _NO_PAYLOAD = Payload()
+# The same for all: jobs in their thousands would each hold an empty one.
+_NO_NOTICES: dict[str, Job] = {}
+# Keys of a job, beside schedule and zone, that its ticks depend on.
+_FURTHER = frozenset({"starts", "ends", "except"})
 # Keys of a job that are not read as plain fields of its struct.
 _OTHERWISE_READ = ("payload", *NOTICES)
 
@@ -55,7 +62,7 @@ class JobBuilder:
     def job(self, node: Mapping, path: Path) -> Job | None:
         """Return the job of a mapping; None, with the problems recorded, when it is wrong."""
         before = self._problems.found
-        spec = self._spec(node, path)
+        spec, calendar = self._spec(node, path)
         identifier = self._identifier(node, spec, path)
         job = self._dispatch(node, spec, identifier, path)
         notices: dict[str, Job] = {}
@@ -68,7 +75,9 @@ class JobBuilder:
                     notices[name] = notice
         if job is None or self._problems.found > before:
             return None
-        return structs.replace(job, notices=notices) if notices else job
+        if notices or calendar:
+            return structs.replace(job, notices=notices, calendar=calendar)
+        return job
 
     def _notice(self, node: Node, job: Job | None, path: Path) -> Job | None:
         """Return what is sent when a job has ended: a job of its own, under the job's name."""
@@ -124,6 +133,7 @@ class JobBuilder:
             position=node.position,
             event=event,
             has_templates=any(scalar.template for scalar in special),
+            notices=_NO_NOTICES,
             warnings=tuple(map(_bare_variable, (one for one in special if one.bare))),
         )
 
@@ -179,11 +189,15 @@ class JobBuilder:
             self._reader.fail(node.entries[key].key, (*path, key), str(error))
             return None
 
-    def _spec(self, node: Mapping, path: Path) -> JobSpec | Invalid:
+    def _spec(self, node: Mapping, path: Path) -> "tuple[JobSpec | Invalid, Calendar | None]":
         node = overlaid(self._operator_defaults(node), node)
         spec: JobSpec | Invalid = read_struct(
             self._reader, node, JobSpec, path, ignore=self._ignored(node)
         )
+        if not _is_plain(node):
+            from chronos_cli.jobs.calendars import read_calendar  # for those who need more
+
+            return spec, read_calendar(self._reader, node, path)
         for name, check in (("schedule", check_schedule), ("timezone", check_zone)):
             entry = node.entries.get(name)
             if entry and isinstance(entry.value, Scalar) and not is_null(entry.value):
@@ -193,7 +207,7 @@ class JobBuilder:
 
                     hint = line_to_write(name, entry.value.text)
                     self._reader.fail(entry.value, (*path, name), message, hint)
-        return spec
+        return spec, None
 
     def _operator_defaults(self, node: Mapping) -> Mapping | None:
         """Return what chronos.yaml says of jobs, and of jobs over this one's protocol."""
@@ -277,6 +291,14 @@ class JobBuilder:
         except UnreadableFileError as error:
             self._reader.fail(where, path, f"cannot read '{name}': {error}")
         return None
+
+
+def _is_plain(node: Mapping) -> bool:
+    """Whether the ticks of a job depend on nothing but one schedule and its zone."""
+    schedule = node.entries.get("schedule")
+    if schedule is not None and not isinstance(schedule.value, Scalar):
+        return False
+    return _FURTHER.isdisjoint(node.entries)
 
 
 def _scalars(block: Node | None, node: Mapping) -> Iterator[Scalar]:

@@ -18,13 +18,18 @@ from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import INVALID, Reader
 from chronos_cli.jobs.typed import check_partial, read_struct
 from chronos_cli.problems import Path as ProblemPath
+from chronos_cli.schedule.zones import check_zone
 from chronos_cli.units import PositiveDuration
 
 _SECTIONS = ("scheduler", "dispatcher", "secrets")
 # Keys of `dispatcher.<protocol>` that are defaults for the job itself, not for its target block.
 _JOB_KEYS = {"timeout"}
 # Keys of `scheduler` that are defaults for every job, and the job's keys that they stand for.
-_SCHEDULER_DEFAULTS = {"default_retry_policy": "retry_policy", "missed_run_policy": "missed_runs"}
+_SCHEDULER_DEFAULTS = {
+    "default_retry_policy": "retry_policy",
+    "missed_run_policy": "missed_runs",
+    "timezone": "timezone",
+}
 
 
 class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -39,6 +44,7 @@ class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     default_retry_policy: Annotated[RetryPolicy, Meta(description="Default of retry_policy")] = (
         RetryPolicy()
     )
+    timezone: Annotated[str, Meta(description="Default of a job's timezone")] = "UTC"
 
 
 class DispatcherCommon(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -150,10 +156,18 @@ class _Reading:
             scheduler = read_struct(self._reader, entry.value, Scheduler, ("scheduler",))
             if isinstance(entry.value, Mapping):
                 job_defaults = _renamed(entry.value, _SCHEDULER_DEFAULTS)
+                self._check_zone(entry.value)
         dispatchers: dict[str, DispatcherConfig] = {}
         if entry := root.entries.get("dispatcher"):
             dispatchers = self._dispatchers(entry)
         return Config(scheduler, dispatchers, job_defaults)
+
+    def _check_zone(self, scheduler: Mapping) -> None:
+        entry = scheduler.entries.get("timezone")
+        if entry is None or not isinstance(entry.value, Scalar) or entry.value.unknown:
+            return
+        if message := check_zone(entry.value.text):
+            self._reader.fail(entry.value, ("scheduler", "timezone"), message)
 
     def _dispatchers(self, section: Entry) -> dict[str, DispatcherConfig]:
         path: ProblemPath = ("dispatcher",)

@@ -84,7 +84,16 @@ def _recovered(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
 
 
 def _notice_failed(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
-    return "✗", f"{fields['job_id']}: the notice did not get through{_because(fields)}"
+    hook = f" {fields['hook']}" if "hook" in fields else ""
+    return "✗", f"{fields['job_id']}: the notice{hook} did not get through{_because(fields)}"
+
+
+def _notice_sent(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    return "✓", f"{fields['job_id']} {fields['hook']} sent, {fields['target']}"
+
+
+def _notice_held(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    return "-", f"{fields['job_id']} {fields['hook']} not sent{_because(fields)}"
 
 
 def _clock_set(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
@@ -138,6 +147,8 @@ _WORDS: dict[EventKind, Callable[[_Fields, LoopEvent], tuple[str, str]]] = {
     EventKind.MISSED: _missed,
     EventKind.RECOVERED: _recovered,
     EventKind.NOTICE_FAILED: _notice_failed,
+    EventKind.NOTICE_SENT: _notice_sent,
+    EventKind.NOTICE_HELD: _notice_held,
     EventKind.CLOCK_SET: _clock_set,
     EventKind.CLOCK_BEHIND: _clock_behind,
     EventKind.STATE_FAILED: _failure,

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.report.text import (
     Paint,
     aligned,
@@ -49,7 +49,15 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     return f"{count(len(outcomes), 'job')}: {', '.join(parts)}"
 
 
-def status_with_code(ended: Outcome | Attempt) -> str:
+def notice_words(notice: Notice) -> str:
+    """Return what became of a notice in one line: `on_failure: succeeded 200, POST https://…`."""
+    words = f"{notice.hook}: {status_with_code(notice)}"
+    if notice.message:
+        return f"{words}: {printable(notice.message)}"
+    return f"{words}, {printable(notice.target)}"
+
+
+def status_with_code(ended: Outcome | Attempt | Notice) -> str:
     """Return the status as people say it, with the protocol's code."""
     words = _words(ended.status)
     return f"{words} {printable(ended.code)}" if ended.code else words
@@ -87,6 +95,7 @@ def plain_lines(outcomes: Sequence[Outcome], paint: Paint = unpainted) -> str:
         lines.append(line)
         if message := reason(outcome):
             lines.append(f"    {message}")
+        lines += [f"    {notice_words(notice)}" for notice in outcome.notices]
     return "\n".join([*lines, summary(outcomes)]) + "\n"
 
 

@@ -20,9 +20,19 @@ def line_to_write(key: str, text: str) -> str | None:
     if key == "timezone":
         zone = next(_zones(text.strip()), None)
         return f"write: {key}: {zone}" if zone else None
-    schedules = (one for one in _schedules(text.strip()) if check_schedule(one) is None)
-    schedule = next(schedules, None)
+    schedule = _schedule(text)
     return f'write: {key}: "{schedule}"' if schedule else _EXAMPLE
+
+
+def schedule_to_write(text: str) -> str:
+    """Return what to write in the place of one schedule of a list."""
+    schedule = _schedule(text)
+    return f'write: "{schedule}"' if schedule else _EXAMPLE
+
+
+def _schedule(text: str) -> str | None:
+    schedules = (one for one in _schedules(text.strip()) if check_schedule(one) is None)
+    return next(schedules, None)
 
 
 def _schedules(text: str) -> Iterator[str]:

@@ -7,8 +7,11 @@ from datetime import datetime
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import RunningExecution
+from chronos_cli.dispatch.notifier import hook_of, notice_of, told_of
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.streak import Streak
 from chronos_cli.errors import StateError
+from chronos_cli.jobs.calendars import schedule_text
 from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import (
@@ -24,11 +27,6 @@ from chronos_cli.state.store import Store
 from chronos_cli.state.write_behind import WriteBehind
 
 _ENDED = frozenset(HistoryStatus) - {HistoryStatus.RUNNING, HistoryStatus.SKIPPED}
-
-
-def schedule_of(job: Job) -> str:
-    """Return what the times of a job depend on: its expression and zone."""
-    return f"{job.spec.schedule} {job.spec.timezone}"
 
 
 class StateJournal:
@@ -61,6 +59,7 @@ class StateJournal:
         self._keeps_notices = keeps_notices
         # How the jobs last ended in this process, also while the state cannot be read.
         self._statuses: dict[str, Status] = {}
+        self._streaks: dict[str, Streak] = {}
 
     def begin(self, execution: Execution, *, tick: bool = False) -> RunningExecution | None:
         """Record a start; see `Journal.begin`."""
@@ -75,7 +74,7 @@ class StateJournal:
                 origin=self._origin,
                 snapshot=snapshot_of(execution, self._config, self._redactor),
                 deadline=job.deadline,
-                schedule=schedule_of(job) if tick else None,
+                schedule=schedule_text(job) if tick else None,
             )
 
         if job.spec.concurrency != "forbid":
@@ -97,11 +96,17 @@ class StateJournal:
         self._state.soon(lambda store: store.attempt(execution.id, attempt))
 
     def end(
-        self, execution: Execution, outcome: Outcome, notices: Sequence[Execution] = ()
+        self,
+        execution: Execution,
+        outcome: Outcome,
+        notices: Sequence[Execution] = (),
+        streak: Streak | None = None,
     ) -> None:
         """Record an outcome, also of what was never started."""
         if outcome.status is not Status.SKIPPED:
             self._statuses[execution.job.id] = outcome.status
+        if streak is not None:
+            self._streaks[execution.job.id] = streak
         under_way = _under_way(execution, notices) if self._keeps_notices else []
 
         def record(store: Store) -> None:
@@ -111,21 +116,40 @@ class StateJournal:
             store.ended(outcome, origin=self._origin, snapshot=snapshot)
             if under_way:
                 store.notices_began(under_way)
+            if streak is not None:
+                store.set_streak(execution.job.id, streak)
 
         self._state.surely(execution.id, record)
 
-    def end_notice(self, execution_id: str) -> None:
-        """Record that a notice has ended, however."""
-        if self._keeps_notices:
-            self._state.surely(execution_id, lambda store: store.notice_ended(execution_id))
+    def end_notice(self, outcome: Outcome) -> None:
+        """Record how a notice ended; see `Journal.end_notice`."""
+        notice, (job_id, execution_id) = notice_of(outcome), told_of(outcome)
+        if notice.hook == "on_failure" and notice.status.is_failure and job_id in self._streaks:
+            self._streaks[job_id] = Streak(self._streaks[job_id].failures)
+
+        def record(store: Store) -> None:
+            store.told(job_id, execution_id, notice)
+            if self._keeps_notices:
+                store.notice_ended(outcome.execution_id)
+
+        self._state.surely(outcome.execution_id, record)
+
+    def give_up_notice(self, execution_id: str) -> None:
+        """Record that a notice of an earlier loop is not sent again."""
+        self._state.surely(execution_id, lambda store: store.notice_ended(execution_id))
+
+    def streak(self, job_id: str) -> Streak | None:
+        """Return how often in a row a job has failed, where that is known."""
+        known = self._streaks.get(job_id)
+        return known or self._state.read(lambda store: store.streak(job_id), None)
 
     def mark(self, job: Job, moment: datetime) -> None:
         """Record that a job's schedule was seen to up to this time."""
-        self._state.soon(lambda store: store.mark_tick(job.id, moment, schedule_of(job)))
+        self._state.soon(lambda store: store.mark_tick(job.id, moment, schedule_text(job)))
 
     def restart(self, job: Job, moment: datetime) -> None:
         """Record that a job's schedule counts from this time on, also from an earlier one."""
-        self._state.soon(lambda store: store.restart_ticks(job.id, moment, schedule_of(job)))
+        self._state.soon(lambda store: store.restart_ticks(job.id, moment, schedule_text(job)))
 
     def keep_ticks(self, job_ids: Container[str]) -> None:
         """Forget the ticks of all other jobs."""
@@ -137,7 +161,7 @@ class StateJournal:
         found: dict[str, datetime] = {}
         for job in jobs:
             last = known.get(job.id)
-            if last is not None and last.schedule in {None, schedule_of(job)}:
+            if last is not None and last.schedule in {None, schedule_text(job)}:
                 found[job.id] = last.scheduled_time
         return found
 
@@ -192,7 +216,7 @@ def _under_way(execution: Execution, notices: Sequence[Execution]) -> list[Unfin
         UnfinishedNotice(
             execution_id=notice.id,
             job_id=execution.job.id,
-            name=notice.id.rpartition(".")[2],
+            name=hook_of(notice.id),
             scheduled_time=notice.scheduled_time,
             outcome=notice.outcome or {},
         )

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct, structs
 
 from chronos_cli.clock import Clock, SystemClock
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
+from chronos_cli.dispatch.streak import Streak
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import notices
@@ -18,6 +19,7 @@ from chronos_cli.state.database import Database
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
+    HistoryStatus,
     JobStats,
     LastTick,
     Snapshot,
@@ -158,6 +160,7 @@ class Store:
     def ended(self, outcome: Outcome, *, origin: str, snapshot: Snapshot | None = None) -> None:
         """Record an outcome with its attempts; one that was never started is recorded whole."""
         masked = self._masked_outcome(outcome)
+        held = [self._masked(notice) for notice in outcome.notices]
         with self._database.writing() as db:
             run = self._open.get(outcome.execution_id)
             if run is None:
@@ -169,6 +172,8 @@ class Store:
                     ),
                 )
             self._rows.end(db, run, outcome.status, masked)
+            for notice in held:
+                notices.tell(db, outcome.execution_id, outcome.job_id, notice)
             if run % _PRUNED_EVERY == 0:
                 self._rows.prune(db, self._clock.now() - KEPT_FOR, KEPT)
         self._open.pop(outcome.execution_id, None)
@@ -179,9 +184,27 @@ class Store:
             notices.insert(db, began)
 
     def notice_ended(self, execution_id: str) -> None:
-        """Record that a notice was sent, or given up."""
+        """Record that a notice is under way no longer."""
         with self._database.writing() as db:
             notices.delete(db, execution_id)
+
+    def told(self, job_id: str, execution_id: str, notice: Notice) -> None:
+        """Record what became of a notice of an execution."""
+        masked = self._masked(notice)
+        with self._database.writing() as db:
+            notices.tell(db, execution_id, job_id, masked)
+            if notice.hook == "on_failure" and notice.status.is_failure:
+                notices.untell(db, job_id)
+
+    def streak(self, job_id: str) -> Streak:
+        """Return how often in a row a job has failed, as far as that was counted."""
+        with self._database.reading() as db:
+            return notices.streak(db, job_id)
+
+    def set_streak(self, job_id: str, streak: Streak) -> None:
+        """Record how often in a row a job has failed."""
+        with self._database.writing() as db:
+            notices.set_streak(db, job_id, streak)
 
     def unfinished_notices(self) -> list[UnfinishedNotice]:
         """Return the notices that loops before this one began and did not live to end."""
@@ -262,6 +285,11 @@ class Store:
         """Return all runs of an execution, newest first."""
         return self.history(HistoryFilter(execution_id=execution_id))
 
+    def statuses(self, ids: Sequence[str]) -> dict[tuple[str, str], list[HistoryStatus]]:
+        """Return how the runs of executions ended, oldest first, by execution and job ID."""
+        with self._database.reading() as db:
+            return self._rows.statuses(db, ids)
+
     def stats(self, wanted: HistoryFilter) -> list[JobStats]:
         """Return the figures of every job of which something fits, in the order of their IDs."""
         with self._database.reading() as db:
@@ -338,4 +366,6 @@ class Store:
 
     def _masked_outcome(self, outcome: Outcome) -> dict[str, Any]:
         attempts = [self._masked(attempt) for attempt in outcome.attempts]
-        return self._masked(structs.replace(outcome, attempts=[])) | {"attempts": attempts}
+        return self._masked(structs.replace(outcome, attempts=[], notices=[])) | {
+            "attempts": attempts
+        }

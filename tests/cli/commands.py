@@ -38,6 +38,7 @@ def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
         "validate": ["validate", job],
         "history": ["history", *state],
         "replay": ["replay", "--failed", "--since", "1d", *state],
+        "backfill": ["backfill", job, "--since", "2s", *state],
         "init": ["init", "-"],
         "import crontab": ["import", "crontab", write(folder, CRONTAB, "crontab")],
         "import curl": ["import", "curl", "--", "curl", "http://größe.example.com/"],

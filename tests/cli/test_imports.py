@@ -49,6 +49,7 @@ COMMANDS = {
     "next http.yaml": ({"croniter", "subprocess"}, 285),
     "history": ({"sqlite3"}, 210),
     "replay --failed --since 1d": (SENDING, 300),
+    "backfill http.yaml --since 1d --dry-run": (SENDING | {"croniter", "hashlib"}, 360),
     "protocols": ({"importlib.metadata", "email.message"}, 270),
     "schema": (set[str](), 220),
     "init -": (set[str](), 220),

@@ -72,6 +72,16 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         {"job_id": "report", "message": "rejected: status 404"},
         "✗ report: the notice did not get through: rejected: status 404",
     ),
+    (
+        EventKind.NOTICE_SENT,
+        {"job_id": "report", "hook": "on_failure", "target": "nats://h/alerts"},
+        "✓ report on_failure sent, nats://h/alerts",
+    ),
+    (
+        EventKind.NOTICE_HELD,
+        {"job_id": "report", "hook": "on_failure", "message": "told of already, failure 2"},
+        "- report on_failure not sent: told of already, failure 2",
+    ),
     (EventKind.CLOCK_SET, {"by_s": -3600.0}, "! the clock was set back by 1h"),
     (
         EventKind.CLOCK_BEHIND,

@@ -20,7 +20,7 @@ import chronos_cli.report
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.overview import Ending, Row
 from chronos_cli.dispatch.execution import Execution
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.dispatch.plugin import Preview
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import Config
@@ -40,6 +40,7 @@ from chronos_cli.report import (
     history_table,
     junit,
     live,
+    missing,
     outcomes,
     preview,
     problems,
@@ -86,6 +87,17 @@ HOSTILE = {
 FORBIDDEN = {letter for text in HOSTILE.values() for letter in text if not letter.isprintable()}
 
 
+def notice(text: str) -> Notice:
+    return Notice(
+        hook="on_failure",
+        protocol=text,
+        target=text,
+        status=Status.REJECTED,
+        code=text,
+        message=text,
+    )
+
+
 def outcome(text: str) -> Outcome:
     attempt = Attempt(
         number=1,
@@ -107,6 +119,7 @@ def outcome(text: str) -> Outcome:
         message=text,
         receipt={text: text},
         attempts=[attempt],
+        notices=[notice(text), replace(notice(text), message="")],
     )
 
 
@@ -127,6 +140,7 @@ def entry(text: str) -> HistoryEntry:
         message=text,
         receipt={text: text},
         attempts=told.attempts,
+        notices=told.notices,
         pid=1,
         host=text,
         snapshot=Snapshot(file=text),
@@ -159,8 +173,9 @@ def execution(text: str) -> Execution:
 
 def previews(text: str) -> list[preview.JobPreview]:
     shown = Preview(summary=text, headers=[(text, text)], body=f"1{text}2")
+    notice = preview.JobPreview(execution(text), text, None, failure=text, hook="on_failure")
     return [
-        preview.JobPreview(execution(text), text, shown),
+        preview.JobPreview(execution(text), text, shown, notices=[notice]),
         preview.JobPreview(execution(text), text, None, failure=text),
     ]
 
@@ -175,7 +190,12 @@ def call(text: str) -> ReceivedCall:
 
 
 def listing(text: str) -> timetable.Listing:
-    return timetable.Listing(text, text, text, True, text, [timetable.Fire(NOW)])
+    times: list[timetable.Time] = [timetable.Fire(NOW), timetable.Excepted(NOW, text)]
+    return timetable.Listing(text, (text, text), text, True, text, times)
+
+
+def missing_tick(text: str) -> missing.MissingTick:
+    return missing.MissingTick(text, text, NOW.isoformat(), "missing")
 
 
 def event(text: str) -> LoopEvent:
@@ -186,7 +206,8 @@ def event(text: str) -> LoopEvent:
 
 def told(text: str) -> dict[str, Any]:
     """All fields that events have."""
-    texts = dict.fromkeys(("job_id", "message", "code", "status", "policy", "action"), text)
+    names = "job_id message code status policy action hook target".split()
+    texts = dict.fromkeys(names, text)
     times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
     figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
     numbers = dict.fromkeys((*figures, "next_in_s", "duration_ms", "by_s", "grace_s"), 1)
@@ -232,9 +253,11 @@ TEXTS: dict[Callable[..., Any], Way] = {
     history.status: lambda t: history.status("rejected", t),
     junit.junit_document: lambda t: junit.junit_document([outcome(t)]),
     outcomes.status_with_code: lambda t: outcomes.status_with_code(outcome(t)),
+    outcomes.notice_words: lambda t: outcomes.notice_words(notice(t)),
     outcomes.reason: lambda t: outcomes.reason(outcome(t)),
     outcomes.plain_lines: lambda t: outcomes.plain_lines([outcome(t)]),
     outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
+    missing.missing_lines: lambda t: missing.missing_lines([missing_tick(t)]),
     preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
     problems.problem_line: lambda t: problems.problem_line(problem(t)),
     problems.problem_lines: lambda t: problems.problem_lines(
@@ -257,6 +280,7 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     annotations.sarif_document: lambda t: annotations.sarif_document([problem(t)]),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),
+    missing.missing_document: lambda t: missing.missing_document([missing_tick(t)]),
     outcomes.run_document: lambda t: outcomes.run_document([outcome(t)], 4),
     preview.previews_document: lambda t: preview.previews_document(previews(t), 4),
     problems.problems_document: lambda t: problems.problems_document([problem(t)], 1, 3),
@@ -268,8 +292,8 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
 # Nothing of a stranger's is in what these return.
 FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary", "summary"}
 FIGURES |= {"json_text", "style"}
-# They put together what is safe already.
-FIGURES |= {"aligned", "unpainted"}
+# They put together what is safe already, or add what a terminal is to obey.
+FIGURES |= {"aligned", "unpainted", "strike_out"}
 
 
 def public_functions() -> Iterator[Callable[..., Any]]:
