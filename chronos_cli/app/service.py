@@ -8,9 +8,12 @@ from typing import Any
 
 from msgspec import Struct
 
+from chronos_cli.app.control.address import control_path, listening
+from chronos_cli.app.control.answers import Answers
+from chronos_cli.app.control.server import ControlServer
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.clock import SystemLoopClock
-from chronos_cli.cron.events import Events, LoopEvent
+from chronos_cli.cron.events import EventKind, Events, LoopEvent
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.journal import loop_journal
 from chronos_cli.cron.loop import Loop
@@ -70,10 +73,12 @@ class Service:
         self._redactor = redactor
         self._environment = environment
         self.clock = SystemLoopClock()
-        self._events = Events(self.clock, write)
+        self._write = write
+        self._events = Events(self.clock, self._tell)
         self._manager = ServiceManager(environment)
         self._loop: Loop | None = None
         self._reloader: Reloader | None = None
+        self._answers: Answers | None = None
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
         self._is_reload_due = False
@@ -118,7 +123,7 @@ class Service:
         with on_loop(loop, journal) as shown:
             loop.begin(jobset)
             store.set_patience(_PATIENCE)
-            helpers = [*self._helpers(reloader), shown.keep_drawing()]
+            helpers = [*self._helpers(reloader), *self._control(loop), shown.keep_drawing()]
             tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
             self._manager.ready()
             await loop.run()
@@ -134,6 +139,24 @@ class Service:
         if self._options.watch:
             helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
         return helpers
+
+    def _control(self, loop: Loop) -> list[Coroutine[Any, Any, None]]:
+        """Return what answers on the control socket; a loop without one runs all the same."""
+        path = control_path(self._options.state)
+        try:
+            socket = listening(path)
+        except OSError as error:
+            reason = f"{path}: {error.strerror or error}"
+            message = f"no control socket, so that status, trigger and pause do not work: {reason}"
+            self._events.tell(EventKind.WARNING, message=message)
+            return []
+        self._answers = Answers(loop, self.clock, self._redactor.data)
+        return [ControlServer(socket, path, self._answers.to).serve()]
+
+    def _tell(self, event: LoopEvent) -> None:
+        self._write(event)
+        if self._answers is not None:
+            self._answers.note(event)
 
     def _load(self) -> JobSet:
         """Read the files; raises InvalidInputError, and UsageError for what cannot be read."""

@@ -9,6 +9,10 @@ from chronos_cli.cli.arguments import Command
 NAMES = (
     "run",
     "cron",
+    "status",
+    "trigger",
+    "pause",
+    "resume",
     "next",
     "validate",
     "history",

@@ -167,3 +167,20 @@ def parse_past(option: str, text: str | None) -> datetime | None:
         return parse_moment(option, text)
     except UsageError as error:
         raise UsageError(f"{error}, or how long ago, such as 30m or 1d") from error
+
+
+def parse_future(option: str, text: str | None) -> datetime | None:
+    """Read how long from now (`2h`), or a time that is yet to come; UsageError for all else."""
+    if text is None:
+        return None
+    try:
+        return datetime.now(UTC) + timedelta(seconds=parse_duration(text))
+    except ValueError:
+        pass
+    try:
+        moment = parse_moment(option, text)
+    except UsageError as error:
+        raise UsageError(f"{error}, or how long from now, such as 30m or 1d") from error
+    if moment <= datetime.now(UTC):
+        raise UsageError(f"{option} {text} has passed already")
+    return moment
