@@ -14,6 +14,7 @@ from chronos_cli.app.control.server import ControlServer
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
+from chronos_cli.cron.heartbeat import HeartbeatSender
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.journal import loop_journal
 from chronos_cli.cron.loop import Loop
@@ -117,13 +118,21 @@ class Service:
         config = find_config(self._options.config, self._environment)
         journal = loop_journal(store, self._redactor, config, self.clock, self._events)
         loop = self._loop = Loop(self.clock, journal, self._events, self._redactor.data)
-        reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
+        beats = HeartbeatSender(self.clock, loop, journal, self._events)
+
+        def adopt(jobset: JobSet) -> None:
+            loop.adopt(jobset)
+            beats.adopt(jobset)
+
+        reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
         with on_loop(loop, journal) as shown:
             loop.begin(jobset)
+            beats.adopt(jobset)
             store.set_patience(_PATIENCE)
             helpers = [*self._helpers(reloader), *self._control(loop), shown.keep_drawing()]
+            helpers.append(beats.serve())
             tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
             self._manager.ready()
             await loop.run()
@@ -167,19 +176,20 @@ class Service:
         self._referred |= workspace.secret_files
         if checked.problems:
             raise InvalidInputError(checked.problems)
-        workspace.require_clients(workspace.jobs)
+        workspace.require_clients([*workspace.jobs, *workspace.own_jobs()])
         scheduled = {job.id: job for job in workspace.jobs if job.spec.schedule is not None}
         if not scheduled:
             where = workspace.jobs[0].position if workspace.jobs else Position(options.paths[0])
             hint = "add 'schedule: \"0 9 * * *\"'"
             raise InvalidInputError([Problem(where, "no job has a schedule", hint=hint)])
-        workspace.import_clients(scheduled.values())
+        workspace.import_clients([*scheduled.values(), *workspace.own_jobs()])
         self._referred = workspace.files()
         return JobSet(
             jobs=scheduled,
             dispatchers=workspace.dispatchers(),
             max_concurrent=options.max_concurrent or workspace.config.scheduler.max_concurrent_jobs,
             unscheduled=len(workspace.jobs) - len(scheduled),
+            heartbeat=workspace.heartbeat,
         )
 
     def _reload(self) -> JobSet:

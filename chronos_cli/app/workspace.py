@@ -24,22 +24,29 @@ from chronos_cli.redact import Redactor
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.dispatchers import Dispatchers
+    from chronos_cli.jobs.heartbeat import Heartbeat
 
 
 class Workspace(Struct, frozen=True):
     """The jobs of a command with what is needed to run them.
 
-    `secret_files` are those that `${file:…}` stands for.
+    `secret_files` are those that `${file:…}` stands for; `heartbeat` is what a loop sends.
     """
 
     jobs: list[Job]
     config: Config
     registry: Registry
     secret_files: frozenset[str] = frozenset()
+    heartbeat: "Heartbeat | None" = None
 
     def files(self) -> frozenset[str]:
         """Return every file that the jobs refer to, beside those that they stand in."""
-        return self.secret_files.union(name for job in self.jobs for name in files_of(job))
+        jobs = [*self.jobs, *self.own_jobs()]
+        return self.secret_files.union(name for job in jobs for name in files_of(job))
+
+    def own_jobs(self) -> list[Job]:
+        """Return what a loop sends that is no job of a file."""
+        return [] if self.heartbeat is None else [self.heartbeat.job]
 
     def dispatchers(self) -> "Dispatchers":
         """Return the dispatchers for these jobs, none of them opened yet."""
@@ -140,7 +147,7 @@ class WorkspaceReader:
         configs = [path for path in files if Path(path).name in CONFIG_NAMES]
         problems = ProblemList()
         for path in configs:
-            problems.extend(read_config(read_file(path, self._stdin), registry, sources)[1])
+            problems.extend(self._read_config(path, registry, sources)[1])
         others = [path for path in files if path not in configs]
         if configs and not others:
             return Checked(Workspace([], Config(), registry), problems.sorted())
@@ -171,7 +178,7 @@ class WorkspaceReader:
     def _read_files(
         self, files: list[str], config_path: str | None, registry: Registry, sources: Sources
     ) -> Checked:
-        config, problems = self._config(config_path, registry, sources)
+        config, problems, heartbeat = self._config(config_path, registry, sources)
         if problems:
             # Wrong defaults would be told again as problems of every job.
             config = Config()
@@ -179,13 +186,23 @@ class WorkspaceReader:
         loaded = load_jobs(
             read, config, registry, sources, self._on_job, ids_per_file=self._ids_per_file
         )
-        workspace = Workspace(loaded.jobs, config, registry, frozenset(sources.files))
+        workspace = Workspace(loaded.jobs, config, registry, frozenset(sources.files), heartbeat)
         return Checked(workspace, [*problems.sorted(), *loaded.problems])
 
     def _config(
         self, path: str | None, registry: Registry, sources: Sources
-    ) -> tuple[Config, ProblemList]:
+    ) -> "tuple[Config, ProblemList, Heartbeat | None]":
         found = find_config(path, self._environment)
         if found is None:
-            return Config(), ProblemList()
-        return read_config(read_file(found, self._stdin), registry, sources)
+            return Config(), ProblemList(), None
+        return self._read_config(found, registry, sources)
+
+    def _read_config(
+        self, path: str, registry: Registry, sources: Sources
+    ) -> "tuple[Config, ProblemList, Heartbeat | None]":
+        config, problems = read_config(read_file(path, self._stdin), registry, sources)
+        if config.heartbeat is None:
+            return config, problems, None
+        from chronos_cli.jobs.heartbeat import read_heartbeat  # for those who have one
+
+        return config, problems, read_heartbeat(config, registry, problems)

@@ -94,8 +94,11 @@ class Steering:
         """Return the IDs of a job's executions that run, and of those that wait."""
         return self._queue.running_ids(job_id), self._queue.waiting_ids(job_id)
 
-    def late_since(self) -> datetime | None:
-        """Return since when a tick is due that has not started, in UTC; None when none is."""
+    def late_by(self) -> timedelta:
+        """Return by how much the latest start is late that is due, and waits for nothing but room.
+
+        Also a tick that nobody has looked at yet.
+        """
         coming = [one for one in (self._timer.next_instant(), self._queue.waits_since()) if one]
-        first = min(coming, default=None)
-        return first if first and first < self._clock.now() else None
+        now = self._clock.now()
+        return now - min([now, *coming])
