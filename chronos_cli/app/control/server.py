@@ -23,7 +23,8 @@ from chronos_cli.errors import UsageError
 
 # What a client may take to say what it wants, and to take what it is told, in seconds.
 _PATIENCE = 5.0
-_MOST_CONNECTIONS = 32
+# So many are served at the same time; so many more are told that there are too many.
+_MOST_SERVED, _MOST_TOLD = 32, 64
 
 
 class ControlServer:
@@ -63,26 +64,28 @@ class ControlServer:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        is_full = len(self._connections) >= _MOST_CONNECTIONS
+        others = len(self._connections)
         self._connections.add(task)
         try:
-            if is_full:
-                writer.write(line_of(Refused("too many clients ask this loop at once")))
-            else:
-                await self._converse(reader, writer)
+            if others < _MOST_TOLD:
+                await self._converse(reader, writer, is_full=others >= _MOST_SERVED)
         except (OSError, TimeoutError, asyncio.CancelledError):
             writer.transport.abort()  # gone, or stuck
         finally:
             self._connections.discard(task)
             writer.close()
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _converse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, is_full: bool
+    ) -> None:
         """Answer one request, for as long as somebody listens."""
         user = peer_of(writer.get_extra_info("socket"))
-        if user not in {os.geteuid(), 0}:
-            writer.write(line_of(Refused("this loop belongs to another user")))
-            return
+        # Read in any case: a socket that is closed with something unread loses the answer.
         request = await _request(reader)
+        if user not in {os.geteuid(), 0}:
+            request = Refused("this loop belongs to another user")
+        elif is_full:
+            request = Refused("too many clients ask this loop at once")
         if isinstance(request, Refused):
             await _send(writer, request)
             return
