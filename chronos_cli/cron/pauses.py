@@ -40,10 +40,17 @@ class Pauses:
             self._tell(job_id, pause)
 
     def of(self, job_id: str) -> Pause | None:
-        """Return what keeps the ticks of a job from starting: its own pause, or that of all."""
+        """Return what keeps the ticks of a job from starting: its own pause, or that of all.
+
+        Of both, the one that lasts longer.
+        """
         if not self._known:  # the usual case, asked for each of very many ticks
             return None
-        return self._known.get(job_id) or self._known.get(ALL_JOBS)
+        own, of_all = self._known.get(job_id), self._known.get(ALL_JOBS)
+        if own is None or of_all is None:
+            return own or of_all
+        is_longer = of_all.until is None or (own.until is not None and own.until < of_all.until)
+        return of_all if is_longer and own.until is not None else own
 
     def known(self) -> dict[str, Pause]:
         """Return all pauses by job; that of all under `ALL_JOBS`."""

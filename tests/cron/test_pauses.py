@@ -6,9 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from chronos_cli.app.control import pausing
+from chronos_cli.app.control.offline import StoredPauses
 from chronos_cli.cron.events import EventKind
 from chronos_cli.dispatch.execution import new_id
+from chronos_cli.errors import StateError, UsageError
+from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import ALL_JOBS, HistoryStatus, Pause
+from chronos_cli.state.store import Store
 from tests.cron.stage import FakeClock, Stage, job, utc
 
 START = utc("2026-03-02T12:00:30")
@@ -200,6 +205,83 @@ def test_a_job_that_is_taken_out_stays_paused(stage: Stage) -> None:
         await stage.stop()
 
     asyncio.run(play())
+
+
+class TestWithoutALoop:
+    """On the state alone; the next loop takes it over."""
+
+    @staticmethod
+    def book(stage: Stage) -> StoredPauses:
+        stage.store = Store.open(stage.folder / "state.sqlite", Redactor(), stage.clock)
+        return StoredPauses(stage.store, stage.clock)
+
+    @pytest.mark.parametrize(("catches_up", "sent"), [(True, ["12:01", "12:02"]), (False, [])])
+    def test_what_was_missed_is_made_up_for_if_asked_for(
+        self, stage: Stage, catches_up: bool, sent: list[str]
+    ) -> None:
+        one = job(missed_runs="execute_all")
+
+        async def play() -> None:
+            await stage.play(one)
+            pause(stage)
+            await stage.stop()
+            stage.clock.suspend(seconds=110)
+            said = pausing.resume(self.book(stage), "a", "bob", catches_up=catches_up, where="here")
+            assert ("the next loop makes up" in said) is catches_up
+            stage.store.close()
+            await stage.play(one)
+            await stage.clock.advance(1)
+            assert stage.clocks() == sent
+            await stage.clock.advance(60)
+            await stage.stop()
+
+        asyncio.run(play())
+        assert stage.clocks() == [*sent, "12:03"]
+
+    def test_what_was_paused_so_is_paused(self, stage: Stage) -> None:
+        async def play() -> None:
+            await stage.play(job())
+            await stage.stop()
+            book = self.book(stage)
+            said = pausing.pause(book, "a", Pause("alice", stage.clock.now()), "here")
+            assert said == "a is paused: ticks are passed over, what runs goes on"
+            with pytest.raises(UsageError, match="no job 'b' here"):
+                pausing.pause(book, "b", Pause("alice", stage.clock.now()), "here")
+            stage.store.close()
+            await stage.play(job())
+            await stage.clock.advance(120)
+            await stage.stop()
+
+        asyncio.run(play())
+        assert stage.sent == []
+        assert [one["by"] for one in stage.of(EventKind.PAUSED)] == ["alice"]
+
+    def test_while_a_loop_runs_that_does_not_answer_nothing_is_changed(self, stage: Stage) -> None:
+        async def play() -> None:
+            await stage.play(job())
+            other = Store.open(stage.folder / "state.sqlite", Redactor(), stage.clock)
+            with pytest.raises(StateError, match="another scheduler has the state"):
+                StoredPauses(other, stage.clock)
+            other.close()
+            await stage.stop()
+
+        asyncio.run(play())
+
+
+def test_of_two_pauses_the_longer_one_counts(stage: Stage) -> None:
+    async def play() -> None:
+        await stage.play(job())
+        pause(stage, ALL_JOBS, minutes=5)
+        pause(stage, "a", minutes=2)
+        assert stage.next_time() == "2026-03-02T12:06:00+00:00"
+        pause(stage, "a")
+        assert [time for _, time in stage.loop.upcoming()] == [None]
+        pause(stage, "a", minutes=2)
+        await stage.clock.advance(340)
+        await stage.stop()
+
+    asyncio.run(play())
+    assert stage.clocks() == ["12:06"]
 
 
 class TestTrigger:
