@@ -71,6 +71,16 @@ def test_the_configuration_of_the_readme_is_valid(tmp_path: Path) -> None:
     assert result.code == 0, result.err
 
 
+def test_the_heartbeat_of_the_operations_page_is_valid(tmp_path: Path) -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    config = re.search(r"```yaml\n(scheduler:\n.*?)```", page, re.DOTALL)
+    assert config
+    (tmp_path / "chronos.yaml").write_text(config[1])
+    env = {"HEALTHCHECK_URL": "https://hc-ping.com/my-check"}
+    result = chronos("validate", "chronos.yaml", cwd=tmp_path, env=env)
+    assert result.code == 0, result.err
+
+
 def test_the_samples_are_valid() -> None:
     result = chronos("validate", str(ROOT / "jobs"))
     assert result.code == 0, result.err
