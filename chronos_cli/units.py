@@ -90,5 +90,13 @@ Duration = Annotated[float, Meta(extra=_DURATION, extra_json_schema=_DURATION_SC
 PositiveDuration = Annotated[float, Meta(gt=0, extra=_DURATION, extra_json_schema=_DURATION_SCHEMA)]
 Size = Annotated[int, Meta(extra=_SIZE_EXTRA, extra_json_schema=_SIZE_SCHEMA)]
 
-# A file's name; the job-file reader makes it absolute, from the folder of the file it stands in.
-FilePath = Annotated[str, Meta(min_length=1, extra={"path": True})]
+
+def _is_any(_text: str) -> bool:
+    return True
+
+
+# The name of a file that must be there to be read: `validate` looks for it, if `names_file` says so
+# of the text. The job-file reader makes it absolute, from the folder of the file it stands in.
+FilePath = Annotated[str, Meta(min_length=1, extra={"path": True, "names_file": _is_any})]
+# The same for what may not be there yet, or is no file to be read: a socket.
+PathName = Annotated[str, Meta(min_length=1, extra={"path": True})]

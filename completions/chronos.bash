@@ -1,10 +1,10 @@
-_chronos_completion() {
-    local IFS=$'
-'
-    COMPREPLY=( $( env COMP_WORDS="${COMP_WORDS[*]}" \
-                   COMP_CWORD=$COMP_CWORD \
-                   _CHRONOS_COMPLETE=complete_bash $1 ) )
-    return 0
+_chronos() {
+    local lines
+    mapfile -t lines < <(_CHRONOS_COMPLETE=bash "$1" "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
+    COMPREPLY=("${lines[@]:1}")
+    if [[ ${lines[0]} == files ]]; then
+        compopt -o default
+    fi
 }
 
-complete -o default -F _chronos_completion chronos
+complete -F _chronos chronos

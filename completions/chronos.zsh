@@ -1,7 +1,18 @@
 #compdef chronos
 
-_chronos_completion() {
-  eval $(env _TYPER_COMPLETE_ARGS="${words[1,$CURRENT]}" _CHRONOS_COMPLETE=complete_zsh chronos)
+_chronos() {
+    local -a lines
+    lines=("${(@f)$(_CHRONOS_COMPLETE=zsh $words[1] "${(@)words[2,CURRENT]}" 2>/dev/null)}")
+    if [[ $lines[1] == files ]]; then
+        _files
+    elif (( $#lines > 1 )); then
+        shift lines
+        _describe chronos lines
+    fi
 }
 
-compdef _chronos_completion chronos
+if [[ $funcstack[1] == _chronos ]]; then
+    _chronos "$@"
+else
+    compdef _chronos chronos
+fi

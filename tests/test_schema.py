@@ -13,8 +13,9 @@ from jsonschema import Draft202012Validator
 
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.schema import config_schema, job_schema
+from chronos_cli.jobs.starter import starter
 from tests.support import ROOT, chronos, write
-from tests.test_cases import CASES
+from tests.test_cases import CASES, load
 
 # Cases that are wrong in ways which a schema cannot say: text, calendar, values, other files.
 STRUCTURAL = {
@@ -108,6 +109,21 @@ def test_a_starter_is_valid_in_every_protocol(tmp_path: Path, key: str) -> None:
     assert chronos("init", "--protocol", protocol, str(path)).code == 2
     assert chronos("init", "--protocol", key, "-").out
     assert chronos("init", "--protocol", "smoke", "-").code == 2
+
+
+@pytest.mark.parametrize("key", Registry().target_keys())
+def test_every_comment_of_a_starter_is_a_key_that_is_valid(tmp_path: Path, key: str) -> None:
+    lines = starter(key, Registry().kind(key), "a").splitlines(keepends=True)
+    assert lines[0] == "# yaml-language-server: $schema=job.schema.json\n"
+    comments = [n for n, line in enumerate(lines) if line.lstrip().startswith("#")][1:]
+    assert len(comments) == 3
+    for chosen in ([], *([number] for number in comments), comments):
+        text = "".join(line.replace("# ", "", n in chosen) for n, line in enumerate(lines))
+        loaded = load(Path(write(tmp_path, text)))
+        assert loaded.problems == [], text
+        (job,) = loaded.jobs
+        assert job.notices.keys() == {"on_failure"}
+        assert (job.spec.schedule is not None) == (comments[0] in chosen)
 
 
 def test_annotations(tmp_path: Path) -> None:

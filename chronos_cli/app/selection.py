@@ -19,24 +19,6 @@ class Firing(Struct, frozen=True):
     variables: dict[str, str] = {}
 
 
-def select(jobs: Sequence[Job], ids: Sequence[str], tags: Mapping[str, str]) -> list[Job]:
-    """Return the jobs with one of these IDs (all without any) and with all of these tags.
-
-    Raises UsageError for an ID that no job has, and when no job is left.
-    """
-    known = {job.id for job in jobs}
-    for wanted in ids:
-        if wanted not in known:
-            raise UsageError(f"no job '{wanted}' in these files")
-    chosen = [
-        job for job in jobs if (not ids or job.id in ids) and tags.items() <= job.spec.tags.items()
-    ]
-    if not chosen:
-        words = ", ".join(f"{key}={value}" for key, value in tags.items())
-        raise UsageError(f"no job has the tag {words}")
-    return chosen
-
-
 def executions_of(
     jobs: Sequence[Job], firing: Firing, environment: Mapping[str, str]
 ) -> list[Execution]:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from chronos_cli.app.control.address import control_path, listening
 from chronos_cli.app.control.answers import Answers
 from chronos_cli.app.control.server import ControlServer
+from chronos_cli.app.variables import require_variables
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
@@ -24,8 +25,10 @@ from chronos_cli.cron.watch import Watch
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import find_config
 from chronos_cli.jobs.files import find_files
+from chronos_cli.jobs.scope import Choice, Scope
 from chronos_cli.problems import Position, Problem
 from chronos_cli.redact import Redactor
+from chronos_cli.report.problems import aside_messages
 from chronos_cli.state.journal import StateJournal
 from chronos_cli.state.store import Store
 
@@ -34,11 +37,16 @@ _PATIENCE = 0.2
 
 
 class ServiceOptions(Struct, frozen=True, kw_only=True):
-    """What a service runs, and how; `grace` is in seconds."""
+    """What a service runs, and how; `grace` is in seconds.
+
+    `variables` are what templates see as `vars`.
+    """
 
     paths: list[str]
     config: str | None
     env_files: list[str] | None
+    choice: Choice
+    variables: dict[str, str]
     state: Path
     max_concurrent: int | None
     grace: float
@@ -117,7 +125,8 @@ class Service:
     ) -> int:
         config = find_config(self._options.config, self._environment)
         journal = loop_journal(store, self._redactor, config, self.clock, self._events)
-        loop = self._loop = Loop(self.clock, journal, self._events, self._redactor.data)
+        variables = self._options.variables
+        loop = self._loop = Loop(self.clock, journal, self._events, self._redactor.data, variables)
         beats = HeartbeatSender(self.clock, loop, journal, self._events)
 
         def adopt(jobset: JobSet) -> None:
@@ -170,18 +179,22 @@ class Service:
     def _load(self) -> JobSet:
         """Read the files; raises InvalidInputError, and UsageError for what cannot be read."""
         options = self._options
-        checked = self._reader.read(options.paths, options.config, options.env_files)
+        scope = Scope(choice=options.choice)
+        checked = self._reader.read(options.paths, options.config, options.env_files, scope)
         workspace = checked.workspace
         # One that is missing may come later, and make the set a good one.
         self._referred |= workspace.secret_files
-        if checked.problems:
-            raise InvalidInputError(checked.problems)
+        if problems := [*checked.problems, *workspace.heartbeat_problems]:
+            raise InvalidInputError(problems)
         workspace.require_clients([*workspace.jobs, *workspace.own_jobs()])
         scheduled = {job.id: job for job in workspace.jobs if job.spec.schedule is not None}
         if not scheduled:
             where = workspace.jobs[0].position if workspace.jobs else Position(options.paths[0])
             hint = "add 'schedule: \"0 9 * * *\"'"
             raise InvalidInputError([Problem(where, "no job has a schedule", hint=hint)])
+        require_variables(scheduled.values(), options.variables)
+        for message in aside_messages(workspace.aside):
+            self._events.tell(EventKind.WARNING, message=message)
         workspace.import_clients([*scheduled.values(), *workspace.own_jobs()])
         self._referred = workspace.files()
         return JobSet(

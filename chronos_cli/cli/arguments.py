@@ -16,29 +16,38 @@ class Option(Struct, frozen=True):
     """An option; without names it is called like its parameter.
 
     `settings` are those that Typer takes by the same names (help, metavar, show_default). `min`
-    and `max` bound a number.
+    and `max` bound a number. `words` names what a shell completes a value with: see
+    `completing.py`.
     """
 
     names: tuple[str, ...]
     min: int | None
     max: int | None
+    words: str | None
     settings: dict[str, Any]
 
 
 class Argument(Struct, frozen=True):
-    """A positional argument."""
+    """A positional argument; `words` as those of an option."""
 
+    words: str | None
     settings: dict[str, Any]
 
 
-def option(*names: str, min: int | None = None, max: int | None = None, **settings: Any) -> Option:  # noqa: A002 - as in Typer
+def option(
+    *names: str,
+    min: int | None = None,  # noqa: A002 - as in Typer
+    max: int | None = None,  # noqa: A002
+    words: str | None = None,
+    **settings: Any,
+) -> Option:
     """Declare an option."""
-    return Option(names, min, max, settings)
+    return Option(names, min, max, words, settings)
 
 
-def argument(**settings: Any) -> Argument:
+def argument(words: str | None = None, **settings: Any) -> Argument:
     """Declare a positional argument."""
-    return Argument(settings)
+    return Argument(words, settings)
 
 
 class Parameter(Struct, frozen=True):
@@ -50,6 +59,13 @@ class Parameter(Struct, frozen=True):
     is_list: bool
     is_required: bool
     default: Any
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What an option is called on the command line; nothing for an argument."""
+        if isinstance(self.declared, Argument):
+            return ()
+        return self.declared.names or (f"--{self.name.replace('_', '-')}",)
 
     def value_of(self, text: str) -> Any:
         """Read one value; ValueError when it is none."""
@@ -110,8 +126,7 @@ class _Reading:
             if isinstance(parameter.declared, Argument):
                 self._positional = parameter
                 continue
-            names = parameter.declared.names or (f"--{parameter.name.replace('_', '-')}",)
-            self._options.update(dict.fromkeys(names, parameter))
+            self._options.update(dict.fromkeys(parameter.names, parameter))
 
     def values(self, words: list[str]) -> dict[str, Any]:
         """Return the values by parameter."""

@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING, Annotated
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
+    TIME_FORMS,
     ConfigPath,
     EnvFile,
+    JobIds,
     Jobs,
     OutputFormat,
     StatePath,
+    Tags,
     Var,
     VerboseAttempts,
-    job_ids,
-    pairs,
-    parse_past,
+    choice_of,
+    parse_optional_moment,
     variables,
 )
 from chronos_cli.cli.output import Output
 from chronos_cli.clock import SystemClock
 from chronos_cli.errors import UsageError
+from chronos_cli.jobs.scope import Scope
 
 if TYPE_CHECKING:
     from chronos_cli.app.backfill import Missing
@@ -32,11 +35,11 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
     since: Annotated[
         str | None,
-        option(metavar="T", help="The first time of the span: RFC 3339, or 1d ago. Needed."),
+        option(metavar="T", help=f"The first time of the span; needed. It takes {TIME_FORMS}."),
     ] = None,
     until: Annotated[
         str | None,
-        option(metavar="T", help="Its end, itself left out: RFC 3339, or 1h ago. Default: now."),
+        option(metavar="T", help="Its end, itself left out, written alike. Default: now."),
     ] = None,
     failed: Annotated[
         bool, option("--failed", help="Also what was sent, failed, and never succeeded.")
@@ -44,13 +47,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     limit: Annotated[
         int, option(min=1, max=10_000_000, metavar="N", help="The most ticks of the span.")
     ] = 10_000,
-    job: Annotated[
-        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        option("--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."),
-    ] = None,
+    job: JobIds = None,
+    tag: Tags = None,
     var: Var = None,
     dry_run: Annotated[
         bool, option("--dry-run", help="List the ticks that would be sent; send nothing.")
@@ -76,20 +74,26 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Send the ticks of a span that history does not have, in the order of time.
 
     Each goes under the ID and the scheduled time that `cron` would have given it, so that it can
-    be repeated: what was recorded is not sent again. Exit codes are those of `run`.
+    be repeated: what was recorded is not sent again.
+
+    Exit codes: those of `run`.
+
+    Examples:
+      chronos backfill jobs/ --since yesterday --dry-run
+      chronos backfill jobs/ --job report --since 2027-01-04 --until 2027-01-08
+      chronos backfill jobs/ --since 1d --failed --concurrency 1
     """
     # What is to be sent is imported for those who send.
     from chronos_cli.app.backfill import Span, find_missing
-    from chronos_cli.app.selection import select
     from chronos_cli.cli.execute import RunOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
     from chronos_cli.cli.recording import recording, stored
 
     span = Span(*_bounds(since, until), limit, failed)
     given = variables(var)
-    workspace = load_workspace(jobs, config, env_file)
-    selected = select(workspace.jobs, job_ids(job), pairs("--tag", tag or []))
-    fired = [one for one in selected if one.spec.schedule is not None and one.spec.enabled]
+    scope = Scope(choice=choice_of(job, tag))
+    workspace = load_workspace(jobs, config, env_file, scope, quiet=quiet)
+    fired = [one for one in workspace.jobs if one.spec.schedule is not None and one.spec.enabled]
     if not fired:
         raise UsageError("none of these jobs has a schedule and is enabled")
     workspace.require_clients(fired)
@@ -116,7 +120,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
 def _bounds(since: str | None, until: str | None) -> tuple[datetime, datetime]:
     now = SystemClock().now()
-    first, last = parse_past("--since", since), parse_past("--until", until) or now
+    first, last = (
+        parse_optional_moment("--since", since),
+        parse_optional_moment("--until", until) or now,
+    )
     if first is None:
         raise UsageError("say from when on: --since 2026-11-23T00:00:00+01:00, or --since 1d")
     if last > now:

@@ -6,29 +6,39 @@ from typing import Any
 
 from chronos_cli.cli.arguments import Command
 
-NAMES = (
-    "run",
-    "cron",
-    "status",
-    "trigger",
-    "pause",
-    "resume",
-    "next",
-    "validate",
-    "history",
-    "replay",
-    "backfill",
-    "init",
-    "import crontab",
-    "import curl",
-    "schema",
-    "receive",
-    "demo",
-    "protocols",
-    "completion",
-)
+# What each does, in the words that its own help begins with.
+SUMMARIES = {
+    "run": "Dispatch each job once, now, and report what came of it.",
+    "cron": "Fire jobs on their schedules, in the foreground, until SIGTERM or SIGINT.",
+    "status": "Show what the loop does: what runs, waits, comes next, how it ended, pauses.",
+    "trigger": "Let the loop start a job once, now.",
+    "pause": "Pass over the ticks of a job, or of all, until `chronos resume`.",
+    "resume": "End the pause of a job, or of all.",
+    "next": "Show when jobs fire next, on their own clocks and in UTC.",
+    "list": "List the jobs: ID, schedule, protocol, target, tags, file.",
+    "validate": "Check job files, chronos.yaml and the files that they name; send nothing.",
+    "history": "List what `run`, `cron` and `replay` sent and what came of it, newest first.",
+    "replay": "Send recorded executions again, each under its own ID and scheduled time.",
+    "backfill": "Send the ticks of a span that history does not have, in the order of time.",
+    "init": "Write a commented job file to start from.",
+    "explain": "Say what a key of the job file or of chronos.yaml means.",
+    "import crontab": "Write the calls of a crontab as jobs; list every other line and why.",
+    "import curl": "Write a command line of curl (or wget) as a job that sends the same.",
+    "export crontab": "Write jobs as a crontab; say what cron cannot do of them.",
+    "export systemd": "Write jobs as units of systemd; say what it cannot do of them.",
+    "export kubernetes": "Write jobs as CronJobs of Kubernetes; say what it cannot do of them.",
+    "schema": "Print the JSON Schema (2020-12) of job files, with all installed protocols.",
+    "receive": "Listen for jobs over HTTP and gRPC, print what arrives, answer as told.",
+    "demo": "Send the sample jobs to far sides on this machine, and show what came of it.",
+    "protocols": "List the protocols: target block, protocol, package, and what one lacks.",
+    "completion": "Print the completion script of a shell, for its completion folder.",
+}
+NAMES = tuple(SUMMARIES)
 # The first word of a command's name where several share it, and what it is for.
-GROUPS = {"import": "Write job files from what runs elsewhere."}
+GROUPS = {
+    "import": "Write job files from what runs elsewhere.",
+    "export": "Write the same jobs for another scheduler.",
+}
 # Set by a shell that wants words to complete a line with.
 COMPLETION_VARIABLE = "_CHRONOS_COMPLETE"
 

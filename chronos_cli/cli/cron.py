@@ -5,7 +5,18 @@ from typing import Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, StatePath, Verbose
+from chronos_cli.cli.options import (
+    ConfigPath,
+    EnvFile,
+    JobIds,
+    Jobs,
+    StatePath,
+    Tags,
+    Var,
+    Verbose,
+    choice_of,
+    variables,
+)
 from chronos_cli.cli.recording import state_path
 from chronos_cli.errors import UsageError
 from chronos_cli.units import parse_duration
@@ -20,7 +31,10 @@ class LogFormat(StrEnum):
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
-    max_concurrent: Annotated[
+    job: JobIds = None,
+    tag: Tags = None,
+    var: Var = None,
+    concurrency: Annotated[
         int | None,
         option(
             min=1,
@@ -60,6 +74,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Exit codes: 0 stopped and everything had ended, 130/143 a job was cut off by the stop,
     2 usage, 3 it could not start: invalid files, nothing scheduled, or the state is unusable.
+
+    Environment:
+      NOTIFY_SOCKET      systemd is told of the start, reloads, the stop
+      WATCHDOG_USEC      and that all is well, by the process of WATCHDOG_PID
+
+    Examples:
+      chronos cron jobs/
+      chronos cron /etc/chronos/jobs --watch --log-format json
+      chronos cron jobs/ --tag team=finance --concurrency 20
     """
     from chronos_cli.app.service import ServiceOptions  # the whole loop, and SQLite
     from chronos_cli.cli.serve import LoopConsole
@@ -73,7 +96,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         config=config,
         env_files=env_file,
         state=state_path(state),
-        max_concurrent=max_concurrent,
+        choice=choice_of(job, tag),
+        variables=variables(var),
+        max_concurrent=concurrency,
         grace=seconds,
         watch=watch,
     )

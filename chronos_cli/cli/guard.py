@@ -36,15 +36,19 @@ def _run_command(words: list[str]) -> int:
     from chronos_cli.cli.arguments import values_of
     from chronos_cli.cli.commands import COMPLETION_VARIABLE, call, command_of, split_name
 
+    if shell := os.environ.get(COMPLETION_VARIABLE):
+        from chronos_cli.cli.completing import answer
+
+        return answer(shell, words)
     name, rest = split_name(words)
-    if name is not None and COMPLETION_VARIABLE not in os.environ:
+    if name is not None:
         command = command_of(name)
         values = values_of(command, rest)
         if values is not None:
             return call(command, values)
-    from chronos_cli.cli.usage import run_by_typer  # only for help, completion and mistakes
+    from chronos_cli.cli.usage import run_by_typer  # only for help and mistakes
 
-    return run_by_typer()
+    return run_by_typer(words)
 
 
 def _report_bug(error: Exception, output: Output) -> None:

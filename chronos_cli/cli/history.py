@@ -8,7 +8,15 @@ from msgspec import structs
 
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.options import StatePath, Verbose, job_ids, parse_past, text_of
+from chronos_cli.cli.options import (
+    TIME_FORMS,
+    JobIds,
+    StatePath,
+    Verbose,
+    job_ids,
+    parse_optional_moment,
+    text_of,
+)
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path, stored
 from chronos_cli.cli.streams import streams
@@ -42,20 +50,25 @@ class HistoryFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     execution_id: Annotated[
         str | None,
-        argument(metavar="[ID]", help="One execution, or its beginning: all attempts."),
+        argument(
+            words="executions",
+            metavar="[ID]",
+            help="One execution, or its beginning: all attempts.",
+        ),
     ] = None,
-    job: Annotated[
-        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
-    ] = None,
+    job: JobIds = None,
     status: Annotated[
-        list[HistoryStatus] | None, option("--status", help="Only this status. Repeatable.")
+        list[HistoryStatus] | None,
+        option(
+            "--status",
+            metavar="STATUS",
+            help=f"Only this status: {', '.join(HistoryStatus)}. Repeatable.",
+        ),
     ] = None,
     since: Annotated[
-        str | None, option(metavar="T", help="Started at or after: RFC 3339, or 1d ago.")
+        str | None, option(metavar="T", help=f"Started at or after: {TIME_FORMS}.")
     ] = None,
-    until: Annotated[
-        str | None, option(metavar="T", help="Started before: RFC 3339, or 1h ago.")
-    ] = None,
+    until: Annotated[str | None, option(metavar="T", help=f"Started before: {TIME_FORMS}.")] = None,
     limit: Annotated[
         int | None,
         option(min=1, metavar="N", help="The newest N only. Default: 50.", show_default=False),
@@ -79,7 +92,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     state: StatePath = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """List what `run`, `cron` and `replay` sent and what came of it, newest first."""
+    """List what `run`, `cron` and `replay` sent and what came of it, newest first.
+
+    Exit codes: 0 listed, 2 usage, 3 the state is unusable.
+
+    Examples:
+      chronos history --since today
+      chronos history --job daily-report --status timed_out
+      chronos history 7f1c9a52-1d0b-5e0f-9a53-6d3c1f0a8e11
+      chronos history --stats --since 30d
+      chronos history --prune --older-than 30d
+    """
     if stats and (prune or execution_id is not None or status or limit is not None):
         raise UsageError("--stats goes with --job, --since and --until")
     if prune:
@@ -88,10 +111,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     if older_than is not None or keep is not None:
         raise UsageError("--older-than and --keep go with --prune")
     wanted = HistoryFilter(
-        jobs=frozenset(job_ids(job)),
+        jobs=job_ids(job),
         statuses=frozenset(status or []),
-        since=parse_past("--since", since),
-        until=parse_past("--until", until),
+        since=parse_optional_moment("--since", since),
+        until=parse_optional_moment("--until", until),
         limit=limit or _LIMIT,
     )
     with stored(state) as store:

@@ -40,9 +40,15 @@ def command(
     directory: Directory = None,
     force: Force = False,
 ) -> ExitCode:
-    """Write the calls of a crontab as jobs; list every line that is no call, with the reason.
+    """Write the calls of a crontab as jobs; list every other line and why.
 
-    Nothing is sent. Exit 0, or 3 when no line became a job.
+    Nothing is sent.
+
+    Exit codes: 0 written, 2 usage, 3 no line became a job.
+
+    Examples:
+      chronos import crontab
+      chronos import crontab /etc/cron.d/reports --directory jobs
     """
     text, source = _read(file)
     zone, origin = _zone(timezone)

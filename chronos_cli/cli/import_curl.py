@@ -30,7 +30,12 @@ def command(
 ) -> ExitCode:
     """Write a command line of curl (or wget) as a job that sends the same.
 
-    Nothing is sent. Exit 0, or 3 when it cannot be a job.
+    Nothing is sent.
+
+    Exit codes: 0 written, 2 usage, 3 it cannot be a job.
+
+    Examples:
+      chronos import curl 'curl -X POST https://api.example.com/job'
     """
     text = _text(words)
     imports = Imports(Registry())

@@ -9,19 +9,31 @@ from chronos_cli.cli.output import Output
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import UsageError
 from chronos_cli.files import open_to_write
-from chronos_cli.jobs.build import slug
 from chronos_cli.jobs.model import TargetKind, loadable
-from chronos_cli.jobs.starter import starter
+from chronos_cli.jobs.outline import slug
+from chronos_cli.jobs.starter import SCHEMA_FILE, starter
 
 
 def command(
-    path: Annotated[str, argument(help="The file to write, or - for stdout.")] = "job.yaml",
+    path: Annotated[
+        str, argument(words="files", help="The file to write, or - for stdout.")
+    ] = "job.yaml",
     protocol: Annotated[
-        str, option("--protocol", metavar="P", help="As `chronos protocols` lists them.")
+        str,
+        option(
+            "--protocol", metavar="P", words="protocols", help="As `chronos protocols` lists them."
+        ),
     ] = "http",
     force: Annotated[bool, option("--force", help="Overwrite the file.")] = False,
 ) -> ExitCode:
-    """Write a commented job file to start from."""
+    """Write a commented job file to start from.
+
+    Exit codes: 0 written, 2 usage: the file is there already, or cannot be written.
+
+    Examples:
+      chronos init
+      chronos init jobs/audit.yaml --protocol kafka
+    """
     key, kind = _find(protocol)
     name = "my-job" if path == "-" else slug(Path(path).stem) or "my-job"
     text = starter(key, kind, name)
@@ -36,7 +48,10 @@ def command(
         raise UsageError(f"{path} exists already; add --force to overwrite it") from error
     except OSError as error:
         raise UsageError(f"cannot write {path}: {error.strerror}") from error
-    Output().note(f"wrote {path}; next: chronos run {path} --dry-run")
+    Output().note(
+        f"wrote {path}; next: chronos run {path} --dry-run\n"
+        f"for your editor: chronos schema > {Path(path).parent / SCHEMA_FILE}"
+    )
     return ExitCode.SUCCESS
 
 

@@ -16,7 +16,7 @@ def main() -> None:
         # It asks for a reload, and nothing is loaded yet.
         _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)
     streams.install()
-    if sys.argv[1:] == ["--version"]:
+    if sys.argv[1:] in (["--version"], ["-V"], ["version"]):
         # Asked by scripts and probes all the time: answered before anything else is imported.
         from chronos_cli import __version__
 

@@ -9,12 +9,23 @@ from typing import Annotated
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import load_workspace
-from chronos_cli.cli.options import ConfigPath, EnvFile, Jobs, Verbose, parse_moment
+from chronos_cli.cli.options import (
+    TIME_FORMS,
+    ConfigPath,
+    EnvFile,
+    JobIds,
+    Jobs,
+    Tags,
+    Verbose,
+    choice_of,
+    parse_moment,
+)
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.streams import streams
 from chronos_cli.clock import SystemClock
 from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
+from chronos_cli.jobs.scope import TIMETABLE_KEYS, Scope
 from chronos_cli.report.text import count as counted
 from chronos_cli.report.timetable import (
     Excepted,
@@ -40,33 +51,63 @@ class TimetableFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
     count: Annotated[
-        int, option(min=1, max=10_000, metavar="N", help="Fire times of each job.")
+        int,
+        option(
+            min=1, max=10_000, metavar="N", help="Fire times of each job; with --merged, in all."
+        ),
     ] = 5,
     after: Annotated[
         str | None,
-        option(metavar="T", help="Those later than this, RFC 3339. Default: now."),
+        option(metavar="T", help=f"Those later than this. Default: now. It takes {TIME_FORMS}."),
     ] = None,
     output: Annotated[
         TimetableFormat, option("--output", "-o", help="How fire times are written.")
     ] = TimetableFormat.TABLE,
+    merged: Annotated[
+        bool, option("--merged", help="One list of all jobs, in order of time.")
+    ] = False,
+    job: JobIds = None,
+    tag: Tags = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Show when jobs fire next, on their own clocks and in UTC; send nothing."""
+    """Show when jobs fire next, on their own clocks and in UTC.
+
+    It needs no secrets, and sends nothing. Exit codes: 0 shown, 2 usage, 3 invalid files.
+
+    Examples:
+      chronos next jobs/
+      chronos next jobs/ --merged --count 20
+      chronos next nightly.yaml --after 2027-03-14 --output json
+    """
     start = _start(after)
-    found = load_workspace(jobs, config, env_file).jobs
+    scope = Scope(choice=choice_of(job, tag), keys=TIMETABLE_KEYS)
+    found = load_workspace(jobs, config, env_file, scope).jobs
     scheduled = [job for job in found if job.spec.schedule is not None]
     listings = _listings(scheduled, start, count)
     out = Output()
-    if output is TimetableFormat.TABLE:
+    as_table = output is TimetableFormat.TABLE
+    if merged:
+        _merge(out, listings, count, as_table=as_table)
+    elif as_table:
         lines = timetable_lines(listings, streams.stdout.width())
         out.result(lines, strike_out if streams.stdout.isatty() else str)
     else:
         out.json(timetable_document(listings))
+    if merged or not as_table:
         _note(out, "disabled", [job for job in scheduled if not job.spec.enabled])
     _note(out, "without a schedule", [job for job in found if job.spec.schedule is None])
     return ExitCode.SUCCESS
+
+
+def _merge(out: Output, listings: Sequence[Listing], count: int, *, as_table: bool) -> None:
+    from chronos_cli.report.merged import merged_document, merged_lines
+
+    if as_table:
+        out.result(merged_lines(listings, count))
+    else:
+        out.json(merged_document(listings, count))
 
 
 def _start(text: str | None) -> datetime:

@@ -1,7 +1,7 @@
 """Options that several commands have in common."""
 
 import os
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from errno import EISDIR, ENOENT
 from pathlib import Path
@@ -11,11 +11,19 @@ from typing import Annotated
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.output import redactor
 from chronos_cli.errors import UsageError
+from chronos_cli.jobs.scope import Choice
 from chronos_cli.redact import bears_secret
 from chronos_cli.units import parse_duration
 
 # What zones know reliably, and a distance to the calendar's ends.
 _FIRST_YEAR, _LAST_YEAR = 1900, 9000
+
+
+# What all options that name a time take.
+TIME_FORMS = (
+    "now, today, yesterday or a date (midnight in the local zone), RFC 3339 with an offset, "
+    "or 1d, 2h ago"
+)
 
 
 class OutputFormat(StrEnum):
@@ -27,7 +35,8 @@ class OutputFormat(StrEnum):
 
 
 Jobs = Annotated[
-    list[str], argument(metavar="JOBS...", help="Job files, directories, or - for stdin.")
+    list[str],
+    argument(words="files", metavar="JOBS...", help="Job files, directories, or - for stdin."),
 ]
 Verbose = Annotated[
     bool,
@@ -54,6 +63,18 @@ StatePath = Annotated[
         show_default=False,
     ),
 ]
+JobIds = Annotated[
+    list[str] | None, option("--job", metavar="ID", words="jobs", help="Only this job. Repeatable.")
+]
+Tags = Annotated[
+    list[str] | None,
+    option(
+        "--tag",
+        metavar="K=V",
+        words="tags",
+        help="Only jobs with this tag. Repeatable: all must fit.",
+    ),
+]
 Var = Annotated[
     list[str] | None,
     option("--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."),
@@ -71,9 +92,14 @@ EnvFile = Annotated[
 ]
 
 
-def job_ids(values: list[str] | None) -> list[str]:
+def job_ids(values: list[str] | None) -> frozenset[str]:
     """Read `--job`."""
-    return [text_of("--job", value) for value in values or []]
+    return frozenset(text_of("--job", value) for value in values or ())
+
+
+def choice_of(job: list[str] | None, tag: list[str] | None) -> Choice:
+    """Read `--job` and `--tag`."""
+    return Choice(job_ids(job), pairs("--tag", tag or []))
 
 
 def pairs(option: str, values: list[str]) -> dict[str, str]:
@@ -140,33 +166,20 @@ def _try_to_write(path: str) -> None:
 
 
 def parse_moment(option: str, text: str) -> datetime:
-    """Read RFC 3339 with an offset; UsageError when it is anything else, or out of all reason."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
+    """Read a time: see `TIME_FORMS`; UsageError when it is anything else, or out of all reason."""
+    moment = _named_time(text) or _ago(text) or _date_or_time(text)
+    if moment is None:
         raise UsageError(
-            f"{option} takes RFC 3339 with an offset, such as 2026-11-23T09:00:00+01:00, "
-            f"not '{text}'"
+            f"{option} takes a time such as now, today, yesterday, 2026-11-23, "
+            f"2026-11-23T09:00:00+01:00 or 1d (ago), not '{text}'"
         )
-    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise UsageError(f"{option} takes a time between {_FIRST_YEAR} and {_LAST_YEAR}")
+    _require_reason(option, moment)
     return moment
 
 
-def parse_past(option: str, text: str | None) -> datetime | None:
-    """Read RFC 3339 with an offset, or how long ago (`1d`); UsageError when it is neither."""
-    if text is None:
-        return None
-    try:
-        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
-    except ValueError:
-        pass
-    try:
-        return parse_moment(option, text)
-    except UsageError as error:
-        raise UsageError(f"{error}, or how long ago, such as 30m or 1d") from error
+def _require_reason(option: str, moment: datetime) -> None:
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise UsageError(f"{option} takes a time between {_FIRST_YEAR} and {_LAST_YEAR}")
 
 
 def parse_future(option: str, text: str | None) -> datetime | None:
@@ -176,11 +189,51 @@ def parse_future(option: str, text: str | None) -> datetime | None:
     try:
         return datetime.now(UTC) + timedelta(seconds=parse_duration(text))
     except ValueError:
-        pass
-    try:
-        moment = parse_moment(option, text)
-    except UsageError as error:
-        raise UsageError(f"{error}, or how long from now, such as 30m or 1d") from error
+        moment = _named_time(text) or _date_or_time(text)
+    if moment is None:
+        raise UsageError(
+            f"{option} takes how long from now, such as 30m or 2h, a date, or a time such as "
+            f"2027-01-04T09:00:00+01:00, not '{text}'"
+        )
     if moment <= datetime.now(UTC):
         raise UsageError(f"{option} {text} has passed already")
+    _require_reason(option, moment)
     return moment
+
+
+def parse_optional_moment(option: str, text: str | None) -> datetime | None:
+    """Read a time as `parse_moment`, if it is given."""
+    return None if text is None else parse_moment(option, text)
+
+
+def _named_time(text: str) -> datetime | None:
+    now = datetime.now().astimezone()
+    if text == "now":
+        return now
+    days = {"today": 0, "yesterday": 1}.get(text)
+    return None if days is None else _midnight(now.date() - timedelta(days=days))
+
+
+def _ago(text: str) -> datetime | None:
+    try:
+        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
+    except ValueError:
+        return None
+
+
+def _date_or_time(text: str) -> datetime | None:
+    """Return RFC 3339 with an offset, or the midnight of a date (in the local zone)."""
+    try:
+        if len(text) == len("2026-11-23"):
+            return _midnight(date.fromisoformat(text))
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
+
+
+def _midnight(day: date) -> datetime | None:
+    try:
+        return datetime.combine(day, time()).astimezone()
+    except (ValueError, OverflowError):  # at the calendar's ends
+        return None

@@ -35,7 +35,14 @@ def command(
         ListFormat.TABLE
     ),
 ) -> ExitCode:
-    """List the protocols: the key of the target block, the protocol, the package, what it lacks."""
+    """List the protocols: target block, protocol, package, and what one lacks.
+
+    Exit codes: 0 listed, 2 usage.
+
+    Examples:
+      chronos protocols
+      chronos protocols --output json
+    """
     registry = Registry()
     rows = [_row(registry, key) for key in registry.target_keys()]
     if output is ListFormat.JSON:

@@ -36,9 +36,17 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = RequestFormat.TEXT,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Listen for jobs over HTTP and gRPC, print what arrives, accept it. Ends at Ctrl-C.
+    """Listen for jobs over HTTP and gRPC, print what arrives, answer as told.
 
-    The gRPC service is chronos.v1.JobService with the method Execute, found by reflection.
+    It ends at Ctrl-C. The gRPC service is chronos.v1.JobService with the method Execute, found by
+    reflection.
+
+    Exit codes: 0 stopped, 2 usage: the address is taken.
+
+    Examples:
+      chronos receive
+      chronos receive --listen 127.0.0.1:9000 --status 503 --delay 2s
+      chronos receive --grpc 127.0.0.1:50051 --output jsonl
     """
     http = _address("--listen", listen)
     calls = _address("--grpc", grpc) if grpc is not None else None

@@ -6,36 +6,42 @@ from typing import Annotated
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
+    TIME_FORMS,
     ConfigPath,
     EnvFile,
+    JobIds,
     OutputFormat,
     StatePath,
+    Tags,
     Var,
     VerboseAttempts,
     job_ids,
-    parse_past,
+    pairs,
+    parse_optional_moment,
     text_of,
     variables,
 )
 from chronos_cli.cli.output import Output, redactor
+from chronos_cli.jobs.scope import Choice as JobChoice
+from chronos_cli.jobs.scope import Scope
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ids: Annotated[
-        list[str] | None, argument(metavar="[ID]...", help="As `chronos history` lists them.")
+        list[str] | None,
+        argument(words="executions", metavar="[ID]...", help="As `chronos history` lists them."),
     ] = None,
     failed: Annotated[
         bool, option("--failed", help="All that failed since --since and never succeeded.")
     ] = False,
     since: Annotated[
-        str | None, option(metavar="T", help="With --failed: RFC 3339, or 1d ago.")
+        str | None, option(metavar="T", help=f"With --failed: started at or after: {TIME_FORMS}.")
     ] = None,
     until: Annotated[
-        str | None, option(metavar="T", help="With --failed: RFC 3339, or 1h ago.")
+        str | None, option(metavar="T", help=f"With --failed: started before: {TIME_FORMS}.")
     ] = None,
-    job: Annotated[
-        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
-    ] = None,
+    job: JobIds = None,
+    tag: Tags = None,
     jobs: Annotated[
         list[str] | None,
         option(
@@ -73,7 +79,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Send recorded executions again, each under its own ID and scheduled time.
 
     Each job is read from the file that it ran from, as it is today, and refused where it sends
-    elsewhere now. Exit codes are those of `run`.
+    elsewhere now.
+
+    Exit codes: those of `run`.
+
+    Examples:
+      chronos replay 7f1c9a52-1d0b-5e0f-9a53-6d3c1f0a8e11
+      chronos replay --failed --since yesterday --dry-run
     """
     # What is to be sent is imported for those who send.
     from chronos_cli.app.replay import Choice, Replay, chosen_entries, config_of, files_of
@@ -83,11 +95,11 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     from chronos_cli.state.entries import HistoryFilter
 
     wanted = HistoryFilter(
-        jobs=frozenset(job_ids(job)),
-        since=parse_past("--since", since),
-        until=parse_past("--until", until),
+        jobs=job_ids(job),
+        since=parse_optional_moment("--since", since),
+        until=parse_optional_moment("--until", until),
     )
-    given = variables(var)
+    given, tags = variables(var), pairs("--tag", tag or [])
     choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force, jobs or [])
     with stored(state) as store:
         chosen = chosen_entries(choice, store, state_path(state))
@@ -95,10 +107,16 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         Output().note("nothing to replay")
         return ExitCode.SUCCESS
     config = config or (None if jobs else config_of(chosen))
+    needed = JobChoice(ids=frozenset(entry.job_id for entry in chosen))
+    scope = Scope(choice=needed, may_lack=True)
     paths = jobs or files_of(chosen)
-    workspace = load_workspace(paths, config, env_file, ids_per_file=True)
+    workspace = load_workspace(paths, config, env_file, scope, quiet=quiet, ids_per_file=True)
     replay = Replay(workspace.jobs, given, os.environ, redactor, allow_other_target)
     executions = replay.executions(chosen)
+    executions = [one for one in executions if tags.items() <= one.job.spec.tags.items()]
+    if not executions:
+        Output().note("nothing to replay")
+        return ExitCode.SUCCESS
     workspace.require_clients(execution.job for execution in executions)
     if dry_run:
         from chronos_cli.cli.dry_run import show  # not for those who send

@@ -6,35 +6,36 @@ from typing import Annotated
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
+    TIME_FORMS,
     ConfigPath,
     EnvFile,
+    JobIds,
     Jobs,
     OutputFormat,
     StatePath,
+    Tags,
     Var,
     VerboseAttempts,
-    job_ids,
-    pairs,
-    parse_moment,
+    choice_of,
+    parse_optional_moment,
     require_writable,
     variables,
 )
 from chronos_cli.errors import UsageError
+from chronos_cli.jobs.scope import Scope
 
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     jobs: Jobs,
-    job: Annotated[
-        list[str] | None, option("--job", metavar="ID", help="Only this job. Repeatable.")
-    ] = None,
-    tag: Annotated[
-        list[str] | None,
-        option("--tag", metavar="K=V", help="Only jobs with this tag. Repeatable: all must fit."),
-    ] = None,
+    job: JobIds = None,
+    tag: Tags = None,
     var: Var = None,
     scheduled_time: Annotated[
         str | None,
-        option(metavar="T", help="The time the jobs stand for, RFC 3339. Default: now."),
+        option(
+            metavar="T",
+            help=f"The time the jobs stand for. Default: now. It takes {TIME_FORMS}.",
+        ),
     ] = None,
     execution_id: Annotated[
         str | None, option(metavar="ID", help="The execution ID; for one job only.")
@@ -75,31 +76,35 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     Exit codes: 0 all succeeded or skipped, 2 usage, 3 invalid files (nothing was sent),
     4 rejected, 5 unreachable, 6 timed out, 7 some succeeded and some failed, 130/143 stopped.
+
+    Examples:
+      chronos run daily-report.yaml
+      chronos run jobs/ --tag team=finance --output json
+      chronos run daily-report.yaml --var day=2026-11-23 --dry-run
     """
     # What is to be sent is imported for those who send.
-    from chronos_cli.app.selection import Firing, executions_of, select
+    from chronos_cli.app.selection import Firing, executions_of
     from chronos_cli.cli.execute import RunOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
     from chronos_cli.cli.recording import recording
 
     if report_junit is not None:
         require_writable("--report-junit", report_junit)
-    moment = (
-        parse_moment("--scheduled-time", scheduled_time) if scheduled_time is not None else None
-    )
+    moment = parse_optional_moment("--scheduled-time", scheduled_time)
     firing = Firing(moment, _checked_id(execution_id), variables(var))
     journal = recording(state, no_state=no_state, origin="run", config=config)
-    workspace = load_workspace(jobs, config, env_file)
-    selected = select(workspace.jobs, job_ids(job), pairs("--tag", tag or []))
-    workspace.require_clients(selected)
+    scope = Scope(choice=choice_of(job, tag))
+    workspace = load_workspace(jobs, config, env_file, scope, quiet=quiet)
+    workspace.require_clients(workspace.jobs)
     if test_notice is None:
-        executions = executions_of(selected, firing, os.environ)
+        executions = executions_of(workspace.jobs, firing, os.environ)
     else:
         from chronos_cli.app.rehearsal import rehearsals
         from chronos_cli.cli.output import redactor
         from chronos_cli.dispatch.journal import NoJournal
 
-        executions = rehearsals(selected, test_notice, firing, os.environ, redactor.data)
+        chosen = workspace.jobs
+        executions = rehearsals(chosen, test_notice, firing, os.environ, redactor.data)
         journal = NoJournal()  # nothing has run that would be history
     if dry_run:
         from chronos_cli.cli.dry_run import show  # not for those who send

@@ -26,7 +26,14 @@ def command(
         SchemaFormat, option("--output", "-o", help="JSON Schema, or tables of all keys.")
     ] = SchemaFormat.JSON,
 ) -> ExitCode:
-    """Print the JSON Schema (2020-12) of job files, with all installed protocols."""
+    """Print the JSON Schema (2020-12) of job files, with all installed protocols.
+
+    Exit codes: 0 printed, 2 usage.
+
+    Examples:
+      chronos schema > job.schema.json
+      chronos schema --chronos-yaml > chronos.schema.json
+    """
     registry = Registry()
     if output is SchemaFormat.MARKDOWN:
         Output().result(reference(registry))

@@ -1,21 +1,22 @@
-"""Help, completion and what is wrong with a command line, by Typer."""
+"""Help, and what is wrong with a command line, by Typer."""
 
 import inspect
-from collections.abc import Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping, Sequence
 from functools import wraps
 from typing import Annotated, Any
 
 import typer
 import typer.main
-from typer._completion_classes import completion_init
 from typer.core import TyperGroup
 
 from chronos_cli import __version__
 from chronos_cli.cli.arguments import Argument, Command, Parameter, parameters_of
-from chronos_cli.cli.commands import GROUPS, NAMES, call, command_of
+from chronos_cli.cli.commands import GROUPS, NAMES, SUMMARIES, call, command_of
+from chronos_cli.cli.manual import epilog_of, text_of
 
 _HELP = {"help_option_names": ["-h", "--help"]}
 _LOOK: dict[str, Any] = {"rich_markup_mode": None, "context_settings": _HELP}
+_MORE = "'chronos help COMMAND' shows the options, exit codes, variables and examples of a command."
 
 
 class _Lazy(MutableMapping[str, Any]):
@@ -52,7 +53,8 @@ class _Lazy(MutableMapping[str, Any]):
                 name=name, group=name, help=GROUPS[name], no_args_is_help=True, **_LOOK
             )
         app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=dict(_HELP))
-        app.command(name)(_with_typer(command_of(f"{self._group} {name}".strip())))
+        command = command_of(f"{self._group} {name}".strip())
+        app.command(name, help=text_of(command), epilog=epilog_of(command))(_with_typer(command))
         return typer.main.get_command(app)
 
 
@@ -61,7 +63,19 @@ class _Commands(TyperGroup):
 
     def __init__(self, *, group: str = "", **settings: Any) -> None:
         super().__init__(**{**settings, "commands": None})
+        self._before = f"{group} " if group else ""
         self.commands = _Lazy(group)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own
+        """Write what each does in whole sentences, without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (name.removeprefix(self._before), words)
+                    for name, words in SUMMARIES.items()
+                    if name.startswith(self._before)
+                ]
+            )
 
 
 def _with_typer(command: Command) -> Any:
@@ -101,7 +115,7 @@ def _show_version(value: bool) -> None:
 
 def _chronos(
     version: bool = typer.Option(
-        False, "--version", callback=_show_version, is_eager=True, help="Show the version."
+        False, "--version", "-V", callback=_show_version, is_eager=True, help="Show the version."
     ),
 ) -> None:
     """Fire jobs over HTTP, gRPC, Kafka, NATS and RabbitMQ from YAML files."""
@@ -115,17 +129,24 @@ def make_app() -> Any:
         add_completion=False,
         rich_markup_mode=None,
         no_args_is_help=True,
+        epilog=_MORE,
         context_settings=dict(_HELP),
     )
     app.callback()(_chronos)
     return typer.main.get_command(app)
 
 
-def run_by_typer() -> int:
-    """Let Typer read argv; return the exit code."""
-    completion_init()
+def run_by_typer(words: Sequence[str]) -> int:
+    """Let Typer read a command line; return the exit code.
+
+    `help COMMAND` is `COMMAND --help`, and `version` is `--version`.
+    """
+    if words[:1] == ["help"]:
+        words = [*words[1:3], "--help"]
+    elif words[:1] == ["version"]:
+        words = ["--version"]
     try:
-        result = make_app().main(prog_name="chronos", standalone_mode=True)
+        result = make_app().main(list(words), prog_name="chronos", standalone_mode=True)
     except SystemExit as stop:
         return stop.code if isinstance(stop.code, int) else 0
     return int(result or 0)

@@ -8,7 +8,7 @@ from chronos_cli.app.workspace import Checked
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import check_files
-from chronos_cli.cli.options import ConfigPath, EnvFile, Verbose
+from chronos_cli.cli.options import ConfigPath, EnvFile, JobIds, Tags, Verbose, choice_of
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.warn import warn
 from chronos_cli.problems import Problem
@@ -28,22 +28,32 @@ class ProblemFormat(StrEnum):
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     paths: Annotated[
         list[str],
-        argument(metavar="PATHS...", help="Job files, directories, or - for stdin."),
+        argument(words="files", metavar="PATHS...", help="Job files, directories, or - for stdin."),
     ],
     output: Annotated[
         ProblemFormat, option("--output", "-o", help="How problems are written.")
     ] = ProblemFormat.TEXT,
     no_env: Annotated[
         bool,
-        option("--no-env", help="Read no variables: check all that depends on none."),
+        option("--no-env", help="Check only what depends on no variable and no file elsewhere."),
     ] = False,
     quiet: Annotated[bool, option("--quiet", "-q", help="Say nothing when all is well.")] = False,
+    job: JobIds = None,
+    tag: Tags = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Check job files and chronos.yaml; send nothing. Exit 0, or 3 with problems."""
-    checked = check_files(paths, config, env_file, with_variables=not no_env)
+    """Check job files, chronos.yaml and the files that they name; send nothing.
+
+    Exit codes: 0 no problems, 2 usage, 3 problems.
+
+    Examples:
+      chronos validate jobs/ chronos.yaml
+      chronos validate jobs/ --no-env --output github
+    """
+    choice = choice_of(job, tag)
+    checked = check_files(paths, config, env_file, choice, with_variables=not no_env)
     code = ExitCode.INVALID_INPUT if checked.problems else ExitCode.SUCCESS
     _report(checked, output, code, quiet=quiet)
     return code

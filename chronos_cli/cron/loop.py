@@ -30,10 +30,10 @@ from chronos_cli.cron.timer import PUNCTUAL, Gap, Timer
 from chronos_cli.dispatch.execution import Execution, in_zone, scheduled_id
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.outcome import Attempt, Outcome
-from chronos_cli.jobs.calendars import calendar_of, has_schedule, schedule_text
+from chronos_cli.jobs.calendars import calendar_of, has_schedule
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import allows
-from chronos_cli.state.journal import StateJournal
+from chronos_cli.state.journal import StateJournal, schedule_of
 
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
 _LAST_NOTICES = 10.0
@@ -52,18 +52,23 @@ class Loop:
     """Runs a set of jobs on their schedules until it is stopped.
 
     The journal's store holds the state file's loop already. `mask` takes secrets out of what
-    notices tell.
+    notices tell. `variables` are what templates see as `vars`.
     """
 
     def __init__(
-        self, clock: LoopClock, journal: StateJournal, events: Events, mask: Callable[[Any], Any]
+        self,
+        clock: LoopClock,
+        journal: StateJournal,
+        events: Events,
+        mask: Callable[[Any], Any],
+        variables: dict[str, str] | None = None,
     ) -> None:
         self._clock = clock
         self._journal = journal
         self._events = events
         self._executor = Executor(clock, journal, self, mask)
         self._pauses = Pauses(journal, events)
-        self._queue = Queue(clock, journal, events, self._executor, self.fail)
+        self._queue = Queue(clock, journal, events, self._executor, self.fail, variables or {})
         self._timer = Timer()
         self._sleeper = Sleeper(clock)
         self._jumps = Jumps(clock)
@@ -131,7 +136,7 @@ class Loop:
         left = self._set_jobs(jobset, now)
         for job in jobset.jobs.values():
             known = before.get(job.id)
-            if known is None or schedule_text(known) != schedule_text(job):
+            if known is None or schedule_of(known) != schedule_of(job):
                 self._count_from(job, now)
         for one in left:
             self._start_or_drop(one)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from msgspec import structs
+
 from chronos_cli.clock import Clock
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.overlap import Decision, decide
@@ -21,22 +23,25 @@ from chronos_cli.units import format_duration
 class Queue:
     """Starts what is due as soon as the job's policy and the limit let it.
 
-    `on_crash` is called with a bug of ours that kept an execution from its end.
+    `on_crash` is called with a bug of ours that kept an execution from its end. `variables` are
+    what templates see as `vars`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it starts executions with
         self,
         clock: Clock,
         journal: StateJournal,
         events: Events,
         executor: Executor,
         on_crash: Callable[[BaseException], None],
+        variables: dict[str, str],
     ) -> None:
         self._clock = clock
         self._journal = journal
         self._events = events
         self._executor = executor
         self._on_crash = on_crash
+        self._variables = variables
         self._pending = PendingStarts()
         self._dispatchers: Dispatchers | None = None
         self._limit = 1
@@ -90,7 +95,8 @@ class Queue:
     def send_notice(self, notice: Execution) -> None:
         """Send a notice that was cut off, beside the executions."""
         assert self._dispatchers is not None
-        self._executor.notifier.send([notice], self._dispatchers)
+        whole = structs.replace(notice, variables=self._variables)
+        self._executor.notifier.send([whole], self._dispatchers)
 
     def freed(self, job_id: str) -> None:
         """Say that an execution of a job has ended."""
@@ -151,7 +157,7 @@ class Queue:
 
     def _start(self, start: PendingStart) -> None:
         assert self._dispatchers is not None
-        execution = _execution(start)
+        execution = self._execution(start)
         if other := self._executor.begin(execution, tick=start.marks):
             reason = f"execution {other.execution_id} is still running ({other.process})"
             self._pass_over(start, EventKind.SKIPPED, reason)
@@ -174,7 +180,7 @@ class Queue:
 
     def _pass_over(self, start: PendingStart, kind: EventKind, reason: str) -> None:
         """Record and tell that an execution does not take place."""
-        execution = _execution(start)
+        execution = self._execution(start)
         self._journal.end(execution, ended(execution, Status.SKIPPED, f"{kind.value}: {reason}"))
         if start.marks:
             self._journal.mark(start.job, start.scheduled_time)
@@ -189,6 +195,11 @@ class Queue:
             message=reason,
         )
 
-
-def _execution(start: PendingStart) -> Execution:
-    return Execution(start.execution_id, start.job, start.scheduled_time, origin=start.origin)
+    def _execution(self, start: PendingStart) -> Execution:
+        return Execution(
+            start.execution_id,
+            start.job,
+            start.scheduled_time,
+            self._variables,
+            origin=start.origin,
+        )

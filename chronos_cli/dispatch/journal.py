@@ -2,13 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
-from chronos_cli.dispatch.streak import Streak
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.streak import Streak
 
 
 class RunningExecution(Struct, frozen=True):
@@ -48,7 +50,7 @@ class Journal(Protocol):
         execution: Execution,
         outcome: Outcome,
         notices: Sequence[Execution] = (),
-        streak: Streak | None = None,
+        streak: "Streak | None" = None,
     ) -> None:
         """Record how an execution ended, also one that did not start.
 
@@ -60,7 +62,7 @@ class Journal(Protocol):
         """Record how a notice ended. A failure that nobody was told of is told of the next time."""
         ...
 
-    def streak(self, job_id: str) -> Streak | None:
+    def streak(self, job_id: str) -> "Streak | None":
         """Return how often in a row a job has failed; None where nobody keeps count."""
         ...
 
@@ -90,14 +92,14 @@ class NoJournal:
         execution: Execution,
         outcome: Outcome,
         notices: Sequence[Execution] = (),
-        streak: Streak | None = None,
+        streak: "Streak | None" = None,
     ) -> None:
         """Forget it."""
 
     def end_notice(self, outcome: Outcome) -> None:
         """Forget it."""
 
-    def streak(self, job_id: str) -> Streak | None:
+    def streak(self, job_id: str) -> "Streak | None":
         """Know nothing."""
 
     def last_status(self, job_id: str) -> Status | None:

@@ -4,10 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch.attempts import Attempts, ended, status_of
@@ -16,8 +16,10 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.dispatch.limit import wait_at_most
 from chronos_cli.dispatch.outcome import Notice, Outcome, Status
-from chronos_cli.dispatch.streak import Streak, Told, follow
 from chronos_cli.errors import DispatchError
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.streak import Streak
 
 _STOPPED = "not sent: stopped"
 
@@ -27,7 +29,15 @@ class Notices(Struct, frozen=True):
 
     to_send: list[Execution] = []
     held: list[Notice] = []
-    streak: Streak | None = None
+    streak: "Streak | None" = None
+
+
+class _Asked(Struct, frozen=True):
+    """What becomes of a streak, why a failure is not told of, and whether the job recovered."""
+
+    streak: "Streak | None" = None
+    held: str | None = None
+    has_recovered: bool = False
 
 
 class Notifier:
@@ -93,20 +103,23 @@ class Notifier:
         self.stop()
         await asyncio.gather(*rest, return_exceptions=True)
 
-    def _told(self, execution: Execution, outcome: Outcome) -> Told:
+    def _told(self, execution: Execution, outcome: Outcome) -> _Asked:
         job = execution.job
         policy = job.spec.notify
         streak = self._journal.streak(job.id) if policy else None
         if policy is None or streak is None:
             if "on_recovery" not in job.notices:
-                return Told(None)
+                return _Asked()
             previous = self._journal.last_status(job.id)
-            return Told(None, has_recovered=previous is not None and previous.is_failure)
+            return _Asked(has_recovered=previous is not None and previous.is_failure)
+        from chronos_cli.dispatch.streak import follow  # for jobs that have `notify`
+
         began = self._clock.now().timestamp() - outcome.duration_ms / 1000
         told = follow(policy, streak, outcome.status, began)
-        if self._is_stopped and told.streak is not None and told.streak.failures:
-            return Told(Streak(told.streak.failures, streak.told_at))
-        return told
+        after = told.streak
+        if self._is_stopped and after.failures:
+            after = structs.replace(after, told_at=streak.told_at)
+        return _Asked(after, told.held, told.has_recovered)
 
     def _ended(self, notice: Execution, task: "asyncio.Task[Outcome]") -> None:
         self._tasks.discard(task)
@@ -189,7 +202,7 @@ def _held(execution: Execution, hook: str, reason: str) -> Notice:
     )
 
 
-def _names(outcome: Outcome, told: Told) -> list[str]:
+def _names(outcome: Outcome, told: _Asked) -> list[str]:
     """Return the keys of the notices that an outcome asks for."""
     if outcome.status is Status.SUCCEEDED:
         return ["on_success", *(["on_recovery"] if told.has_recovered else [])]

@@ -6,10 +6,11 @@ from chronos_cli.dispatch.outcome import Status
 from chronos_cli.errors import DispatchError
 from chronos_cli.jobs.model import RetryPolicy
 
+# The names of a class: a status is also called as in reports.
 _CLASSES = {
-    Status.UNREACHABLE: "unreachable",
-    Status.TIMED_OUT: "timeout",
-    Status.REJECTED: "rejected",
+    Status.UNREACHABLE: {"unreachable"},
+    Status.TIMED_OUT: {"timeout", "timed_out"},
+    Status.REJECTED: {"rejected"},
 }
 
 
@@ -18,7 +19,7 @@ def is_retryable(policy: RetryPolicy, status: Status, error: DispatchError) -> b
     if error.final or status not in _CLASSES:
         return False
     code = (error.code or "").split(" ")[0]
-    names = {_CLASSES[status], error.kind, error.code, code or None}
+    names = {*_CLASSES[status], error.kind, error.code, code or None}
     if code.isdigit() and len(code) == 3:
         names.add(f"{code[0]}xx")
     return any(name in names or name.lower() in names for name in policy.retry_on)

@@ -25,12 +25,9 @@ class Streak(Struct, frozen=True):
 
 
 class Told(Struct, frozen=True):
-    """What an outcome makes of a streak; `held` is why a failure is not told of, if it is not.
+    """What an outcome makes of a streak; `held` is why a failure is not told of, if it is not."""
 
-    Without a streak nobody keeps count.
-    """
-
-    streak: Streak | None
+    streak: Streak
     held: str | None = None
     has_recovered: bool = False
 

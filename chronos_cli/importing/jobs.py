@@ -17,11 +17,11 @@ from chronos_cli.importing.crontab import Entry
 from chronos_cli.importing.document import job_text, variables_in, with_variable
 from chronos_cli.importing.machine import home_of
 from chronos_cli.importing.masking import masked
-from chronos_cli.jobs.build import slug
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
+from chronos_cli.jobs.outline import slug
 from chronos_cli.redact import Redactor
 from chronos_cli.schedule.expression import NICKNAMES
 

@@ -1,7 +1,6 @@
 """One job's mapping → a job, complete and checked, with its notices."""
 
 import re
-import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,7 @@ from chronos_cli.errors import FileTooLargeError, UnreadableFileError
 from chronos_cli.files import read_bytes
 from chronos_cli.jobs.cloudevents import CloudEvents, event_settings
 from chronos_cli.jobs.config import Config
+from chronos_cli.jobs.faults import Faults
 from chronos_cli.jobs.merge import merged, overlaid
 from chronos_cli.jobs.model import (
     NOTICES,
@@ -24,8 +24,10 @@ from chronos_cli.jobs.model import (
     TargetKinds,
 )
 from chronos_cli.jobs.nodes import Mapping, Node, Scalar, is_null, scalars
+from chronos_cli.jobs.outline import slug
 from chronos_cli.jobs.problems import ProblemList
 from chronos_cli.jobs.read import INVALID, Invalid, Reader
+from chronos_cli.jobs.scope import EVERYTHING, Scope
 from chronos_cli.jobs.template import Template
 from chronos_cli.jobs.typed import read_struct
 from chronos_cli.problems import Flaw, Path
@@ -51,17 +53,28 @@ _OTHERWISE_READ = ("payload", *NOTICES)
 class JobBuilder:
     """Builds the jobs of one file; `problems` gathers what is wrong in them."""
 
-    def __init__(self, config: Config, kinds: TargetKinds, problems: ProblemList) -> None:
+    def __init__(
+        self,
+        config: Config,
+        kinds: TargetKinds,
+        problems: ProblemList,
+        scope: Scope = EVERYTHING,
+        faults: Faults | None = None,
+    ) -> None:
         self._config = config
         self._kinds = kinds
         self._keys = kinds.target_keys()
         self._problems = problems
-        self._reader = Reader(problems, kinds)
-        self._texts = Reader(problems, kinds, templates=True)
+        self._scope = scope
+        self._faults = faults
+        files = scope.files
+        self._reader = Reader(problems, kinds, faults=faults, looks_for=files)
+        self._texts = Reader(problems, kinds, templates=True, faults=faults, looks_for=files)
 
     def job(self, node: Mapping, path: Path) -> Job | None:
         """Return the job of a mapping; None, with the problems recorded, when it is wrong."""
         before = self._problems.found
+        self._check_shown(node)
         spec, calendar = self._spec(node, path)
         identifier = self._identifier(node, spec, path)
         job = self._dispatch(node, spec, identifier, path)
@@ -78,6 +91,16 @@ class JobBuilder:
         if notices or calendar:
             return structs.replace(job, notices=notices, calendar=calendar)
         return job
+
+    def _check_shown(self, node: Mapping) -> None:
+        """Record what keeps the values from being known that the command shows."""
+        if self._faults is None:
+            return
+        for name in self._scope.shown:
+            if entry := node.entries.get(name):
+                for scalar in scalars(entry.value):
+                    if problem := self._faults.of(scalar, is_shown=True):
+                        self._problems.add(problem)
 
     def _notice(self, node: Node, job: Job | None, path: Path) -> Job | None:
         """Return what is sent when a job has ended: a job of its own, under the job's name."""
@@ -196,10 +219,13 @@ class JobBuilder:
 
     def _kind(self, key: str, node: Mapping, path: Path) -> TargetKind | None:
         try:
-            return self._kinds.kind(key)
+            kind = self._kinds.kind(key)
         except ImportError as error:
             self._reader.fail(node.entries[key].key, (*path, key), str(error))
             return None
+        for problem in self._config.broken.get(kind.protocol, ()):
+            self._problems.add(problem)
+        return kind
 
     def _spec(self, node: Mapping, path: Path) -> "tuple[JobSpec | Invalid, Calendar | None]":
         node = overlaid(self._operator_defaults(node), node)
@@ -288,7 +314,7 @@ class JobBuilder:
             where = node.entries["payload_file"].value
             if value is not UNSET:
                 self._reader.fail(where, path, "both 'payload' and 'payload_file'", "keep one")
-            if not isinstance(spec.payload_file, Template):
+            if not isinstance(spec.payload_file, Template) and self._scope.keys is None:
                 raw = self._payload_file(spec.payload_file, where, (*path, "payload_file"))
         if not isinstance(spec.content_type, Template):
             self._reader.flaws(node, path, _content_type_flaws(spec.content_type, value))
@@ -328,12 +354,6 @@ def _bare_variable(scalar: Scalar) -> str:
         f"{scalar.position}: '${name}' is no variable, and is sent as it stands "
         f"(write ${{{name}}} for the variable, or $${name} for this text)"
     )
-
-
-def slug(name: str) -> str:
-    """Return the job ID that a name stands for: `Täglicher Report!` is `taglicher-report`."""
-    plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")[:128]
 
 
 def _content_type_flaws(content_type: str | None, payload: Any) -> Iterator[Flaw]:

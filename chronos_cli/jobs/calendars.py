@@ -15,7 +15,6 @@ from chronos_cli.problems import Path
 from chronos_cli.schedule.calendar import Calendar
 from chronos_cli.schedule.exceptions import Exemption, QuietHours, never_speaks, parse_exemption
 from chronos_cli.schedule.expression import Cron, check_schedule, parse_schedule
-from chronos_cli.schedule.icalendar import IcsError, events
 from chronos_cli.schedule.moments import is_day, parse_day, parse_moment
 from chronos_cli.schedule.timetable import instant_of
 from chronos_cli.schedule.zones import check_zone, load_zone
@@ -45,16 +44,9 @@ def has_schedule(job: Job, name: str) -> bool:
     return name in (schedule if isinstance(schedule, str) else " ".join(schedule))
 
 
-def schedule_text(job: Job) -> str:
-    """Return all that a job's ticks depend on as a text, the same in every process."""
-    calendar = job.calendar
-    if calendar is None:
-        return f"{job.spec.schedule} {job.spec.timezone}"
-    return _text_of(calendar)
-
-
 @lru_cache(maxsize=4096)
-def _text_of(calendar: Calendar) -> str:
+def text_of(calendar: Calendar) -> str:
+    """Return all that a calendar says as a text, the same in every process."""
     text = f"{' | '.join(calendar.schedules)} {calendar.zone}"
     if calendar.is_plain:
         return text
@@ -234,10 +226,12 @@ def _events(file: str, name: str) -> tuple[Exemption, ...]:
         raise ValueError(f"'{name[:60]}' is larger than {MAX_ICS // 2**20} MiB") from None
     except UnreadableFileError as error:
         raise ValueError(f"cannot read '{name[:60]}': {error}") from None
-    except IcsError as error:
+    except ValueError as error:
         raise ValueError(f"{name[:60]}: {error}") from None
 
 
 @lru_cache(maxsize=16)
 def _parsed_events(text: str) -> tuple[Exemption, ...]:
+    from chronos_cli.schedule.icalendar import events  # only where there is such a file
+
     return tuple(events(text))

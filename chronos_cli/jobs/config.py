@@ -10,6 +10,7 @@ from msgspec import Meta, Struct, structs
 
 from chronos_cli.errors import UsageError
 from chronos_cli.jobs.document import ParsedFile
+from chronos_cli.jobs.faults import Faults, ProblemsAside
 from chronos_cli.jobs.files import SourceFile, check_named, parse_file
 from chronos_cli.jobs.interpolate import Interpolation, Sources
 from chronos_cli.jobs.merge import mark_shared, only, without
@@ -26,6 +27,7 @@ from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import INVALID, Reader
 from chronos_cli.jobs.typed import check_partial, read_struct
 from chronos_cli.problems import Path as ProblemPath
+from chronos_cli.problems import Problem
 from chronos_cli.schedule.zones import check_zone
 from chronos_cli.units import PositiveDuration
 
@@ -36,10 +38,15 @@ _SECTIONS = ("scheduler", "dispatcher", "secrets")
 _JOB_KEYS = {"timeout"}
 # Keys of `scheduler` that are defaults for every job, and the job's keys that they stand for.
 _SCHEDULER_DEFAULTS = {
+    "retry_policy": "retry_policy",
     "default_retry_policy": "retry_policy",
+    "missed_runs": "missed_runs",
     "missed_run_policy": "missed_runs",
     "timezone": "timezone",
 }
+
+
+_MissedRuns = Literal["ignore", "execute_one", "execute_all"]
 
 
 class HeartbeatSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -56,12 +63,18 @@ class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     max_concurrent_jobs: Annotated[
         int, Meta(ge=1, le=100_000, description="Executions at the same time in one process")
     ] = 100
+    missed_runs: Annotated[_MissedRuns, Meta(description="Default of a job's missed_runs")] = (
+        "execute_one"
+    )
     missed_run_policy: Annotated[
-        Literal["ignore", "execute_one", "execute_all"], Meta(description="Default of missed_runs")
-    ] = "execute_one"
-    default_retry_policy: Annotated[RetryPolicy, Meta(description="Default of retry_policy")] = (
+        _MissedRuns | None, Meta(description="Another name of missed_runs")
+    ] = None
+    retry_policy: Annotated[RetryPolicy, Meta(description="Default of a job's retry_policy")] = (
         RetryPolicy()
     )
+    default_retry_policy: Annotated[
+        RetryPolicy | None, Meta(description="Another name of retry_policy")
+    ] = None
     timezone: Annotated[str, Meta(description="Default of a job's timezone")] = "UTC"
     # Read by `heartbeat.py`: its target is of any protocol.
     heartbeat: HeartbeatSpec | None = None
@@ -84,12 +97,14 @@ class DispatcherConfig(Struct, frozen=True):
 class Config(Struct, frozen=True):
     """A whole chronos.yaml; the defaults when there is none.
 
+    `broken` has what is wrong with single protocols, where not all of them may be needed.
     `heartbeat` has not been looked at yet; `source` is the file that it stands in.
     """
 
     scheduler: Scheduler = Scheduler()
     dispatchers: dict[str, DispatcherConfig] = {}
     job_defaults: Mapping | None = None
+    broken: dict[str, list[Problem]] = {}
     heartbeat: Entry | None = None
     source: ParsedFile | None = None
 
@@ -114,9 +129,12 @@ def find_config(option: str | None, environment: Environment[str, str]) -> str |
 
 
 def read_config(
-    source: SourceFile, kinds: TargetKinds, sources: Sources
+    source: SourceFile, kinds: TargetKinds, sources: Sources, faults: Faults | None = None
 ) -> tuple[Config, ProblemList]:
-    """Read and check chronos.yaml; with problems, the configuration is not to be used."""
+    """Read and check chronos.yaml; with problems, the configuration is not to be used.
+
+    `faults` are given where not all of it may be needed.
+    """
     parsed = parse_file(source)
     problems = ProblemList()
     config = Config()
@@ -124,8 +142,8 @@ def read_config(
         for problem in parsed.problems:
             problems.add(problem)
         if parsed.documents:
-            config = _Reading(parsed.documents[0].root, kinds, sources, problems).config()
-            config = structs.replace(config, source=parsed)
+            reading = _Reading(parsed.documents[0].root, kinds, sources, problems, faults)
+            config = structs.replace(reading.config(), broken=reading.broken(parsed), source=parsed)
     problems.show_lines(parsed)
     return config, problems
 
@@ -137,14 +155,17 @@ class _Reading:
         kinds: TargetKinds,
         sources: Sources,
         problems: ProblemList,
+        faults: Faults | None,
     ) -> None:
-        self._reader = Reader(problems)
-        self._target_reader = Reader(problems, templates=True)
+        self._reader = Reader(problems, faults=faults)
+        self._problems = problems
+        self._faults = faults
+        self._asides: dict[str, ProblemList] = {}
         self._by_protocol = {kind.protocol: kind for kind in loadable(kinds).values()}
         self._root = root
         # Before anything is looked up: the names count for this file too.
         sources.secret_names.update(self._secret_names())
-        Interpolation(sources, problems).replace_below(root)
+        Interpolation(sources, problems, faults).replace_below(root)
 
     def config(self) -> Config:
         root = self._root
@@ -183,13 +204,14 @@ class _Reading:
                 self._reader, entry.value, Scheduler, ("scheduler",), ignore=_APART
             )
             if isinstance(entry.value, Mapping):
+                self._check_names(entry.value)
                 job_defaults = _renamed(entry.value, _SCHEDULER_DEFAULTS)
                 self._check_zone(entry.value)
                 heartbeat = entry.value.entries.get("heartbeat")
         dispatchers: dict[str, DispatcherConfig] = {}
         if entry := root.entries.get("dispatcher"):
             dispatchers = self._dispatchers(entry)
-        return Config(scheduler, dispatchers, job_defaults, heartbeat)
+        return Config(scheduler, dispatchers, job_defaults, heartbeat=heartbeat)
 
     def _check_zone(self, scheduler: Mapping) -> None:
         entry = scheduler.entries.get("timezone")
@@ -197,6 +219,13 @@ class _Reading:
             return
         if message := check_zone(entry.value.text):
             self._reader.fail(entry.value, ("scheduler", "timezone"), message)
+
+    def _check_names(self, node: Mapping) -> None:
+        """Record a default that stands there under both of its names."""
+        for name, other in _SCHEDULER_DEFAULTS.items():
+            if name != other and name in node.entries and other in node.entries:
+                message = f"'{name}' is another name of '{other}'"
+                self._reader.fail(node.entries[name].key, ("scheduler", name), message, "keep one")
 
     def _dispatchers(self, section: Entry) -> dict[str, DispatcherConfig]:
         path: ProblemPath = ("dispatcher",)
@@ -215,18 +244,33 @@ class _Reading:
         return found
 
     def _dispatcher(self, node: Mapping, kind: TargetKind, path: ProblemPath) -> DispatcherConfig:
+        problems = self._problems_of(kind.protocol)
+        reader = Reader(problems, faults=self._faults)
+        texts = Reader(problems, templates=True, faults=self._faults)
         settings_keys = set(kind.settings.__struct_fields__)
         target_node = without(node, settings_keys | _JOB_KEYS)
-        settings: Any = read_struct(self._reader, only(node, settings_keys), kind.settings, path)
-        read_struct(self._reader, only(node, _JOB_KEYS), DispatcherCommon, path)
+        settings: Any = read_struct(reader, only(node, settings_keys), kind.settings, path)
+        read_struct(reader, only(node, _JOB_KEYS), DispatcherCommon, path)
         known = settings_keys | _JOB_KEYS
-        check_partial(self._target_reader, target_node, kind.target, path, ignore=sorted(known))
+        check_partial(texts, target_node, kind.target, path, ignore=sorted(known))
         mark_shared(target_node)
         return DispatcherConfig(
             settings=kind.settings() if settings is INVALID else settings,
             job_defaults=only(node, _JOB_KEYS),
             target_defaults=target_node,
         )
+
+    def broken(self, parsed: ParsedFile) -> dict[str, list[Problem]]:
+        """Return what is wrong with single protocols, if that stands apart."""
+        for aside in self._asides.values():
+            aside.show_lines(parsed)
+        return {name: aside.sorted() for name, aside in self._asides.items() if aside}
+
+    def _problems_of(self, protocol: str) -> ProblemList:
+        """Return where the problems of one protocol go: apart, if it may not be needed."""
+        if self._faults is None:
+            return self._problems
+        return self._asides.setdefault(protocol, ProblemsAside())
 
 
 def _renamed(node: Mapping, names: dict[str, str]) -> Mapping:

@@ -7,6 +7,7 @@ from msgspec import Struct, structs
 
 from chronos_cli.jobs.build import JobBuilder
 from chronos_cli.jobs.config import Config, HeartbeatSpec
+from chronos_cli.jobs.faults import Faults
 from chronos_cli.jobs.model import Job, TargetKinds
 from chronos_cli.jobs.nodes import Mapping
 from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
@@ -26,24 +27,31 @@ class Heartbeat(Struct, frozen=True):
     job: Job
 
 
-def read_heartbeat(config: Config, kinds: TargetKinds, problems: ProblemList) -> Heartbeat | None:
-    """Return the heartbeat of a chronos.yaml; None, with the problems recorded, if it is wrong."""
+def read_heartbeat(
+    config: Config, kinds: TargetKinds, problems: ProblemList, faults: Faults | None = None
+) -> Heartbeat | None:
+    """Return the heartbeat of a chronos.yaml; None, with the problems recorded, if it is wrong.
+
+    `faults` are those of the file, where not all of it may be needed.
+    """
     found = None
     with suppress(TooManyProblemsError):
-        found = _read(config, kinds, problems)
+        found = _read(config, kinds, problems, faults)
     if config.source is not None:
         problems.show_lines(config.source)
     return found
 
 
-def _read(config: Config, kinds: TargetKinds, problems: ProblemList) -> Heartbeat | None:
+def _read(
+    config: Config, kinds: TargetKinds, problems: ProblemList, faults: Faults | None
+) -> Heartbeat | None:
     assert config.heartbeat is not None
     node = config.heartbeat.value
-    reader = Reader(problems, kinds)
+    reader = Reader(problems, kinds, faults=faults)
     if not isinstance(node, Mapping):
         reader.wrong(node, _PATH, "a mapping such as {every: 1m, webhook: {url: …}}")
         return None
-    builder = JobBuilder(config, kinds, problems)
+    builder = JobBuilder(config, kinds, problems, faults=faults)
     before = problems.found
     spec: Any = read_struct(reader, node, HeartbeatSpec, _PATH, ignore=builder.ignored(node))
     own = HeartbeatSpec() if spec is INVALID else spec

@@ -16,8 +16,9 @@ from msgspec import Struct
 
 from chronos_cli.errors import FileTooLargeError, UnreadableFileError
 from chronos_cli.files import read_text
+from chronos_cli.jobs.faults import Faults
 from chronos_cli.jobs.nodes import Node, Scalar, Sequence, position_in
-from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem, format_path
 from chronos_cli.redact import Redactor, bears_secret, url_secrets
@@ -57,23 +58,34 @@ class Sources(Struct, frozen=True):
 
 
 class _FaultError(Exception):
+    is_absence = False
+
     def __init__(self, message: str, offset: int, hint: str | None = None) -> None:
         super().__init__(message)
         self.offset = offset
         self.hint = hint
 
 
+class _AbsenceError(_FaultError):
+    """A variable is not set, or a file is not there."""
+
+    is_absence = True
+
+
 class Interpolation:
     """Replaces every `${…}` in the documents of one file; `problems` has what could not be.
 
-    Files are looked up from the folder of the file that names them. Secret values are made
-    known to the redactor.
+    With `faults`, these have it, for whoever needs the value. Files are looked up from the folder
+    of the file that names them. Secret values are made known to the redactor.
     """
 
-    def __init__(self, sources: Sources, problems: ProblemList) -> None:
+    def __init__(
+        self, sources: Sources, problems: ProblemList, faults: Faults | None = None
+    ) -> None:
         self._sources = sources
         self._redactor = sources.redactor
         self._problems = problems
+        self._faults = faults
         self._room = [MAX_BROUGHT_IN]
         # Keys are few, and each value under them asks.
         self._bears_secret: dict[str, bool] = {}
@@ -108,8 +120,12 @@ class Interpolation:
             text = expansion.expand(node.text, escape=node.template)
         except _FaultError as fault:
             position = position_in(node, fault.offset)
-            self._problems.add(Problem(position, str(fault), format_path(path), fault.hint))
+            problem = Problem(position, str(fault), format_path(path), fault.hint)
             node.unknown = True  # so that nothing else is said of it
+            if self._faults is None:
+                self._problems.add(problem)
+            else:
+                self._keep(node, problem, is_absence=fault.is_absence)
             return
         secrets = list(expansion.secrets)
         is_outside = bool(expansion.from_environment)
@@ -120,6 +136,14 @@ class Interpolation:
         node.text = text
         node.interpolated = node.interpolated or expansion.replaced
         node.unknown = node.unknown or expansion.unknown
+
+    def _keep(self, node: Scalar, problem: Problem, *, is_absence: bool) -> None:
+        assert self._faults is not None
+        try:
+            self._faults.add(node, problem, is_absence=is_absence)
+        except TooManyProblemsError:
+            self._problems.add(problem)
+            raise
 
     def _note(self, text: str, secrets: list[str], *, from_outside: bool) -> None:
         """Have secrets masked from now on, those in the parameters of a URL too."""
@@ -244,7 +268,7 @@ class _Expansion:
         if value is None or (message is not None and value == ""):
             hint = f"set {name}, or give a default: ${{{name}:-…}}"
             why = f": {message}" if message else ""
-            raise _FaultError(f"variable '{name}' is not set{why}", start, hint)
+            raise _AbsenceError(f"variable '{name}' is not set{why}", start, hint)
         return self._used(name, value, start)
 
     def _used(self, name: str, value: str, start: int) -> str:
@@ -273,7 +297,7 @@ class _Expansion:
         except FileTooLargeError as error:
             raise _FaultError(f"file '{name}' is larger than 1 MiB", start) from error
         except UnreadableFileError as error:
-            raise _FaultError(f"cannot read file '{name}': {error}", start) from error
+            raise _AbsenceError(f"cannot read file '{name}': {error}", start) from error
         text = text.removesuffix("\n").removesuffix("\r")
         self.secrets.append(text)
         return text

@@ -2,55 +2,72 @@
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 
 from msgspec import Struct
 
 from chronos_cli.jobs.build import JobBuilder
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.document import ParsedFile
+from chronos_cli.jobs.faults import Faults, ProblemsAside
 from chronos_cli.jobs.files import SourceFile, parse_file
 from chronos_cli.jobs.interpolate import Interpolation, Sources
-from chronos_cli.jobs.merge import mark_shared, overlaid, without
+from chronos_cli.jobs.merge import inherited, mark_shared
 from chronos_cli.jobs.model import Job, TargetKinds
 from chronos_cli.jobs.nodes import Mapping, Node, is_null
 from chronos_cli.jobs.nodes import Sequence as SequenceNode
+from chronos_cli.jobs.outline import outline_of
 from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import Reader
+from chronos_cli.jobs.scope import EVERYTHING, Scope
 from chronos_cli.problems import Path, Position, Problem
 
 
 class Loaded(Struct, frozen=True):
-    """What came of some files: the good jobs, and every problem."""
+    """What came of some files: the good jobs that were wanted, and every problem with them.
+
+    `aside` are the problems of everything else, `known_ids` the IDs of all jobs that were chosen
+    among.
+    """
 
     jobs: list[Job]
     problems: list[Problem]
+    aside: list[Problem] = []
+    known_ids: frozenset[str] = frozenset()
 
 
-def load_jobs(  # noqa: PLR0913 - what jobs are read with
+def load_jobs(  # noqa: PLR0913 - what is made of files, and with what
     files: Iterable[SourceFile],
     config: Config,
     kinds: TargetKinds,
     sources: Sources,
     on_job: Callable[[], None] = lambda: None,
     *,
+    scope: Scope = EVERYTHING,
+    faults: Faults | None = None,
     ids_per_file: bool = False,
 ) -> Loaded:
     """Read every job of every file. Never raises for what stands in a file.
 
-    `on_job` is called after each job, for those who watch. An ID is used once among all files,
-    or once in each of them.
+    `on_job` is called after each job, for those who watch. `faults` are given, with those of the
+    configuration, where the scope is partial. An ID is used once among all files, or once in each
+    of them.
     """
-    problems = ProblemList()
+    problems, aside = ProblemList(), ProblemsAside()
     jobs: list[Job] = []
-    with suppress(TooManyProblemsError), _collector_at_rest():
-        for source in files:
-            for job in _jobs_of(source, config, kinds, sources, problems):
-                on_job()
-                if job is not None:
-                    jobs.append(job)
-        jobs = list(_unique(jobs, problems, ids_per_file=ids_per_file))
-    return Loaded(jobs, problems.sorted())
+    needs = _Needs(config, kinds, sources, scope, faults, set())
+    try:
+        with _collector_at_rest():
+            for source in files:
+                for job in _jobs_of(source, needs, problems, aside):
+                    on_job()
+                    if job is not None:
+                        jobs.append(job)
+            jobs = list(_unique(jobs, problems, ids_per_file=ids_per_file))
+    except TooManyProblemsError:
+        if not problems:  # else nobody would know that not all was read
+            problems.extend(aside)
+    return Loaded(jobs, problems.sorted(), aside.sorted(), frozenset(needs.known_ids))
 
 
 @contextmanager
@@ -65,19 +82,32 @@ def _collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
+class _Needs(Struct, frozen=True):
+    """What the jobs of every file are made with."""
+
+    config: Config
+    kinds: TargetKinds
+    sources: Sources
+    scope: Scope
+    faults: Faults | None
+    known_ids: set[str]
+
+
 def _jobs_of(
-    source: SourceFile, config: Config, kinds: TargetKinds, sources: Sources, problems: ProblemList
+    source: SourceFile, needs: _Needs, problems: ProblemList, aside: ProblemList
 ) -> Iterator[Job | None]:
-    """Yield the jobs of one file, None for a wrong one; adds its problems to `problems`."""
+    """Yield the jobs of one file, None for a wrong one; adds its problems to one of the lists."""
     try:
         parsed = parse_file(source)
-        reading = _FileReading(parsed, config, kinds, problems)
+        if needs.scope.choice.is_all:
+            reading = _FileReading(parsed, needs, problems)
+        else:
+            reading = _ChosenReading(parsed, needs, problems, aside)
         try:
-            for problem in parsed.problems:
-                problems.add(problem)
-            yield from reading.jobs(sources)
+            yield from reading.jobs()
         finally:
             problems.show_lines(parsed)
+            aside.show_lines(parsed)
     except MemoryError:
         message = "there is not enough memory to read this file"
         problems.add(Problem(Position(source.name), message, hint="split it"))
@@ -104,18 +134,24 @@ def _may_hold_jobs(root: Node) -> bool:
 class _FileReading:
     """Reads the jobs of one parsed file; `problems` gathers what is wrong in it."""
 
-    def __init__(
-        self, parsed: ParsedFile, config: Config, kinds: TargetKinds, problems: ProblemList
-    ) -> None:
+    def __init__(self, parsed: ParsedFile, needs: _Needs, problems: ProblemList) -> None:
         self._parsed = parsed
         self._problems = problems
-        self._keys = kinds.target_keys()
-        self._builder = JobBuilder(config, kinds, problems)
-        self._reader = Reader(problems, kinds)
+        self._needs = needs
+        self._keys = needs.kinds.target_keys()
+        self._builder = self._builder_for(problems)
+        self._reader = Reader(problems, needs.kinds)
 
-    def jobs(self, sources: Sources) -> Iterator[Job | None]:
+    def _builder_for(self, problems: ProblemList) -> JobBuilder:
+        needs = self._needs
+        return JobBuilder(needs.config, needs.kinds, problems, needs.scope, needs.faults)
+
+    def jobs(self) -> Iterator[Job | None]:
+        """Yield them, None for a wrong one."""
         name, documents = self._parsed.name, self._parsed.documents
-        interpolation = Interpolation(sources, self._problems)
+        for problem in self._parsed.problems:
+            self._problems.add(problem)
+        interpolation = Interpolation(self._needs.sources, self._problems, self._needs.faults)
         if not documents and not self._parsed.problems:
             self._problems.add(Problem(Position(name), "the file holds no job"))
         for document in documents:
@@ -168,12 +204,41 @@ class _FileReading:
             hint = "a job begins with a line such as: - name: nightly-report"
             self._reader.fail(own, path, "a job must be a mapping", hint)
             return None
-        return self._builder.job(self._inherited(own, defaults), path)
+        return self._build(inherited(own, defaults, self._keys), path)
 
-    def _inherited(self, own: Mapping, defaults: Mapping | None) -> Mapping:
-        """Lay the job over `defaults:`, of which other protocols' target blocks are left out."""
-        if defaults is None:
-            return own
-        own_targets = {key for key in own.entries if key in self._keys}
-        others = {key for key in self._keys if own_targets and key not in own_targets}
-        return overlaid(without(defaults, others), own)
+    def _build(self, node: Mapping, path: Path) -> Job | None:
+        return self._builder.job(node, path)
+
+
+class _ChosenReading(_FileReading):
+    """Reads the chosen jobs of a file; what is wrong with the others goes to `aside`.
+
+    What is wrong with the file as a whole matters when one of them stands in it.
+    """
+
+    def __init__(
+        self, parsed: ParsedFile, needs: _Needs, problems: ProblemList, aside: ProblemList
+    ) -> None:
+        super().__init__(parsed, needs, ProblemsAside())
+        self._chosen, self._aside = problems, aside
+        self._builder = self._builder_for(problems)
+        self._other_builder = self._builder_for(aside)
+        self._holds_chosen = False
+
+    def jobs(self) -> Iterator[Job | None]:
+        """Yield the chosen ones, None for a wrong one or another."""
+        try:
+            yield from super().jobs()
+        finally:
+            self._problems.show_lines(self._parsed)
+            (self._chosen if self._holds_chosen else self._aside).extend(self._problems)
+
+    def _build(self, node: Mapping, path: Path) -> Job | None:
+        outline = outline_of(node)
+        if outline.id is not None:
+            self._needs.known_ids.add(outline.id)
+        if not self._needs.scope.choice.may_take(outline):
+            self._other_builder.job(node, path)
+            return None
+        self._holds_chosen = True
+        return super()._build(node, path)

@@ -32,6 +32,8 @@ NOTICES = ("on_failure", "on_success", "on_recovery")
 
 # What `retry_on` may name, beside codes: `expectation` is an answer that was not the expected one.
 FAILURE_CLASSES = ("unreachable", "timeout", "rejected", "expectation")
+# As reports call a timeout.
+_ALIASES = ("timed_out",)
 _STATUS_CLASS = r"[0-9][xX]+"
 
 
@@ -39,8 +41,8 @@ def _is_misspelt(name: str) -> bool:
     if re.fullmatch(_STATUS_CLASS, name):
         return len(name) != 3
     if name.isupper():  # a code, most of which are alike
-        return name.lower() in FAILURE_CLASSES
-    return bool(difflib.get_close_matches(name.lower(), [*FAILURE_CLASSES, "timed_out"], 1))
+        return name.lower() in {*FAILURE_CLASSES, *_ALIASES}
+    return bool(difflib.get_close_matches(name.lower(), [*FAILURE_CLASSES, *_ALIASES], 1))
 
 
 class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -67,7 +69,7 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
         Codes are of the protocols, and some of them let any text be one.
         """
         for number, name in enumerate(self.retry_on):
-            if name not in FAILURE_CLASSES and _is_misspelt(name):
+            if name not in {*FAILURE_CLASSES, *_ALIASES} and _is_misspelt(name):
                 known = ", ".join(FAILURE_CLASSES)
                 message = f"'{name[:40]}' is no class of failures and no protocol's code"
                 hint = f"one of {known}; or a code such as 409, 5xx, ABORTED"
@@ -98,7 +100,9 @@ class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True
             examples=["10m"],
         ),
     ] = None
-    retry_policy: RetryPolicy = RetryPolicy()
+    retry_policy: Annotated[
+        RetryPolicy, Meta(examples=[{"max_attempts": 5, "initial_interval": "1s"}])
+    ] = RetryPolicy()
     payload: Annotated[
         Any,
         Meta(

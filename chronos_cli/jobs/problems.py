@@ -39,7 +39,7 @@ class ProblemList:
         """Record a problem; raises TooManyProblemsError when there is no end of them."""
         self.found += 1
         if self.found > _MOST_FOUND:
-            raise TooManyProblemsError
+            self._end()
         key = (problem.position, problem.message)
         if key in self._problems:
             return
@@ -49,7 +49,10 @@ class ProblemList:
             return
         self._more.add(hash(key))
         if len(self._more) >= MOST_COUNTED - MOST_SHOWN:
-            raise TooManyProblemsError
+            self._end()
+
+    def _end(self) -> None:
+        raise TooManyProblemsError
 
     def show_lines(self, parsed: ParsedFile) -> None:
         """Give the problems that were found in a file the lines that they stand on."""

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct
 from msgspec import inspect as types
 
+from chronos_cli.errors import UnreadableFileError
+from chronos_cli.files import check_readable
+from chronos_cli.jobs.faults import Faults
 from chronos_cli.jobs.forms import describe
 from chronos_cli.jobs.nodes import (
     Entry,
@@ -19,6 +22,7 @@ from chronos_cli.jobs.nodes import (
     position_in,
 )
 from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.scope import Files
 from chronos_cli.jobs.template import Template, TemplateFailure
 from chronos_cli.jobs.template_engine import check_template
 from chronos_cli.problems import Flaw, Path, Position, Problem, format_path
@@ -49,15 +53,24 @@ class Reader:
     """Reads nodes of one document, and records what is wrong in `problems`.
 
     `templates` says whether texts may be templates, `in_notice` whether these see an outcome.
-    `met_unknown` is set when a value depended on a variable that is not at hand. `kinds` are the
-    targets that hints may name.
+    `met_unknown` is set when a value depended on a variable that is not at hand. `faults` say of
+    which that is a problem. `looks_for` says which files that are named must be there. `kinds` are
+    the targets that hints may name.
     """
 
     def __init__(
-        self, problems: ProblemList, kinds: "TargetKinds | None" = None, *, templates: bool = False
+        self,
+        problems: ProblemList,
+        kinds: "TargetKinds | None" = None,
+        *,
+        templates: bool = False,
+        faults: Faults | None = None,
+        looks_for: Files = Files.NONE,
     ) -> None:
         self.problems = problems
         self.kinds = kinds
+        self.faults = faults
+        self._looks_for = looks_for
         self.met_unknown = False
         self.in_notice = False
         self._templates = templates
@@ -73,7 +86,9 @@ class Reader:
         if isinstance(node, Sequence):
             items = [self.any(item, (*path, n)) for n, item in enumerate(node.items)]
             return INVALID if INVALID in items else items
-        if node.template and not node.unknown:
+        if node.unknown:
+            return self.unknown(node)
+        if node.template:
             return self.template(node, path)
         try:
             return plain_value(node)
@@ -142,8 +157,11 @@ class Reader:
         """Record an unknown key where no struct declares the known ones."""
         self.unknown_keys([entry], Mapping("", 1, 1), Struct, path, known)
 
-    def unknown(self, node: Scalar) -> Template:
+    def unknown(self, node: Scalar) -> Template | Invalid:
         """Return what stands for a value that only the environment knows: any type may be right."""
+        if self.faults is not None and (problem := self.faults.of(node)):
+            self.problems.add(problem)
+            return INVALID
         self.met_unknown = True
         return Template(node.text)
 
@@ -161,6 +179,18 @@ class Reader:
             self.problem(position_in(node, failure.offset), path, str(failure), failure.hint)
             return INVALID
         return Template(self.shared(node.text))
+
+    def looks_for(self, name: str) -> bool:
+        """Whether a file that a job names must be there."""
+        where = self._looks_for
+        return where is Files.ANY or (where is Files.BESIDE and not name.startswith("/"))
+
+    def look_for(self, name: str, node: Node, path: Path) -> None:
+        """Record that a file cannot be read, if so."""
+        try:
+            check_readable(name)
+        except UnreadableFileError as error:
+            self.fail(node, path, f"cannot read '{name}': {error}")
 
     def no_template(self, node: Scalar, path: Path) -> Invalid:
         """Record that a text may not be a template."""

@@ -8,6 +8,7 @@ from msgspec import NODEFAULT, UNSET, Struct
 from msgspec import inspect as types
 
 from chronos_cli.jobs.config import Scheduler
+from chronos_cli.jobs.key_examples import metadata_of
 from chronos_cli.jobs.model import JobSpec, RetryPolicy, Settings, TargetKinds, loadable
 from chronos_cli.jobs.read import type_info
 from chronos_cli.units import format_duration
@@ -55,34 +56,36 @@ def _rows(cls: type[Struct], prefix: str) -> Iterator[str]:
     own = cls.__annotations__
     for field in sorted(type_info(cls).fields, key=lambda field: field.name not in own):
         name = f"{prefix}{field.encode_name}"
-        yield f"| `{name}` | {_words(field.type)} | {_default(field)} | {_meaning(field)} |"
+        yield f"| `{name}` | {words_of(field.type)} | {default_of(field)} | {meaning_of(field)} |"
         inner = _struct_of(field.type)
         if inner is not None and inner is not RetryPolicy:
             yield from _rows(inner, f"{name}.")
 
 
 def _struct_of(info: Any) -> type[Struct] | None:
-    for member in _members(info):
+    for member in members_of(info):
         if isinstance(member, types.StructType):
             found: type[Struct] = member.cls
             return found
     return None
 
 
-def _members(info: Any) -> list[Any]:
+def members_of(info: Any) -> list[Any]:
+    """Return what a type may be: the members of a union, without what is annotated to them."""
     if isinstance(info, types.Metadata):
-        return _members(info.type)
+        return members_of(info.type)
     if isinstance(info, types.UnionType):
-        return [inner for member in info.types for inner in _members(member)]
+        return [inner for member in info.types for inner in members_of(member)]
     return [info]
 
 
-def _words(info: Any) -> str:
-    schema = _described(info)
+def words_of(info: Any) -> str:
+    """Return a type as people say it."""
+    schema = metadata_of(info)
     if "pattern" in schema and isinstance(schema.get("type"), list):
         return "duration" if "ms" in schema["pattern"] else "size"
     words = []
-    for member in _members(info):
+    for member in members_of(info):
         if isinstance(member, types.LiteralType):
             words.append(", ".join(f"`{value}`" for value in member.values))
         elif not isinstance(member, types.NoneType):
@@ -90,22 +93,14 @@ def _words(info: Any) -> str:
     return " or ".join(dict.fromkeys(words))
 
 
-def _described(info: Any) -> dict[str, Any]:
-    """Return the extra schema of a type, that of an optional type's inner one included."""
-    if isinstance(info, types.Metadata):
-        return {**_described(info.type), **(info.extra_json_schema or {})}
-    if isinstance(info, types.UnionType):
-        return {k: v for member in info.types for k, v in _described(member).items()}
-    return {}
-
-
-def _default(field: Any) -> str:
+def default_of(field: Any) -> str:
+    """Return the default of a key as it is written, `required`, or nothing."""
     if field.required:
         return "required"
     default = field.default
     if default is NODEFAULT or default is UNSET or default is None or isinstance(default, Struct):
         return ""
-    if _words(field.type) == "duration":
+    if words_of(field.type) == "duration":
         return f"`{format_duration(default)}`" if default else "`0s`"
     plain = msgspec.to_builtins(default)
     if isinstance(plain, list | tuple):
@@ -114,8 +109,9 @@ def _default(field: Any) -> str:
     return f"`{text}`" if text else ""
 
 
-def _meaning(field: Any) -> str:
-    description = _described(field.type).get("description", "")
+def meaning_of(field: Any) -> str:
+    """Return what a key means, for a table."""
+    description = metadata_of(field.type).get("description", "")
     if not description and (inner := _struct_of(field.type)):
         description = (inner.__doc__ or "").split("\n")[0].rstrip(".")
     return str(description).replace("|", "\\|")

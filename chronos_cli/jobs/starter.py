@@ -1,72 +1,67 @@
-"""A commented job file to start from, made of a protocol's own struct."""
+"""A job file to start from, made of a protocol's own struct."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-from msgspec import NODEFAULT, UNSET, Struct
-from msgspec import inspect as types
+from chronos_cli.jobs.document import parse
+from chronos_cli.jobs.key_examples import example_of, has_example, metadata_of
+from chronos_cli.jobs.model import Target, TargetKind
+from chronos_cli.jobs.problems import ProblemList
+from chronos_cli.jobs.read import Reader, type_info
+from chronos_cli.jobs.typed import read_struct
 
-from chronos_cli.jobs.model import JobSpec, TargetKind
-from chronos_cli.jobs.read import type_info
-
-_SHOWN_JOB_KEYS = ("schedule", "timezone", "timeout", "deadline", "payload")
+SCHEMA_FILE = "job.schema.json"
 
 
 def starter(key: str, kind: TargetKind, name: str) -> str:
-    """Return the text of a job over a protocol: what is required filled in, the rest commented.
+    """Return the text of a job over a protocol, valid as it stands.
 
-    What is filled in are the examples of the struct's own descriptions.
+    Each of its comments is a key that is valid when its `# ` is taken away; the first line, which
+    is for editors, is the exception. What is filled in are the examples of the struct.
     """
-    lines = [
-        f"# A job over {kind.protocol}.",
-        "# Check it with `chronos validate`, see it with `chronos run --dry-run`.",
-        f"name: {name}",
-        "",
-    ]
-    for field in type_info(JobSpec).fields:
-        if field.encode_name in _SHOWN_JOB_KEYS:
-            lines.append(f"# {_described(field)}")
-            lines.append(f"# {field.encode_name}: {_example(field)}")
-    lines += ["", f"{key}:"]
-    for field in type_info(kind.target).fields:
-        if _is_filled_in(field):
-            lines.append(f"  {field.encode_name}: {_example(field)}  # {_described(field)}")
-    lines += [
-        f"  # {field.encode_name}: {_example(field)}  # {_described(field)}"
-        for field in type_info(kind.target).fields
-        if not _is_filled_in(field)
-    ]
-    return "\n".join(lines) + "\n"
+    fields = _filled_in(kind)
+    target = "".join(f"  {_line(field)}\n" for field in fields)
+    notice = "".join(f"    {_example(field)}\n" for field in fields)
+    return f"""\
+# yaml-language-server: $schema={SCHEMA_FILE}
+name: {name}
+# schedule: "0 9 * * 1-5"  # for `chronos cron`; `chronos next` shows when
+# timezone: Europe/Berlin
+timeout: 30s  # of one attempt
+retry_policy: {{max_attempts: 3, initial_interval: 1s}}
+# payload: {{report: daily, day: "{{{{ scheduled_time | date('%Y-%m-%d') }}}}"}}
+{key}:  # all its keys: chronos explain {key}
+{target}\
+on_failure:  # told when the last attempt has failed
+  {key}:
+{notice}"""
 
 
-def _is_filled_in(field: Any) -> bool:
-    """Whether a key of the target block is needed, or is one of those that are."""
-    return field.required or "examples" in _metadata(field)
+def _filled_in(kind: TargetKind) -> list[Any]:
+    """Return the fields of a target block that it needs, as few as there can be."""
+    fields = type_info(kind.target).fields
+    needed = [field for field in fields if field.required]
+    more = [field for field in fields if not field.required and has_example(field)]
+    for count in range(len(more) + 1):
+        chosen = [*needed, *more[:count]]
+        if not _is_flawed(chosen, kind):
+            break
+    return [field for field in fields if field in chosen]
 
 
-def _described(field: Any) -> str:
-    description = _metadata(field).get("description", "")
-    if not description and isinstance(field.type, types.StructType):
-        description = (field.type.cls.__doc__ or "").split("\n")[0].rstrip(".")
-    return str(description)
+def _is_flawed(fields: Sequence[Any], kind: TargetKind) -> bool:
+    """Whether a block of these keys is no target of its kind."""
+    text = "".join(f"{_example(field)}\n" for field in fields) or "{}"
+    problems = ProblemList()
+    root = parse("", text.encode()).documents[0].root
+    target = read_struct(Reader(problems, templates=True), root, kind.target, ())
+    return bool(problems) or not isinstance(target, Target) or any(target.flaws())
+
+
+def _line(field: Any) -> str:
+    meaning = metadata_of(field.type).get("description", "").partition(";")[0]
+    return f"{_example(field)}  # {meaning}" if meaning else _example(field)
 
 
 def _example(field: Any) -> str:
-    examples = _metadata(field).get("examples")
-    if examples:
-        return _json(examples[0])
-    if field.default is NODEFAULT or field.default is UNSET or field.default is None:
-        return "…"
-    return _json(field.default)
-
-
-def _metadata(field: Any) -> dict[str, Any]:
-    if isinstance(field.type, types.Metadata):
-        return dict(field.type.extra_json_schema or {})
-    return {}
-
-
-def _json(value: Any) -> str:
-    if isinstance(value, Struct):
-        value = msgspec.to_builtins(value)
-    return value if isinstance(value, str) and value else msgspec.json.encode(value).decode()
+    return example_of(field) or f"{field.encode_name}: …"

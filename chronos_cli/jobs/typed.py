@@ -123,7 +123,9 @@ def _read(info: Any) -> Read:
         read = _formed(read, info.pattern, *form)
     if extra.get("templates"):
         return _always_template(read)
-    return _path(read) if extra.get("path") else read
+    if extra.get("path"):
+        return _path(read, extra.get("names_file"))
+    return read
 
 
 def _formed(inner: Read, pattern: str, form: str, make: Callable[[str], str]) -> Read:
@@ -174,16 +176,19 @@ def _always_template(inner: Read) -> Read:
     return read
 
 
-def _path(inner: Read) -> Read:
+def _path(inner: Read, names_file: Callable[[str], bool] | None) -> Read:
     """Return how the name of a file is read: from the folder of the file that it stands in."""
 
     def read(reader: Reader, node: Node, path: Path) -> Any:
         if isinstance(node, Scalar) and node.template:
             return reader.no_template(node, path)
         value = inner(reader, node, path)
-        if isinstance(value, str):
-            return str(FilePath(node.file).absolute().parent / value)
-        return value
+        if not isinstance(value, str):
+            return value
+        name = str(FilePath(node.file).absolute().parent / value)
+        if names_file is not None and reader.looks_for(value) and names_file(value):
+            reader.look_for(name, node, path)
+        return name
 
     return read
 

@@ -117,7 +117,8 @@ class _Line:
     def _crontab(self) -> Iterator[Mistake]:
         if match := re.fullmatch(_CRONTAB, self._text):
             hint = (
-                f'write: schedule: "{match["schedule"]}", and what is to be sent in a target block'
+                "'chronos import crontab FILE' writes the jobs of a crontab; by hand, write: "
+                f'schedule: "{match["schedule"]}"'
             )
             column = match.start("schedule") + 1
             yield self._at(column, "this is a line of a crontab, not of a job file", hint)

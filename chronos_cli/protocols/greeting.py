@@ -11,8 +11,9 @@ _BEGINNINGS = {
 }
 # Records of TLS: an alert, a handshake; then the version (RFC 8446, 5.1).
 _TLS = (b"\x15\x03", b"\x16\x03")
-# Where the type stands in a frame of HTTP/2, and the types that may come first (RFC 9113, 4.1).
-_FRAME_TYPE, _FIRST_FRAMES = 3, (4, 7)
+# The head of a frame of HTTP/2: its length, its type, of which these may come first, its flags, and
+# the stream, which is none (RFC 9113, 4.1). Fewer bytes may be a length of Kafka's.
+_FRAME_HEAD, _FRAME_TYPE, _FIRST_FRAMES, _NO_STREAM = 9, 3, (4, 7), bytes(4)
 
 
 def speaks(first: bytes) -> str | None:
@@ -22,7 +23,8 @@ def speaks(first: bytes) -> str | None:
     for beginning, name in _BEGINNINGS.items():
         if first.startswith(beginning):
             return name
-    is_frame = len(first) > _FRAME_TYPE and first[0] == 0 and first[_FRAME_TYPE] in _FIRST_FRAMES
+    is_frame = len(first) >= _FRAME_HEAD and first[_FRAME_TYPE] in _FIRST_FRAMES
+    is_frame = is_frame and first[0] == 0 and first[5:_FRAME_HEAD] == _NO_STREAM
     return "HTTP/2 without TLS, as gRPC does" if is_frame else None
 
 

@@ -158,7 +158,7 @@ def tls_failure(error: BaseException) -> str | None:
     )
     for cause in causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
-            cure = _CURES.get(cause.verify_code, "")
+            cure = _CURES.get(getattr(cause, "verify_code", 0), "")
             return f"TLS: the certificate was not accepted: {cause.verify_message}{cure}"
         if isinstance(cause, ssl.SSLError) and not isinstance(cause, of_connection):
             if cause.reason in _GARBLED:

@@ -43,7 +43,7 @@ def _level(event: LoopEvent) -> str:
 
 
 def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def _value(value: Any) -> str:

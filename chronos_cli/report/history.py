@@ -23,7 +23,13 @@ def history_document(entries: Sequence[HistoryEntry]) -> dict[str, Any]:
 def _data(entry: HistoryEntry) -> dict[str, Any]:
     data: dict[str, Any] = msgspec.to_builtins(entry)
     snapshot = data.pop("snapshot")
-    return {**data, "job_file": snapshot.get("file")}
+    times = {"started_at": _rfc3339(entry.started_at), "ended_at": _rfc3339(entry.ended_at)}
+    return {**data, **times, "job_file": snapshot.get("file")}
+
+
+def _rfc3339(moment: datetime | None) -> str | None:
+    """Write a time as everywhere else in JSON: with a numeric offset."""
+    return moment.isoformat(timespec="milliseconds") if moment else None
 
 
 def cells(entry: HistoryEntry) -> tuple[str, ...]:

@@ -7,6 +7,8 @@ from chronos_cli.problems import Problem
 from chronos_cli.report.text import Paint, count, printable, unpainted
 
 _LONGEST_SOURCE = 160
+# Problems that are told of jobs which were not chosen.
+_MOST_ASIDE = 5
 
 
 def problem_line(problem: Problem, paint: Paint = unpainted) -> str:
@@ -35,6 +37,14 @@ def problem_lines(
             source, caret = _source_with_caret(mask(problem.source), len(mask(before)) + 1)
             lines += [source, paint(caret, "bold red")]
     return "\n".join(lines) + "\n" if lines else ""
+
+
+def aside_messages(problems: Sequence[Problem]) -> list[str]:
+    """Return what is wrong with jobs that were not chosen, of many problems the first ones."""
+    lines = [f"not chosen: {problem_line(one)}" for one in problems[:_MOST_ASIDE]]
+    if (more := len(problems) - _MOST_ASIDE) > 0:
+        lines.append(f"{count(more, 'more problem')} in what was not chosen")
+    return lines
 
 
 def problem_summary(problems: Sequence[Problem], checked: int) -> str:

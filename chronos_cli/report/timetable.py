@@ -61,9 +61,9 @@ def _data(listing: Listing) -> dict[str, Any]:
         "job_id": listing.job_id,
         "schedule": list(listing.schedules) if several else listing.schedules[0],
         "timezone": listing.timezone,
-        "fires": [_rfc3339(one.time) for one in times if isinstance(one, Fire)],
+        "fires": [rfc3339(one.time) for one in times if isinstance(one, Fire)],
         "excepted": [
-            {"time": _rfc3339(one.time), "exception": one.words}
+            {"time": rfc3339(one.time), "exception": one.words}
             | ({"more": True} if one.more else {})
             for one in times
             if isinstance(one, Excepted)
@@ -114,7 +114,7 @@ def _is_at_start(listing: Listing) -> bool:
 def _lines(one: Time, width: int | None) -> list[str]:
     """Return a time, and what is to be said of it, on one line or on two."""
     mark = "  " if isinstance(one, Fire) else _MARK
-    times = f"{mark}{_local(one.time)}  =  {_clock(one.time.astimezone(UTC))} UTC"
+    times = f"{mark}{local(one.time)}  =  {clock_text(one.time.astimezone(UTC))} UTC"
     if not (note := _note(one)):
         return [times]
     if width is not None and len(f"{times}  ! {note}") > width:
@@ -143,16 +143,18 @@ def _put_off(jitter: float) -> str:
     return f"  (starts up to {format_duration(jitter)} later: jitter)" if jitter else ""
 
 
-def _local(time: datetime) -> str:
+def local(time: datetime) -> str:
+    """Write a time on its own clock, with the day of the week and the offset."""
     offset = time.isoformat()[len(time.replace(tzinfo=None).isoformat()) :]
-    return f"{time:%a} {_clock(time)} {offset}"
+    return f"{time:%a} {clock_text(time)} {offset}"
 
 
-def _clock(time: datetime) -> str:
+def clock_text(time: datetime) -> str:
+    """Write what the clock reads, without an offset."""
     return time.replace(tzinfo=None).isoformat(" ")
 
 
-def _rfc3339(time: datetime) -> str:
+def rfc3339(time: datetime) -> str:
     """Write a time with its offset; one that is no whole minute, of long ago, in UTC."""
     text = time.isoformat()
     return text if text[-6] in "+-" else time.astimezone(UTC).isoformat()

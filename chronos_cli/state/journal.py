@@ -3,15 +3,16 @@
 import asyncio
 from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import RunningExecution
 from chronos_cli.dispatch.notifier import hook_of, notice_of, told_of
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
-from chronos_cli.dispatch.streak import Streak
 from chronos_cli.errors import StateError
-from chronos_cli.jobs.calendars import schedule_text
 from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import (
@@ -28,7 +29,19 @@ from chronos_cli.state.snapshot import snapshot_of
 from chronos_cli.state.store import Store
 from chronos_cli.state.write_behind import Record, WriteBehind
 
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.streak import Streak
+
 _ENDED = frozenset(HistoryStatus) - {HistoryStatus.RUNNING, HistoryStatus.SKIPPED}
+
+
+def schedule_of(job: Job) -> str:
+    """Return all that a job's ticks depend on: its schedule and zone, and what else there is."""
+    if job.calendar is None:
+        return f"{job.spec.schedule} {job.spec.timezone}"
+    from chronos_cli.jobs.calendars import text_of  # for those who have more
+
+    return text_of(job.calendar)
 
 
 class StateJournal:
@@ -76,7 +89,7 @@ class StateJournal:
                 origin=execution.origin or self._origin,
                 snapshot=snapshot_of(execution, self._config, self._redactor),
                 deadline=job.deadline,
-                schedule=schedule_text(job) if tick else None,
+                schedule=schedule_of(job) if tick else None,
             )
 
         if job.spec.concurrency != "forbid":
@@ -102,7 +115,7 @@ class StateJournal:
         execution: Execution,
         outcome: Outcome,
         notices: Sequence[Execution] = (),
-        streak: Streak | None = None,
+        streak: "Streak | None" = None,
     ) -> None:
         """Record an outcome, also of what was never started."""
         if outcome.status is not Status.SKIPPED:
@@ -127,7 +140,7 @@ class StateJournal:
         """Record how a notice ended; see `Journal.end_notice`."""
         notice, (job_id, execution_id) = notice_of(outcome), told_of(outcome)
         if notice.hook == "on_failure" and notice.status.is_failure and job_id in self._streaks:
-            self._streaks[job_id] = Streak(self._streaks[job_id].failures)
+            self._streaks[job_id] = structs.replace(self._streaks[job_id], told_at=None)
 
         def record(store: Store) -> None:
             store.told(job_id, execution_id, notice)
@@ -140,18 +153,18 @@ class StateJournal:
         """Record that a notice of an earlier loop is not sent again."""
         self._state.surely(execution_id, lambda store: store.notice_ended(execution_id))
 
-    def streak(self, job_id: str) -> Streak | None:
+    def streak(self, job_id: str) -> "Streak | None":
         """Return how often in a row a job has failed, where that is known."""
         known = self._streaks.get(job_id)
         return known or self._state.read(lambda store: store.streak(job_id), None)
 
     def mark(self, job: Job, moment: datetime) -> None:
         """Record that a job's schedule was seen to up to this time."""
-        self._state.soon(lambda store: store.mark_tick(job.id, moment, schedule_text(job)))
+        self._state.soon(lambda store: store.mark_tick(job.id, moment, schedule_of(job)))
 
     def restart(self, job: Job, moment: datetime) -> None:
         """Record that a job's schedule counts from this time on, also from an earlier one."""
-        self._state.soon(lambda store: store.restart_ticks(job.id, moment, schedule_text(job)))
+        self._state.soon(lambda store: store.restart_ticks(job.id, moment, schedule_of(job)))
 
     def keep_ticks(self, job_ids: Container[str]) -> None:
         """Forget the ticks of all other jobs."""
@@ -163,7 +176,7 @@ class StateJournal:
         found: dict[str, datetime] = {}
         for job in jobs:
             last = known.get(job.id)
-            if last is not None and last.schedule in {None, schedule_text(job)}:
+            if last is not None and last.schedule in {None, schedule_of(job)}:
                 found[job.id] = last.scheduled_time
         return found
 

@@ -5,14 +5,16 @@ Each statement is within the caller's transaction.
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from chronos_cli.dispatch.outcome import Notice
-from chronos_cli.dispatch.streak import Streak
 from chronos_cli.state.entries import UnfinishedNotice
 from chronos_cli.state.values import encoded, json_text, notice_of, rows_of
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.streak import Streak
 
 
 def insert(db: sqlite3.Connection, notices: Iterable[UnfinishedNotice]) -> None:
@@ -56,14 +58,16 @@ def of_run(db: sqlite3.Connection, run: int) -> list[Notice]:
     return [msgspec.json.decode(row[0], type=Notice) for row in db.execute(query, (run,))]
 
 
-def streak(db: sqlite3.Connection, job_id: str) -> Streak:
+def streak(db: sqlite3.Connection, job_id: str) -> "Streak":
     """Return how often in a row a job has failed."""
+    from chronos_cli.dispatch.streak import Streak  # for jobs that have `notify`
+
     query = "SELECT failures, told_at FROM streaks WHERE job_id = ?"
     row = db.execute(query, (job_id,)).fetchone()
     return Streak(*row) if row else Streak()
 
 
-def set_streak(db: sqlite3.Connection, job_id: str, streak: Streak) -> None:
+def set_streak(db: sqlite3.Connection, job_id: str, streak: "Streak") -> None:
     """Record how often in a row a job has failed; one that has not is not kept."""
     if streak.failures:
         values = (job_id, streak.failures, streak.told_at)

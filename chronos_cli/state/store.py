@@ -4,14 +4,13 @@ from collections.abc import Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct, structs
 
 from chronos_cli.clock import Clock, SystemClock
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
-from chronos_cli.dispatch.streak import Streak
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import notices, pauses
@@ -32,6 +31,9 @@ from chronos_cli.state.loop_lock import LoopLock
 from chronos_cli.state.process import this_process
 from chronos_cli.state.rows import Rows
 from chronos_cli.state.values import encoded
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.streak import Streak
 
 # The bounds that hold without being asked for; looked at whenever so many runs were recorded.
 KEPT_FOR = timedelta(days=90)
@@ -198,12 +200,12 @@ class Store:
             if notice.hook == "on_failure" and notice.status.is_failure:
                 notices.untell(db, job_id)
 
-    def streak(self, job_id: str) -> Streak:
+    def streak(self, job_id: str) -> "Streak":
         """Return how often in a row a job has failed, as far as that was counted."""
         with self._database.reading() as db:
             return notices.streak(db, job_id)
 
-    def set_streak(self, job_id: str, streak: Streak) -> None:
+    def set_streak(self, job_id: str, streak: "Streak") -> None:
         """Record how often in a row a job has failed."""
         with self._database.writing() as db:
             notices.set_streak(db, job_id, streak)

@@ -66,7 +66,18 @@ def test_history_tells_what_ran(server: HttpServer, place: Place) -> None:
     assert place.history("--status", "skipped") == [skipped]
     assert place.history("--job", "a", "--since", "5m", "--limit", "1") == [entry]
     assert place.history("--until", "5m") == []
+    assert place.history("--since", "yesterday", "--until", "now") == [skipped, entry]
     assert place.history("--since", "2020-01-01T00:00:00Z") == [skipped, entry]
+
+
+def test_times_in_json_are_of_one_form(server: HttpServer, place: Place) -> None:
+    path = place.job(server.url + "/status/404")
+    (ran,) = place.chronos("run", path, "-o", "json").report["results"]
+    (entry,) = place.history()
+    times = [entry[name] for name in ("scheduled_time", "started_at", "ended_at")]
+    times += [attempt["started_at"] for one in (ran, entry) for attempt in one["attempts"]]
+    for text in [*times, ran["scheduled_time"]]:
+        assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?[+-]\d\d:\d\d", text)
 
 
 def test_history_as_lines_and_table(server: HttpServer, place: Place) -> None:
@@ -136,7 +147,7 @@ def test_history_of_nothing(place: Place) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["history", "--since", "yesterday"], "--since takes RFC 3339"),
+        (["history", "--since", "tomorrow"], "--since takes a time such as now, today"),
         (["history", "--prune"], "--prune takes --older-than"),
         (["history", "--keep", "3"], "go with --prune"),
         (["history", "--stats", "--limit", "3"], "--stats goes with --job"),
@@ -417,6 +428,13 @@ def test_replay_of_all_that_failed(server: HttpServer, place: Place) -> None:
     assert [one["job_id"] for one in result.report["results"]] == ["never"]
     result = place.chronos("replay", "--failed", "--since", "1h", "--job", "good")
     assert (result.code, result.err) == (0, "nothing to replay\n")
+    never = place.job(server.url + "/status/404", "never", tags={"team": "a"})
+    Path(never).write_text(f"{Path(never).read_text()}\n---\nname: other\nnonsense: ${{UNSET}}\n")
+    options = ("replay", "--failed", "--since", "yesterday", "--dry-run", "--tag")
+    result = place.chronos(*options, "team=a")
+    assert result.code == 0
+    assert f"not chosen: {never}:" in result.err
+    assert place.chronos(*options, "team=b").err.endswith("nothing to replay\n")
 
 
 def test_a_recovery_is_told_of_the_same_execution_too(server: HttpServer, place: Place) -> None:

@@ -55,9 +55,14 @@ COMMANDS = {
     "protocols": ({"importlib.metadata", "email.message"}, 270),
     "schema": (set[str](), 220),
     "init -": (set[str](), 220),
+    "completion bash": (set[str](), 100),
+    "export crontab http.yaml": ({"croniter", "subprocess"}, 300),
+    "export systemd http.yaml": ({"croniter", "subprocess", "hashlib"}, 300),
+    "export kubernetes http.yaml": ({"croniter", "subprocess", "hashlib"}, 300),
+    "list http.yaml": (set[str](), 220),
+    "explain retry_policy": (set[str](), 225),
     "import crontab crontab": (set[str](), 250),
     "import curl -- curl http://127.0.0.1:1/x": (set[str](), 250),
-    "completion bash": ({"typer", "subprocess"}, 200),
     "run http.yaml": (SENDING, 345),
     "run http.yaml --dry-run": (SENDING, 345),
     "run grpc.yaml": (SENDING | {"grpc"}, 400),
@@ -92,14 +97,14 @@ retry_policy: {{max_attempts: 1}}
 """
 
 
-def imported(arguments: str, folder: Path) -> list[str]:
+def imported(arguments: list[str], folder: Path, env: dict[str, str] | None = None) -> list[str]:
     """Every module that a run of the program imports, the interpreter's own too."""
     done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "chronos_cli", *arguments.split()],
+        [sys.executable, "-X", "importtime", "-m", "chronos_cli", *arguments],
         capture_output=True,
         text=True,
         cwd=folder,
-        env=environment({"XDG_STATE_HOME": str(folder)}),
+        env=environment({"XDG_STATE_HOME": str(folder), **(env or {})}),
         check=False,
     )
     lines = [line for line in done.stderr.splitlines() if line.startswith("import time:")]
@@ -112,8 +117,30 @@ def test_a_command_imports_what_it_needs(tmp_path: Path, arguments: str) -> None
         write(tmp_path, JOB.format(target=target), f"{name}.yaml")
     write(tmp_path, "0 9 * * * curl http://127.0.0.1:1/x\n", "crontab")
     allowed, bound = COMMANDS[arguments]
-    found = imported(arguments, tmp_path)
+    found = imported(arguments.split(), tmp_path)
     assert "chronos_cli.cli.main" in found
+    assert set(found) & HEAVY <= allowed | ALWAYS
+    assert len(found) <= bound
+
+
+# What is asked for at each press of a key: the line up to the cursor.
+COMPLETIONS = {
+    "chronos r": (set[str](), 130),
+    "chronos run --": (set[str](), 130),
+    "chronos run . --job ": (set[str](), 175),
+    "chronos run . --tag t": (set[str](), 175),
+    "chronos history ": ({"sqlite3"}, 205),
+    "chronos init --protocol ": (set[str](), 225),
+    "chronos explain kafka.": (set[str](), 225),
+}
+
+
+@pytest.mark.parametrize("line", COMPLETIONS)
+def test_completing_imports_what_it_needs(tmp_path: Path, line: str) -> None:
+    write(tmp_path, JOB.format(target=TARGETS["http"]))
+    allowed, bound = COMPLETIONS[line]
+    found = imported([line], tmp_path, {"_CHRONOS_COMPLETE": "bash"})
+    assert "chronos_cli.cli.completing" in found
     assert set(found) & HEAVY <= allowed | ALWAYS
     assert len(found) <= bound
 

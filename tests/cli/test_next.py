@@ -66,6 +66,41 @@ def test_the_table_says_it_to_people(tmp_path: Path) -> None:
     assert result.err == "chronos: 1 job without a schedule: by-hand\n"
 
 
+def test_merged_is_one_list_in_order_of_time(tmp_path: Path) -> None:
+    jobs = """
+    defaults: {webhook: {url: "http://h/${UNSET}"}, timezone: Europe/Berlin}
+    jobs:
+      - {name: late, schedule: "0 3 * * *"}
+      - {name: gap, schedule: "30 2 * * *"}
+      - {name: utc, schedule: "15 1 * * *", timezone: UTC}
+      - {name: paused, schedule: "@hourly", enabled: false}
+    """
+    path = write(tmp_path, jobs)
+    options = ("--merged", "--after", "2024-03-31T00:00+01:00", "--count", "4")
+    result = chronos("next", path, *options)
+    assert result.out.splitlines() == [
+        "Sun 2024-03-31 03:00:00 +02:00  =  2024-03-31 01:00:00 UTC  late",
+        "Sun 2024-03-31 03:00:00 +02:00  =  2024-03-31 01:00:00 UTC  gap"
+        "  ! 02:30 does not exist (the clock goes from 02:00 to 03:00); fires at 03:00",
+        "Sun 2024-03-31 01:15:00 +00:00  =  2024-03-31 01:15:00 UTC  utc",
+        "Mon 2024-04-01 02:30:00 +02:00  =  2024-04-01 00:30:00 UTC  gap",
+    ]
+    assert result.err == "chronos: 1 job disabled: paused\n"
+    document = chronos("next", path, *options, "-o", "json").report
+    assert document == {
+        "schema_version": 1,
+        "results": [
+            {"time": time, "job_id": job_id, "timezone": zone}
+            for time, job_id, zone in (
+                ("2024-03-31T03:00:00+02:00", "late", "Europe/Berlin"),
+                ("2024-03-31T03:00:00+02:00", "gap", "Europe/Berlin"),
+                ("2024-03-31T01:15:00+00:00", "utc", "UTC"),
+                ("2024-04-01T02:30:00+02:00", "gap", "Europe/Berlin"),
+            )
+        ],
+    }
+
+
 def test_five_from_now_unless_told_otherwise(tmp_path: Path) -> None:
     path = write(tmp_path, 'name: a\nschedule: "* * * * *"\nwebhook: {url: "http://h/"}\n')
     result = chronos("next", path, "--output", "json")

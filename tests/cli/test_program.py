@@ -223,7 +223,10 @@ def test_version_starts_fast(tmp_path: Path) -> None:
 def test_version_and_help() -> None:
     from chronos_cli import __version__
 
-    assert chronos("--version").out == f"chronos {__version__}\n"
+    for words in (["--version"], ["-V"], ["version"], ["version", "--help"]):
+        assert chronos(*words).out == f"chronos {__version__}\n"
+    assert chronos("help", "next").out == chronos("next", "--help").out
+    assert chronos("help").out == chronos("--help").out
     result = chronos("--help")
     assert result.code == 0
     for name in ("run", "validate", "receive", "demo"):
@@ -239,8 +242,29 @@ def test_completions_are_those_of_the_program(shell: str) -> None:
 
 
 def test_completion_completes() -> None:
-    words = {"_CHRONOS_COMPLETE": "complete_bash", "COMP_WORDS": "chronos r", "COMP_CWORD": "1"}
-    assert chronos(env=words).out.split() == ["run", "replay", "receive"]
+    asked = chronos("chronos r", env={"_CHRONOS_COMPLETE": "bash"})
+    assert asked.out.splitlines() == ["words", "run", "replay", "receive"]
+
+
+def test_bash_completes_by_the_script(tmp_path: Path) -> None:
+    write(tmp_path, "name: a\ntags: {team: finance}\nwebhook: {url: 'http://h/${UNSET}'}\n")
+    (tmp_path / "chronos").symlink_to(Path(sys.executable).parent / "chronos")
+    script = f"""
+        source {ROOT}/completions/chronos.bash
+        compopt() {{ echo "$@"; }}
+        for COMP_LINE in 'chronos list . --tag team=' 'chronos list '; do
+            COMP_POINT=${{#COMP_LINE}}; _chronos ./chronos; echo "${{COMPREPLY[@]}}"
+        done
+    """
+    done = subprocess.run(
+        ["bash", "--norc", "-c", script],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=environment(),
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("finance\n-o default\n\n", "")
 
 
 def test_receive_prints_what_arrives(tmp_path: Path) -> None:

@@ -379,7 +379,7 @@ def test_execution_id(server: HttpServer, tmp_path: Path) -> None:
     [
         ("run",),
         ("run", "no-such-file.yaml"),
-        ("run", "JOB", "--scheduled-time", "yesterday"),
+        ("run", "JOB", "--scheduled-time", "tomorrow"),
         ("run", "JOB", "--scheduled-time", "2026-11-23T09:00:00"),
         ("run", "JOB", "--var", "novalue"),
         ("run", "JOB", "--output", "xml"),

@@ -104,6 +104,27 @@ class TestStart:
         assert told in result.err
         assert not (tmp_path / "state.sqlite").exists()
 
+    def test_variables_and_a_choice_of_jobs(
+        self, tmp_path: Path, server: HttpServer, path: str
+    ) -> None:
+        write(tmp_path, a_job(server.url + path, more='payload: "{{ vars.day }}"\n'))
+        write(tmp_path, a_job("http://h/${UNSET}", "b"), "b.yaml")
+        refused = chronos("cron", "job.yaml", "--state", "state.sqlite", cwd=tmp_path)
+        assert (refused.code, refused.err.splitlines()) == (
+            3,
+            [
+                "job.yaml:1:1: the templates of 'a' need vars.day, which is not given "
+                "(add --var day=…, or write {{ vars.day | default('…') }})"
+            ],
+        )
+        options = ("--job", "a", "--var", "day=monday", "--concurrency", "1")
+        with Cron(tmp_path, ".", *options) as cron:
+            (told,) = cron.wait_for("warning")
+            assert told["message"].startswith("not chosen: b.yaml:3:26: variable 'UNSET'")
+            server.wait_for(path)
+            assert cron.stop() == 0
+        assert server.requests(path)[0]["body"] == "monday"
+
     def test_a_state_that_cannot_be_written_is_refused(self, tmp_path: Path) -> None:
         write(tmp_path, a_job("http://127.0.0.1:1/"))
         result = chronos("cron", "job.yaml", "--state", "job.yaml/state", cwd=tmp_path)

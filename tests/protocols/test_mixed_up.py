@@ -140,4 +140,5 @@ def test_first_bytes() -> None:
     assert speaks(b"\x15\x03\x01\0\2\2\x46") == "TLS"
     assert speaks(b"\0\0\6\4\0\0\0\0\0") == "HTTP/2 without TLS, as gRPC does"
     assert speaks(b"") is None
+    assert speaks(b"\0\0\6\4") is None  # a length, of an answer of Kafka
     assert speaks(b"\0\0\0\x2b\x43\x48\x4f\x4e") is None

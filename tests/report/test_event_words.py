@@ -131,8 +131,9 @@ def test_the_mark_is_painted_and_has_a_letter_of_every_encoding() -> None:
 def test_programs_get_a_level() -> None:
     event = LoopEvent(EventKind.ENDED, NOW, FAILED | {"message": 'said "no"'})
     assert event_text(event) == (
-        "time=2026-03-02T23:03:03.000Z level=error event=ended job_id=report execution_id=5f0c "
-        'status=timed_out code=None attempts=3 duration_ms=93000.0 message="said \\"no\\""'
+        "time=2026-03-02T23:03:03.000+00:00 level=error event=ended job_id=report "
+        "execution_id=5f0c status=timed_out code=None attempts=3 duration_ms=93000.0 "
+        'message="said \\"no\\""'
     )
     levels = {
         kind: event_document(LoopEvent(kind, NOW, dict(fields)))["level"]

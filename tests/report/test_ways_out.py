@@ -24,6 +24,7 @@ from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.dispatch.plugin import Preview
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import Config
+from chronos_cli.jobs.explain import Key
 from chronos_cli.jobs.files import SourceFile
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
@@ -38,8 +39,12 @@ from chronos_cli.report import (
     events,
     history,
     history_table,
+    jobs,
+    jobs_table,
     junit,
+    keys,
     live,
+    merged,
     missing,
     outcomes,
     preview,
@@ -198,6 +203,17 @@ def missing_tick(text: str) -> missing.MissingTick:
     return missing.MissingTick(text, text, NOW.isoformat(), "missing")
 
 
+def key(text: str) -> Key:
+    inner = Key(f"a.{text}", "job file", text, text, text, text)
+    return Key(text, text, text, text, text, text, keys={text: inner})
+
+
+def one_listed(text: str) -> jobs.Listed:
+    (found,) = jobs.listed([execution(text).job])
+    schedule = {"schedule": text, "timezone": text, "file": text, "tags": {text: text}}
+    return {**found, **schedule, "target": text}
+
+
 def event(text: str) -> LoopEvent:
     return LoopEvent(
         EventKind.ENDED, NOW, {"job_id": text, "message": f"a {text}", "warnings": [text]}
@@ -251,7 +267,12 @@ TEXTS: dict[Callable[..., Any], Way] = {
     stats.stats_lines: lambda t: stats.stats_lines([figures(t)]),
     step_summary.step_summary: lambda t: step_summary.step_summary([outcome(t)]),
     history.status: lambda t: history.status("rejected", t),
+    jobs.jobs_lines: lambda t: jobs.jobs_lines([one_listed(t)]),
+    jobs.cells: lambda t: "".join(jobs.cells(one_listed(t))),
     junit.junit_document: lambda t: junit.junit_document([outcome(t)]),
+    keys.key_lines: lambda t: keys.key_lines(key(t), None),
+    keys.overview_lines: lambda t: keys.overview_lines({t: key(t)}, None),
+    merged.merged_lines: lambda t: merged.merged_lines([listing(t)], 9),
     outcomes.status_with_code: lambda t: outcomes.status_with_code(outcome(t)),
     outcomes.notice_words: lambda t: outcomes.notice_words(notice(t)),
     outcomes.reason: lambda t: outcomes.reason(outcome(t)),
@@ -259,6 +280,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
     outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
     missing.missing_lines: lambda t: missing.missing_lines([missing_tick(t)]),
     preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
+    problems.aside_messages: lambda t: "".join(problems.aside_messages([problem(t)])),
     problems.problem_line: lambda t: problems.problem_line(problem(t)),
     problems.problem_lines: lambda t: problems.problem_lines(
         [problem(t)], show_source=True, mask=lambda text: text
@@ -271,6 +293,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
 }
 TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     history_table.history_table: lambda t, width: history_table.history_table([entry(t)], width),
+    jobs_table.jobs_table: lambda t, width: jobs_table.jobs_table([one_listed(t)], width),
     history_table.stats_table: lambda t, width: history_table.stats_table([figures(t)], width),
     live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
     table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
@@ -281,6 +304,9 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),
     missing.missing_document: lambda t: missing.missing_document([missing_tick(t)]),
+    jobs.listed: lambda t: jobs.listed([execution(t).job]),
+    jobs.jobs_document: lambda t: jobs.jobs_document([one_listed(t)]),
+    merged.merged_document: lambda t: merged.merged_document([listing(t)], 9),
     outcomes.run_document: lambda t: outcomes.run_document([outcome(t)], 4),
     preview.previews_document: lambda t: preview.previews_document(previews(t), 4),
     problems.problems_document: lambda t: problems.problems_document([problem(t)], 1, 3),
@@ -294,6 +320,7 @@ FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary",
 FIGURES |= {"json_text", "style"}
 # They put together what is safe already, or add what a terminal is to obey.
 FIGURES |= {"aligned", "unpainted", "strike_out"}
+FIGURES |= {"local", "clock_text", "rfc3339"}
 
 
 def public_functions() -> Iterator[Callable[..., Any]]:

@@ -167,6 +167,8 @@ def test_a_timed_out_attempt_is_repeated() -> None:
         (("503",), busy(), True),
         (("409",), RejectedError("no", code="409"), True),
         (("timeout",), TimedOutError("late"), True),
+        (("timed_out",), TimedOutError("late"), True),
+        (("timed_out",), busy(), False),
         (("312",), RejectedError("no route", code="312 NO_ROUTE"), True),
         (("expectation",), RejectedError("no", kind="expectation"), True),
         (("5xx",), busy(), True),

@@ -18,7 +18,7 @@ from chronos_cli.protocols.http.signing import WebhookSigning
 from chronos_cli.protocols.http.syntax import is_header_name, url_mistake
 from chronos_cli.protocols.tls import Tls
 from chronos_cli.redact import mask_urls
-from chronos_cli.units import FilePath
+from chronos_cli.units import PathName
 
 _OWN_HEADERS = frozenset("content-length transfer-encoding connection".split())
 
@@ -61,7 +61,7 @@ class Webhook(Target, kw_only=True, frozen=True):
         ),
     ] = None
     unix_socket: Annotated[
-        FilePath | None, Meta(description="Connect to this socket; the URL's host is only sent")
+        PathName | None, Meta(description="Connect to this socket; the URL's host is only sent")
     ] = None
     http2: Annotated[bool, Meta(description="Offer HTTP/2 to the far side")] = False
     expect: HttpExpect = HttpExpect()

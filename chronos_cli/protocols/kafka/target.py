@@ -138,10 +138,21 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
     compression: Annotated[
         Literal["none", "gzip", "snappy", "lz4", "zstd"], Meta(description="Of the message")
     ] = "none"
-    sasl: Annotated[KafkaSasl | None, Meta(description="How we log in")] = None
+    sasl: Annotated[
+        KafkaSasl | None,
+        Meta(
+            description="How we log in",
+            examples=[
+                {"mechanism": "PLAIN", "username": "jobs", "password": "${KAFKA_PASSWORD:-}"},
+            ],
+        ),
+    ] = None
     tls: Annotated[
         Tls | None,
-        Meta(description="Default: no TLS, unless this is given, or an address with SSL://"),
+        Meta(
+            description="Default: no TLS, unless this is given, or an address with SSL://",
+            examples=[{"ca": "ca.pem"}],
+        ),
     ] = None
     properties: Annotated[
         dict[str, str | int | float | bool],

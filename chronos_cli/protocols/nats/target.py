@@ -37,6 +37,14 @@ _OWN_HEADERS = {
 _SEQUENCE_LIMIT = 2**63 - 1
 
 
+def _names_file(text: str) -> bool:
+    """Whether a text is surely no seed, not even a misspelt one: no message may quote that."""
+    return "/" in text or "." in text
+
+
+_SeedOrFile = Annotated[str, Meta(min_length=1, extra={"path": True, "names_file": _names_file})]
+
+
 class NatsExpect(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What the reply must be for a request to have succeeded."""
 
@@ -149,7 +157,7 @@ class Nats(Target, kw_only=True, frozen=True):
     ] = None
     # A path, so that a file is looked for beside the job file; see login.py for a seed itself.
     nkey_seed: Annotated[
-        FilePath | None, Meta(description="An nkey seed, or a file that holds one")
+        _SeedOrFile | None, Meta(description="An nkey seed, or a file that holds one")
     ] = None
     headers: Annotated[dict[str, str], Meta(description="Sent with the message")] = {}
     reply: Annotated[
