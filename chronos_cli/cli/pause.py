@@ -12,7 +12,7 @@ from chronos_cli.errors import UsageError
 
 def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     job: Annotated[
-        str | None, argument(metavar="[ID]", help="The job, as chronos status lists it.")
+        str | None, argument(words="jobs", metavar="[ID]", help="As `chronos status` lists it.")
     ] = None,
     all_jobs: Annotated[
         bool, option("--all", help="All jobs, also those that come later.")
@@ -22,16 +22,22 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = None,
     until: Annotated[
         str | None,
-        option(metavar="T", help="It ends then: RFC 3339, or 2h from now. Default: at resume."),
+        option(
+            metavar="T", help="It ends then: 2h (from now), a date, RFC 3339. Default: at resume."
+        ),
     ] = None,
     state: StatePath = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Pass over the ticks of a job, or of all, until `chronos resume`; what runs goes on.
+    """Pass over the ticks of a job, or of all, until `chronos resume`.
 
-    It outlives restarts of the loop, and works while none runs.
+    What runs goes on. It outlives restarts of the loop, and works while none runs.
 
     Exit codes: 0 paused, or paused already, 2 usage or no such job, 3 the state cannot be used.
+
+    Examples:
+      chronos pause nightly --reason "migration" --until 2h
+      chronos pause --all --reason "the data centre moves"
     """
     from chronos_cli.app.control import pausing
     from chronos_cli.cron.control import LONGEST_REASON, PauseJob

@@ -9,7 +9,7 @@ from chronos_cli.cli.steering import WHERE, steer, which_job
 
 
 def command(
-    job: Annotated[str | None, argument(metavar="[ID]", help="The job.")] = None,
+    job: Annotated[str | None, argument(words="jobs", metavar="[ID]", help="The job.")] = None,
     all_jobs: Annotated[
         bool, option("--all", help="End the pause of all; jobs paused on their own stay so.")
     ] = False,
@@ -20,10 +20,16 @@ def command(
     state: StatePath = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """End the pause of a job, or of all. Ticks that were passed over are not made up for.
+    """End the pause of a job, or of all.
+
+    Ticks that were passed over are not made up for, unless --catch-up asks for it.
 
     Exit codes: 0 resumed, or not paused at all, 2 usage or no such job, 3 the state cannot be
     used.
+
+    Examples:
+      chronos resume nightly
+      chronos resume --all --catch-up
     """
     from chronos_cli.app.control import pausing
     from chronos_cli.cron.control import ResumeJob

@@ -26,9 +26,13 @@ def command(
     state: StatePath = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Show the loop's jobs: what runs, what waits, what comes next, how it ended last, pauses.
+    """Show the loop's jobs: what runs, waits and comes, how it ended last, pauses.
 
     Exit codes: 0 it runs, 2 usage, 3 no loop runs on this state.
+
+    Examples:
+      chronos status
+      chronos status --state /var/lib/chronos/state.sqlite --output json
     """
     from chronos_cli.app.control.client import ask
     from chronos_cli.cron.control import Jobs, JobStatus, LoopStatus, Status

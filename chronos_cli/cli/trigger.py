@@ -21,7 +21,7 @@ class TriggerFormat(StrEnum):
 
 
 def command(
-    job: Annotated[str, argument(metavar="ID", help="The job, as chronos status lists it.")],
+    job: Annotated[str, argument(words="jobs", metavar="ID", help="As `chronos status` lists it.")],
     wait: Annotated[
         bool, option("--wait", help="Until it has ended; the exit code is that of `run`.")
     ] = False,
@@ -31,12 +31,17 @@ def command(
     state: StatePath = None,
     verbose: Verbose = False,
 ) -> ExitCode:
-    """Let the loop start a job once, now; `concurrency` and the limit of executions hold.
+    """Let the loop start a job once, now.
 
-    A paused job can be triggered: a pause is of ticks.
+    Its `concurrency` and the limit of executions hold. A paused job can be triggered: a pause is
+    of ticks.
 
     Exit codes: 0 started, waiting or skipped; with --wait those of run, 5 also when the loop ended
     first; 2 usage or no such job, 3 no loop runs.
+
+    Examples:
+      chronos trigger nightly
+      chronos trigger nightly --wait --output json
     """
     from chronos_cli.app.control.client import ask
     from chronos_cli.cron.control import Ended, Started, Trigger
