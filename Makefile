@@ -61,9 +61,9 @@ format: $(VENV)/.installed-dev  ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: $(VENV)/.installed  ## Write the list of all keys into the README
+reference: $(VENV)/.installed  ## Write the list of all keys into docs/job-file.md
 	$(BIN)/chronos schema --output markdown > .reference
-	sed -i -e '/<!-- chronos schema/,/<!-- end -->/{/<!--/!d}' -e '/<!-- chronos schema/r .reference' README.md
+	sed -i -e '/<!-- chronos schema/,/<!-- end -->/{/<!--/!d}' -e '/<!-- chronos schema/r .reference' docs/job-file.md
 	rm .reference
 
 screens: $(VENV)/.installed-dev  ## Draw the terminal's screens into docs/screens.md

@@ -182,7 +182,7 @@ def _unknown(
     paths = [path for path, _ in all_keys(kinds)]
     same = [path for path in paths if path.rpartition(".")[2] == part]
     near = [f"{found.path}.{one}" if found else one for one in _near(part, list(level))]
-    hints = near or same[:3] or _near(text, paths)
+    hints = same[:3] or near or _near(text, paths)
     if hints:
         listed = " or ".join(f"'{hint}'" for hint in hints)
         return f"no key '{part}'{where}; did you mean {listed}?"

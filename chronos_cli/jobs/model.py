@@ -87,6 +87,11 @@ class Notify(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         Meta(description="And again whenever this has passed while it lasts. Default: never"),
     ] = None
 
+    @staticmethod
+    def instead_of_text(_text: str) -> str:
+        """Return what to write, and where those stand who are told."""
+        return "{after: 3}  # who is told: on_failure: {webhook: {url: http://127.0.0.1:8080/job}}"
+
 
 class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """What is sent and for how long it is tried; beside these keys stands one target block."""

@@ -47,7 +47,7 @@ def _protocol_sections(kinds: TargetKinds) -> Iterator[tuple[str, type[Struct]]]
 
 def _section(title: str, cls: type[Struct]) -> str:
     rows = "\n".join(_rows(cls, ""))
-    return f"#### {title}\n\n| key | | default | meaning |\n|---|---|---|---|\n{rows}\n"
+    return f"### {title}\n\n| key | | default | meaning |\n|---|---|---|---|\n{rows}\n"
 
 
 def _rows(cls: type[Struct], prefix: str) -> Iterator[str]:

@@ -293,6 +293,7 @@ def test_refused_at_load(tmp_path: Path, text: str, line: int, told: str) -> Non
         body = f"name: g\ngrpc:\n  {target[:-1]}, {text[1:]}\n"
     path = tmp_path / "job.yaml"
     path.write_text(body)
+    (tmp_path / "k.pem").touch()
     result = chronos("validate", str(path))
     assert result.code == 3
     assert f"job.yaml:{line}:" in result.out + result.err

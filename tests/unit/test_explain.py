@@ -95,6 +95,7 @@ def test_the_overview_names_both_files() -> None:
 def test_examples_of_a_job_s_own_keys_are_valid(tmp_path: Path) -> None:
     keys = [key for key in top_keys(KINDS).values() if key.file == "job file" and key.example]
     assert len(keys) > 10
+    write(tmp_path, "BEGIN:VCALENDAR\nEND:VCALENDAR\n", "holidays.ics")
     for key in keys:
         name = "" if key.path == "name" else "name: a\n"
         text = f"{name}{key.example}\nwebhook: {{url: 'http://h/'}}\n"
