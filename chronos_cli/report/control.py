@@ -53,7 +53,7 @@ def head_lines(loop: LoopStatus, jobs: Sequence[JobStatus], now: datetime) -> li
     running, waiting = (sum(map(len, ids)) for ids in _ids(jobs))
     paused = sum(job.paused is not None for job in jobs)
     up = format_duration(max(1.0, (now - loop.started_at).total_seconds() // 1))
-    parts = [f"{loop.state} for {up} (pid {loop.pid})", count(len(jobs), "job")]
+    parts = [f"{printable(loop.state)} for {up} (pid {loop.pid})", count(len(jobs), "job")]
     parts += [f"{running} running", f"{waiting} waiting", f"{paused} paused"]
     lines = [", ".join(parts)]
     for job_id, pause in loop.strangers.items():
@@ -90,14 +90,14 @@ def _last(last: LastEnd | None) -> str:
 
 def pause_line(pause: Pause | None) -> str:
     """Return what a job's pause is; nothing for one that has none."""
-    return printable(f"paused {pause_words(pause)}") if pause else ""
+    return f"paused {pause_words(pause)}" if pause else ""
 
 
 def pause_words(pause: Pause) -> str:
     """Return who paused, since when, until when and why."""
     until = f" until {local_time(pause.until)}" if pause.until else ""
     reason = f": {pause.reason}" if pause.reason else ""
-    return f"by {pause.by} since {local_time(pause.at)}{until}{reason}"
+    return printable(f"by {pause.by} since {local_time(pause.at)}{until}{reason}")
 
 
 def trigger_document(job_id: str, last: Started | Ended, code: int) -> dict[str, Any]:
@@ -118,9 +118,9 @@ def trigger_document(job_id: str, last: Started | Ended, code: int) -> dict[str,
 def trigger_line(job_id: str, answer: Started | Ended, paint: Paint) -> str:
     """Return what came of a trigger in a line."""
     because = f": {printable(answer.message)}" if answer.message else ""
-    name = f"{printable(job_id)} ({answer.execution_id})"
+    name = f"{printable(job_id)} ({printable(answer.execution_id)})"
     if isinstance(answer, Started):
-        return f"{name} {answer.state}{because}"
+        return f"{name} {printable(answer.state)}{because}"
     took = f" in {milliseconds(answer.duration_ms)}, {count(answer.attempts, 'attempt')}"
     words = paint(status(answer.status, answer.code), STYLES[Status(answer.status)])
     return f"{name} {words}{took}{because}"
