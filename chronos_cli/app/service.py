@@ -1,10 +1,10 @@
 """The loop as a service: its files, its state, reloads, the service manager."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -30,7 +30,12 @@ from chronos_cli.problems import Position, Problem
 from chronos_cli.redact import Redactor
 from chronos_cli.report.problems import aside_messages
 from chronos_cli.state.journal import StateJournal
+from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
+
+if TYPE_CHECKING:
+    from chronos_cli.monitor.access import Listen
+    from chronos_cli.monitor.site import Monitor
 
 # How long the loop waits for another process that holds the state, in seconds: ticks wait too.
 _PATIENCE = 0.2
@@ -39,7 +44,8 @@ _PATIENCE = 0.2
 class ServiceOptions(Struct, frozen=True, kw_only=True):
     """What a service runs, and how; `grace` is in seconds.
 
-    `variables` are what templates see as `vars`.
+    `variables` are what templates see as `vars`. `listen` is where it answers over HTTP, if it
+    does.
     """
 
     paths: list[str]
@@ -51,6 +57,7 @@ class ServiceOptions(Struct, frozen=True, kw_only=True):
     max_concurrent: int | None
     grace: float
     watch: bool
+    listen: "Listen | None" = None
 
 
 class Display(AbstractContextManager["Display"]):
@@ -88,6 +95,7 @@ class Service:
         self._loop: Loop | None = None
         self._reloader: Reloader | None = None
         self._answers: Answers | None = None
+        self._monitor: Monitor | None = None
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
         self._is_reload_due = False
@@ -136,24 +144,55 @@ class Service:
         reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
-        with on_loop(loop, journal) as shown:
-            loop.begin(jobset)
-            beats.adopt(jobset)
-            store.set_patience(_PATIENCE)
-            helpers = [*self._helpers(reloader), *self._control(loop), shown.keep_drawing()]
-            helpers.append(beats.serve())
-            tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
-            self._manager.ready()
-            await loop.run()
-            self._manager.stopping()
-            await loop.drain(self._options.grace)
-            for task in tasks:
-                task.cancel()
+        async with self._monitored(loop):
+            with on_loop(loop, journal) as shown:
+                loop.begin(jobset)
+                beats.adopt(jobset)
+                store.set_patience(_PATIENCE)
+                helpers = [*self._helpers(reloader), *self._control(loop), shown.keep_drawing()]
+                helpers += [beats.serve(), keep_log_short(store, self.clock)]
+                await self._keep_on(loop, helpers)
         return loop.cut_off
+
+    async def _keep_on(self, loop: Loop, helpers: list[Coroutine[Any, Any, None]]) -> None:
+        """Run until the loop is stopped and what it runs has ended."""
+        tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
+        self._manager.ready()
+        await loop.run()
+        self._manager.stopping()
+        await loop.drain(self._options.grace)
+        for task in tasks:
+            task.cancel()
+
+    @asynccontextmanager
+    async def _monitored(self, loop: Loop) -> AsyncIterator[None]:
+        """Let the loop be looked at over HTTP meanwhile, where that is asked for."""
+        options = self._options
+        if options.listen is None:
+            yield
+            return
+        from chronos_cli.monitor.site import Monitor  # HTTP and Prometheus
+
+        monitor = Monitor(options.listen, loop, self.clock, options.state, self._redactor)
+        self._events.tell(EventKind.LISTENING, url=await monitor.open())
+        self._monitor = monitor
+        try:
+            yield
+        finally:
+            await monitor.close()
+
+    def _tell(self, event: LoopEvent) -> None:
+        self._write(event)
+        if self._monitor is not None:
+            self._monitor.note(event)
+        if self._answers is not None:
+            self._answers.note(event)
 
     def _helpers(self, reloader: Reloader) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on beside the loop, for as long as it runs."""
         helpers = [reloader.serve(), self._manager.keep_alive(self.clock)]
+        if self._monitor is not None:
+            helpers.append(self._monitor.look_back())
         if self._options.watch:
             helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
         return helpers
@@ -170,11 +209,6 @@ class Service:
             return []
         self._answers = Answers(loop, self.clock, self._redactor.data)
         return [ControlServer(socket, path, self._answers.to).serve()]
-
-    def _tell(self, event: LoopEvent) -> None:
-        self._write(event)
-        if self._answers is not None:
-            self._answers.note(event)
 
     def _load(self) -> JobSet:
         """Read the files; raises InvalidInputError, and UsageError for what cannot be read."""

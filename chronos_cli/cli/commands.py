@@ -17,6 +17,7 @@ SUMMARIES = {
     "next": "Show when jobs fire next, on their own clocks and in UTC.",
     "list": "List the jobs: ID, schedule, protocol, target, tags, file.",
     "validate": "Check job files, chronos.yaml and the files that they name; send nothing.",
+    "check": "Find out whether each job would get through, step by step; send no job.",
     "history": "List what `run`, `cron` and `replay` sent and what came of it, newest first.",
     "replay": "Send recorded executions again, each under its own ID and scheduled time.",
     "backfill": "Send the ticks of a span that history does not have, in the order of time.",

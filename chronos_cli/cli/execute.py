@@ -22,7 +22,13 @@ from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.dispatch.notifier import notice_of, told_of
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome
-from chronos_cli.report.outcomes import failure_line, plain_lines, run_document, summary
+from chronos_cli.report.outcomes import (
+    failure_line,
+    failure_lines,
+    plain_lines,
+    run_document,
+    summary,
+)
 
 if TYPE_CHECKING:
     from chronos_cli.cli.signs import Signs
@@ -186,13 +192,13 @@ class _BatchConsole:
             outcomes = [_named_by_time(outcome) for outcome in outcomes]
         if self._options.quiet:
             failed = [outcome for outcome in outcomes if outcome.status.is_failure]
-            for outcome in sorted(failed, key=lambda outcome: weight(outcome.status)):
-                self._output.note(failure_line(outcome))
+            for line in failure_lines(sorted(failed, key=lambda one: weight(one.status))):
+                self._output.note(line)
         elif self._options.output is OutputFormat.JSON:
             self._output.json(run_document(outcomes, code))
-            self._sum_up(outcomes)
+            self._output.sum_up(summary(outcomes))
         elif self._options.output is OutputFormat.JSONL:
-            self._sum_up(outcomes)
+            self._output.sum_up(summary(outcomes))
         elif streams.stdout.isatty():
             from chronos_cli.report.table import outcome_table  # imports Rich
 
@@ -200,12 +206,6 @@ class _BatchConsole:
         else:
             paint = self._output.paint(streams.stdout)
             self._output.painted(plain_lines(outcomes, paint))
-
-    def _sum_up(self, outcomes: list[Outcome]) -> None:
-        """Say in a line what came of it to those who do not see the data; not amid the data."""
-        out, err = streams.stdout, streams.stderr
-        if (out.is_file() or (err.isatty() and not out.isatty())) and not out.is_same_as(err):
-            self._output.note(summary(outcomes))
 
 
 def _named_by_time(outcome: Outcome) -> Outcome:

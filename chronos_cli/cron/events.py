@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     """What happened."""
 
     STARTED = "started"
+    LISTENING = "listening"
     WARNING = "warning"
     FIRED = "fired"
     ATTEMPT_FAILED = "attempt_failed"

@@ -100,6 +100,19 @@ class Loop:
             planned = planned and self._fired.next_of(job, planned)
             yield job, self._pauses.next_of(job, planned)
 
+    def job(self, job_id: str) -> Job | None:
+        """Return a job of the set that is in force."""
+        return self._jobs.get(job_id)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many starts wait for room or for the execution before them, by job."""
+        return self._queue.waiting()
+
+    def overdue(self) -> float:
+        """Return for how many seconds the loop should have looked at a tick and has not."""
+        due = self._timer.next_instant()
+        return max(0.0, (self._clock.now() - due).total_seconds()) if due else 0.0
+
     def begin(self, jobset: JobSet) -> None:
         """Take up the work where the last loop on this state laid it down."""
         now = self._clock.now()
@@ -326,11 +339,15 @@ class Loop:
             tell_attempt(self._events, execution, attempt, wait)
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """Tell how an execution ended, and look at what waited for it."""
+        """Tell how an execution ended, and start what waited for it.
+
+        At once: so the end and the starts that it makes room for share a transaction.
+        """
         tell_outcome(self._events, outcome)
         tell_held_back(self._events, outcome)
         self._queue.freed(outcome.job_id)
-        self._sleeper.wake()
+        if not self._stopping:
+            self._queue.pump()
 
     def on_notice(self, outcome: Outcome) -> None:
         """Tell how a notice ended."""

@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from chronos_cli.clock import Clock
-from chronos_cli.dispatch.attempts import Attempts, ended, status_of
+from chronos_cli.dispatch.attempts import Attempts, ended
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import Journal, RunningExecution
 from chronos_cli.dispatch.limit import wait_at_most
 from chronos_cli.dispatch.notifier import Notifier
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status, status_of
 from chronos_cli.errors import DispatchError
 
 # How long a cancelled execution may take to let go of its connection, in seconds.
@@ -73,11 +73,12 @@ class Executor:
         self._observer = observer
         self.notifier = Notifier(clock, journal, mask, self._on_notice)
         self._running: dict[str, dict[str, _Running]] = {}
+        self._count = 0
         self.failure: Exception | None = None
         self.cut_off = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._running.values()))
+        return self._count
 
     def running_ids(self, job_id: str) -> list[str]:
         """Return the IDs of a job's executions that are under way."""
@@ -139,12 +140,14 @@ class Executor:
     def _enter(self, running: _Running, dispatchers: Dispatchers) -> _Running:
         execution = running.execution
         self._running.setdefault(execution.job.id, {})[execution.id] = running
+        self._count += 1
         dispatchers.hold()
         return running
 
     def _leave(self, execution: Execution, dispatchers: Dispatchers) -> None:
         of_job = self._running[execution.job.id]
         del of_job[execution.id]
+        self._count -= 1
         if not of_job:
             del self._running[execution.job.id]
         dispatchers.release()

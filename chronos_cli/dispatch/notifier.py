@@ -10,12 +10,12 @@ import msgspec
 from msgspec import Struct, structs
 
 from chronos_cli.clock import Clock
-from chronos_cli.dispatch.attempts import Attempts, ended, status_of
+from chronos_cli.dispatch.attempts import Attempts, ended
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.dispatch.limit import wait_at_most
-from chronos_cli.dispatch.outcome import Notice, Outcome, Status
+from chronos_cli.dispatch.outcome import Notice, Outcome, Status, status_of
 from chronos_cli.errors import DispatchError
 
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+
 
 class Status(StrEnum):
     """How an attempt or an execution ended."""
@@ -20,6 +22,18 @@ class Status(StrEnum):
     def is_failure(self) -> bool:
         """Whether the job was due and did not get through."""
         return self is not Status.SUCCEEDED and self is not Status.SKIPPED
+
+
+_STATUSES: tuple[tuple[type[DispatchError], Status], ...] = (
+    (RejectedError, Status.REJECTED),
+    (UnreachableError, Status.UNREACHABLE),
+    (TimedOutError, Status.TIMED_OUT),
+)
+
+
+def status_of(error: DispatchError) -> Status:
+    """Return the status that a failure stands for."""
+    return next(status for kind, status in _STATUSES if isinstance(error, kind))
 
 
 class Attempt(Struct, frozen=True, kw_only=True):

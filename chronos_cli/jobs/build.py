@@ -327,7 +327,10 @@ class JobBuilder:
             limit = MAX_PAYLOAD // 2**20
             self._reader.fail(where, path, f"'{name}' is larger than {limit} MiB")
         except UnreadableFileError as error:
-            self._reader.fail(where, path, f"cannot read '{name}': {error}")
+            from chronos_cli.jobs.value_advice import home_instead  # only on failure
+
+            message = f"cannot read '{name}': {error}"
+            self._reader.fail(where, path, message, home_instead(name))
         return None
 
 

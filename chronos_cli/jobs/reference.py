@@ -87,10 +87,11 @@ def words_of(info: Any) -> str:
     words = []
     for member in members_of(info):
         if isinstance(member, types.LiteralType):
-            words.append(", ".join(f"`{value}`" for value in member.values))
+            # A number may be listed twice, once as text, for the sake of editors.
+            words.append(", ".join(dict.fromkeys(f"`{value}`" for value in member.values)))
         elif not isinstance(member, types.NoneType):
             words.append(_TYPE_WORDS[type(member)])
-    return " or ".join(dict.fromkeys(words))
+    return " or ".join(dict.fromkeys(words)) or "null"
 
 
 def default_of(field: Any) -> str:

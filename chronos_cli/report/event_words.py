@@ -39,6 +39,10 @@ def _started(fields: _Fields, event: LoopEvent) -> tuple[str, str]:
     return "·", f"{', '.join(parts)}; {_next(fields, event)}"
 
 
+def _listening(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    return "·", f"listening on {fields['url']}"
+
+
 def _warning(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
     more = f" and {fields['more']} more" if "more" in fields else ""
     names = f" ({', '.join(fields['jobs'])}{more})" if fields.get("jobs") else ""
@@ -159,6 +163,7 @@ def _other(fields: _Fields, event: LoopEvent) -> tuple[str, str]:
 
 _WORDS: dict[EventKind, Callable[[_Fields, LoopEvent], tuple[str, str]]] = {
     EventKind.STARTED: _started,
+    EventKind.LISTENING: _listening,
     EventKind.WARNING: _warning,
     EventKind.FIRED: _fired,
     EventKind.ATTEMPT_FAILED: _attempt_failed,

@@ -1,6 +1,6 @@
 """The state of one machine: what was started, what came of it, and who is running."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import notices, pauses
-from chronos_cli.state.database import Database
+from chronos_cli.state.database import Database, move_log
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
@@ -29,6 +29,7 @@ from chronos_cli.state.entries import (
 )
 from chronos_cli.state.loop_lock import LoopLock
 from chronos_cli.state.process import this_process
+from chronos_cli.state.recent import RecentEnding, last_successes, recent_endings
 from chronos_cli.state.rows import Rows
 from chronos_cli.state.values import encoded
 
@@ -83,6 +84,14 @@ class Store:
     def set_patience(self, seconds: float) -> None:
         """Wait no longer than this for another process that holds the file."""
         self._database.set_patience(seconds)
+
+    def write_log_only(self) -> None:
+        """Write the log beside the file and no more: see `keep_log_short`."""
+        self._database.write_log_only()
+
+    def move_log(self) -> None:
+        """Move the log into the file. Any thread may call."""
+        move_log(self._database.path)
 
     def close(self) -> None:
         """Give everything back. What was not ended counts as interrupted."""
@@ -329,6 +338,16 @@ class Store:
         with self._database.reading() as db:
             return self._rows.stats(db, wanted)
 
+    def recent_endings(self, jobs: Collection[str], most: int) -> dict[str, list[RecentEnding]]:
+        """Return the last `most` endings of each job, oldest first."""
+        with self._database.reading() as db:
+            return recent_endings(db, jobs, most)
+
+    def last_successes(self) -> dict[str, float]:
+        """Return when each job last succeeded, in seconds since 1970."""
+        with self._database.reading() as db:
+            return last_successes(db)
+
     def ids_beginning(self, text: str, most: int) -> list[tuple[str, str]]:
         """Return up to `most` recorded execution IDs that begin with a text, and their jobs."""
         with self._database.reading() as db:
@@ -393,9 +412,9 @@ class Store:
         """Return what a struct holds, with secrets masked where they can stand."""
         kept: dict[str, Any] = msgspec.to_builtins(value)
         # The names are ours, and most values too: looking through all takes its time.
-        for name in _FREE & kept.keys():
-            if kept[name]:
-                kept[name] = self._redactor.data(kept[name])
+        free = {name: kept[name] for name in _FREE & kept.keys() if kept[name]}
+        if self._redactor.may_change(free):
+            kept |= {name: self._redactor.data(item) for name, item in free.items()}
         return kept
 
     def _masked_outcome(self, outcome: Outcome) -> dict[str, Any]:

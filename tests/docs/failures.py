@@ -92,7 +92,7 @@ def messages(*, of_brokers: bool) -> list[tuple[str, Case]]:
 def check_message(message: str, case: Case, stage: Stage, request: pytest.FixtureRequest) -> None:
     """Let a message come about."""
     job = re.sub("@(\\w+)@", lambda at: str(request.getfixturevalue(at[1])), case.job)
-    limit = "" if "timeout:" in case.job else "timeout: 300ms\n"
+    limit = "" if "timeout:" in case.job else "timeout: 1s\n"
     stage.write("job.yaml", HEAD + limit + job)
     result = stage.run(Line("", case.command, ""))
     assert result.code != 1

@@ -21,6 +21,7 @@ STEERING = dict.fromkeys(
 FOREIGN = {
     "docker": "needs an engine; tests/packages runs the steps",
     "echo": "writes to /etc",
+    "openssl": "need not be there",
     "mypy": "tests/packages runs it on a plug-in",
     "pip": "needs a registry; tests/packages installs the wheel",
     "pipx": "needs a registry",
@@ -65,6 +66,8 @@ timout: 30s
 webhook:
   url: htp://api.example.com
 """,
+    "/etc/chronos/jobs/report.yaml": "name: a\nwebhook: {url: https://api.example.com/a}\n",
+    "/etc/crontab": "0 4 * * * root curl -fsS https://api.example.com/backup\n",
     "/etc/chronos/environment": "REPORT_TOKEN=abc-1234\n",
     ".bin/crontab": "#!/bin/sh\necho '0 9 * * 1-5 curl -fsS https://api.example.com/report'\n",
 }

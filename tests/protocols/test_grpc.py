@@ -17,8 +17,7 @@ from google.protobuf import json_format
 from google.protobuf import message as protobuf_message
 from google.rpc import error_details_pb2, status_pb2
 
-from chronos_cli.dispatch.attempts import status_of
-from chronos_cli.dispatch.outcome import Status
+from chronos_cli.dispatch.outcome import Status, status_of
 from chronos_cli.errors import DispatchError
 from chronos_cli.protocols.grpc.errors import library_errors, translated
 from chronos_cli.receiver.grpc import GrpcReceiver, ReceivedCall

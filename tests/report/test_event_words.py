@@ -33,6 +33,11 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         "· started with 1 job, 2 without a schedule; next at 23:00:00",
     ),
     (
+        EventKind.LISTENING,
+        {"url": "http://127.0.0.1:9190/"},
+        "· listening on http://127.0.0.1:9190/",
+    ),
+    (
         EventKind.WARNING,
         {"message": "any certificate is trusted", "jobs": ["a", "b"], "more": 3},
         "! any certificate is trusted (a, b and 3 more)",

@@ -20,10 +20,12 @@ import chronos_cli.report
 from chronos_cli.cron.control import Ended, JobStatus, LoopStatus, Started
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.overview import Ending, Row
+from chronos_cli.dispatch.check import Checked
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.dispatch.plugin import Preview
 from chronos_cli.dispatch.registry import Registry
+from chronos_cli.dispatch.steps import Step, StepStatus
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.explain import Key
 from chronos_cli.jobs.files import SourceFile
@@ -36,6 +38,8 @@ from chronos_cli.redact import Redactor
 from chronos_cli.report import (
     annotations,
     attempts,
+    check_table,
+    checks,
     control,
     control_table,
     event_words,
@@ -111,6 +115,12 @@ def notice(text: str) -> Notice:
         code=text,
         message=text,
     )
+
+
+def found(text: str) -> Checked:
+    step = Step(name=text, status=StepStatus.REJECTED, message=text, duration_ms=1.0)
+    status = Status.REJECTED
+    return Checked(job_id=text, protocol=text, target=text, status=status, steps=[step])
 
 
 def outcome(text: str) -> Outcome:
@@ -232,7 +242,7 @@ def event(text: str) -> LoopEvent:
 
 def told(text: str) -> dict[str, Any]:
     """All fields that events have."""
-    names = "job_id message code status policy action hook target by reason".split()
+    names = "job_id message code status policy action hook target url by reason".split()
     texts = dict.fromkeys(names, text)
     times = dict.fromkeys(("next", "last", "until", "at"), NOW.isoformat())
     figures = (
@@ -291,6 +301,11 @@ TEXTS: dict[Callable[..., Any], Way] = {
     annotations.github_annotations: lambda t: annotations.github_annotations([problem(t)]),
     attempts.attempt_line: lambda t: attempts.attempt_line(t, outcome(t).attempts[0], 3, 1.0),
     attempts.attempt_words: lambda t: attempts.attempt_words(t, 1, 3, -1.0, t),
+    checks.check_rows: lambda t: "".join(
+        cell for row in checks.check_rows([found(t)]) for cell in row.cells
+    ),
+    checks.check_lines: lambda t: checks.check_lines([found(t)]),
+    checks.check_failure_line: lambda t: checks.check_failure_line(found(t)),
     event_words.event_words: lambda t: "".join(
         event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
     ),
@@ -324,6 +339,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
     outcomes.reason: lambda t: outcomes.reason(outcome(t)),
     outcomes.plain_lines: lambda t: outcomes.plain_lines([outcome(t)]),
     outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
+    outcomes.failure_lines: lambda t: "".join(outcomes.failure_lines([outcome(t)])),
     missing.missing_lines: lambda t: missing.missing_lines([missing_tick(t)]),
     preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
     problems.aside_messages: lambda t: "".join(problems.aside_messages([problem(t)])),
@@ -340,6 +356,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
 TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     history_table.history_table: lambda t, width: history_table.history_table([entry(t)], width),
     jobs_table.jobs_table: lambda t, width: jobs_table.jobs_table([one_listed(t)], width),
+    check_table.check_table: lambda t, width: check_table.check_table([found(t)], width),
     history_table.stats_table: lambda t, width: history_table.stats_table([figures(t)], width),
     control_table.status_table: lambda t, width: control_table.status_table(
         loop_status(t), [job_status(t)], {t: last_end(t)}
@@ -354,6 +371,7 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
         loop_status(t), [job_status(t)], {t: last_end(t)}
     ),
     control.trigger_document: lambda t: control.trigger_document(t, Started(t, "skipped", t), 0),
+    checks.check_document: lambda t: checks.check_document([found(t)], 4),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),
     missing.missing_document: lambda t: missing.missing_document([missing_tick(t)]),
@@ -370,7 +388,7 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
 }
 # Nothing of a stranger's is in what these return.
 FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary", "summary"}
-FIGURES |= {"json_text", "style"}
+FIGURES |= {"json_text", "style", "check_summary"}
 # They put together what is safe already, or add what a terminal is to obey.
 FIGURES |= {"aligned", "unpainted", "strike_out"}
 FIGURES |= {"local", "clock_text", "rfc3339"}
@@ -469,3 +487,14 @@ def test_every_control_and_every_mark_of_direction_is_escaped() -> None:
 def test_ordinary_text_stays(text: str) -> None:
     assert printable(text) == text
     assert json_text([text]) == json.dumps([text], ensure_ascii=False)
+
+
+def test_of_many_that_were_stopped_before_they_began_there_is_a_count() -> None:
+    stopped = [
+        replace(outcome(f"j{number}"), status=Status.INTERRUPTED, code="", attempts=[])
+        for number in range(12)
+    ]
+    lines = list(outcomes.failure_lines([outcome("bad"), *stopped]))
+    assert (len(lines), lines[0][:14]) == (12, "bad: rejected ")
+    assert lines[-1] == "2 more were stopped before the first attempt"
+    assert len(list(outcomes.failure_lines([outcome(f"j{number}") for number in range(12)]))) == 12

@@ -100,3 +100,12 @@ def test_examples_of_a_job_s_own_keys_are_valid(tmp_path: Path) -> None:
         name = "" if key.path == "name" else "name: a\n"
         text = f"{name}{key.example}\nwebhook: {{url: 'http://h/'}}\n"
         assert load(Path(write(tmp_path, text))).problems == [], text
+
+
+def test_a_protocol_s_name_stands_for_its_block() -> None:
+    assert told("http.url") == told("webhook.url")
+
+
+def test_a_value_is_listed_once() -> None:
+    assert "type     -1, 0, 1, all\n  example  acks: all" in told("kafka.acks")
+    assert "a message without value (null)" in told("kafka")
