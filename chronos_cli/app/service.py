@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from chronos_cli.app.control.address import control_path, listening
+from chronos_cli.app.control.answers import Answers
+from chronos_cli.app.control.server import ControlServer
 from chronos_cli.app.variables import require_variables
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
+from chronos_cli.cron.heartbeat import HeartbeatSender
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.journal import loop_journal
 from chronos_cli.cron.loop import Loop
@@ -92,6 +96,7 @@ class Service:
         self._manager = ServiceManager(environment)
         self._loop: Loop | None = None
         self._reloader: Reloader | None = None
+        self._answers: Answers | None = None
         self._monitor: Monitor | None = None
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
@@ -139,15 +144,23 @@ class Service:
             self._options.variables,
             telemetry=telemetry,
         )
-        reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
+        beats = HeartbeatSender(self.clock, loop, journal, self._events)
+
+        def adopt(jobset: JobSet) -> None:
+            loop.adopt(jobset)
+            beats.adopt(jobset)
+
+        reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
         async with self._monitored(loop):
             with on_loop(loop, journal) as shown:
                 loop.begin(jobset)
+                beats.adopt(jobset)
                 store.set_patience(_PATIENCE)
-                helpers = [*self._helpers(reloader), shown.keep_drawing()]
-                await self._keep_on(loop, [*helpers, keep_log_short(store, self.clock)])
+                helpers = [*self._helpers(reloader), *self._control(loop), shown.keep_drawing()]
+                helpers += [beats.serve(), keep_log_short(store, self.clock)]
+                await self._keep_on(loop, helpers)
         if telemetry is not None:
             await telemetry.close()
         return loop.cut_off
@@ -183,6 +196,8 @@ class Service:
         self._write(event)
         if self._monitor is not None:
             self._monitor.note(event)
+        if self._answers is not None:
+            self._answers.note(event)
 
     def _telemetry(self) -> "Telemetry | None":
         """Return what tells of executions to whoever collects traces, if anybody does."""
@@ -204,6 +219,19 @@ class Service:
             helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
         return helpers
 
+    def _control(self, loop: Loop) -> list[Coroutine[Any, Any, None]]:
+        """Return what answers on the control socket; a loop without one runs all the same."""
+        path = control_path(self._options.state)
+        try:
+            socket = listening(path)
+        except OSError as error:
+            reason = f"{path}: {error.strerror or error}"
+            message = f"no control socket, so that status, trigger and pause do not work: {reason}"
+            self._events.tell(EventKind.WARNING, message=message)
+            return []
+        self._answers = Answers(loop, self.clock, self._redactor.data)
+        return [ControlServer(socket, path, self._answers.to).serve()]
+
     def _load(self) -> JobSet:
         """Read the files; raises InvalidInputError, and UsageError for what cannot be read."""
         options = self._options
@@ -212,9 +240,9 @@ class Service:
         workspace = checked.workspace
         # One that is missing may come later, and make the set a good one.
         self._referred |= workspace.secret_files
-        if checked.problems:
-            raise InvalidInputError(checked.problems)
-        workspace.require_clients(workspace.jobs)
+        if problems := [*checked.problems, *workspace.heartbeat_problems]:
+            raise InvalidInputError(problems)
+        workspace.require_clients([*workspace.jobs, *workspace.own_jobs()])
         scheduled = {job.id: job for job in workspace.jobs if job.spec.schedule is not None}
         if not scheduled:
             where = workspace.jobs[0].position if workspace.jobs else Position(options.paths[0])
@@ -223,13 +251,14 @@ class Service:
         require_variables(scheduled.values(), options.variables)
         for message in aside_messages(workspace.aside):
             self._events.tell(EventKind.WARNING, message=message)
-        workspace.import_clients(scheduled.values())
+        workspace.import_clients([*scheduled.values(), *workspace.own_jobs()])
         self._referred = workspace.files()
         return JobSet(
             jobs=scheduled,
             dispatchers=workspace.dispatchers(),
             max_concurrent=options.max_concurrent or workspace.config.scheduler.max_concurrent_jobs,
             unscheduled=len(workspace.jobs) - len(scheduled),
+            heartbeat=workspace.heartbeat,
         )
 
     def _reload(self) -> JobSet:

@@ -63,7 +63,9 @@ class LoopConsole:
             return Display()
         from chronos_cli.cli.live import LiveTable  # imports Rich
 
-        self._live = LiveTable(loop.upcoming, journal.last_entry, self._service.clock)
+        self._live = LiveTable(
+            loop.upcoming, journal.last_entry, loop.steering.pauses.of, self._service.clock
+        )
         return self._live
 
     def _on_hang_up(self) -> None:

@@ -13,9 +13,12 @@ _LEVELS = {
     EventKind.DROPPED: "warning",
     EventKind.MISSED: "warning",
     EventKind.RECOVERED: "warning",
+    EventKind.PAUSED: "warning",
     EventKind.CLOCK_SET: "warning",
     EventKind.CLOCK_BEHIND: "warning",
     EventKind.NOTICE_FAILED: "error",
+    EventKind.HEARTBEAT_FAILED: "error",
+    EventKind.HEARTBEAT_HELD: "error",
     EventKind.STATE_FAILED: "error",
     EventKind.RELOAD_REFUSED: "error",
 }

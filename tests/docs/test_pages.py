@@ -10,6 +10,7 @@ import yaml
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import Config, read_config
 from chronos_cli.jobs.files import SourceFile
+from chronos_cli.jobs.heartbeat import read_heartbeat
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
 from chronos_cli.problems import Problem
@@ -25,6 +26,7 @@ VALUES = {
     "WEBHOOK_SECRET": "whsec_c2VjcmV0",
     "API": "https://api.example.com",
     "DEPLOY_URL": "https://deploy.example.com",
+    "HEALTHCHECK_URL": "https://watch.example.com/check",
     **dict.fromkeys(("SLACK_WEBHOOK", "TEAMS_WEBHOOK"), "https://hooks.example.com/abc"),
 }
 YAML = all_blocks("yaml")
@@ -67,7 +69,9 @@ def job_problems(block: Block, folder: Path) -> list[Problem]:
 
 def configuration_problems(block: Block) -> list[Problem]:
     source = SourceFile("chronos.yaml", block.text.encode())
-    _, problems = read_config(source, Registry(), sources_of(block.text))
+    config, problems = read_config(source, Registry(), sources_of(block.text))
+    if config.heartbeat is not None:
+        read_heartbeat(config, Registry(), problems)
     return problems.sorted()
 
 
