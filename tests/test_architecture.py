@@ -30,6 +30,7 @@ FLOORS = {
     "cluster": 4,
     "receiver": 4,
     "report": 5,
+    "monitor": 5,
     "export": 5,
     "importing": 5,
     "app": 6,
@@ -155,7 +156,7 @@ def protocol(name: str) -> str | None:
     return parts[2] if len(parts) > 2 and parts[2] in PROTOCOLS else None
 
 
-CORE = set("jobs schedule dispatch state cron cluster report importing app cli".split())
+CORE = set("jobs schedule dispatch state cron cluster report monitor importing app cli".split())
 
 
 @pytest.mark.parametrize("name", [one for one in MODULES if room(one) in CORE])

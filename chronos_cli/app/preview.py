@@ -4,11 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chronos_cli.app.rehearsal import rehearsed
-from chronos_cli.dispatch.attempts import status_of
 from chronos_cli.dispatch.delivery import prepare
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
-from chronos_cli.dispatch.outcome import Status
+from chronos_cli.dispatch.outcome import Status, status_of
 from chronos_cli.dispatch.preview import preview
 from chronos_cli.errors import DispatchError
 from chronos_cli.report.preview import JobPreview

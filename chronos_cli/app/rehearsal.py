@@ -37,7 +37,8 @@ def rehearsals(
         raise UsageError(f"--test-notice takes one of: {', '.join(NOTICES)}; not '{hook}'")
     wanted = [job for job in jobs if hook in job.notices]
     if not wanted:
-        raise UsageError(f"none of the {len(jobs)} jobs has '{hook}'")
+        which = f"none of the {len(jobs)} jobs has" if len(jobs) > 1 else "the job has no"
+        raise UsageError(f"{which} '{hook}'")
     found = []
     for execution in executions_of(wanted, firing, environment):
         one = structs.replace(execution, id=f"test-{execution.id}"[:_LONGEST_ID])

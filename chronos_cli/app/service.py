@@ -1,23 +1,28 @@
 """The loop as a service: its files, its state, reloads, the service manager."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from chronos_cli.app.control.address import control_path, listening
+from chronos_cli.app.control.answers import Answers
+from chronos_cli.app.control.server import ControlServer
 from chronos_cli.app.variables import require_variables
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
+from chronos_cli.cron.heartbeat import HeartbeatSender
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.journal import loop_journal
 from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.reload import Reloader, watch_files
 from chronos_cli.cron.systemd import ServiceManager
 from chronos_cli.cron.watch import Watch
+from chronos_cli.dispatch.trace import collects_traces
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import find_config
 from chronos_cli.jobs.files import find_files
@@ -29,6 +34,11 @@ from chronos_cli.state.journal import StateJournal
 from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
 
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import Telemetry
+    from chronos_cli.monitor.access import Listen
+    from chronos_cli.monitor.site import Monitor
+
 # How long the loop waits for another process that holds the state, in seconds: ticks wait too.
 _PATIENCE = 0.2
 
@@ -36,7 +46,8 @@ _PATIENCE = 0.2
 class ServiceOptions(Struct, frozen=True, kw_only=True):
     """What a service runs, and how; `grace` is in seconds.
 
-    `variables` are what templates see as `vars`.
+    `variables` are what templates see as `vars`. `listen` is where it answers over HTTP, if it
+    does.
     """
 
     paths: list[str]
@@ -48,6 +59,7 @@ class ServiceOptions(Struct, frozen=True, kw_only=True):
     max_concurrent: int | None
     grace: float
     watch: bool
+    listen: "Listen | None" = None
 
 
 class Display(AbstractContextManager["Display"]):
@@ -79,10 +91,13 @@ class Service:
         self._redactor = redactor
         self._environment = environment
         self.clock = SystemLoopClock()
-        self._events = Events(self.clock, write)
+        self._write = write
+        self._events = Events(self.clock, self._tell)
         self._manager = ServiceManager(environment)
         self._loop: Loop | None = None
         self._reloader: Reloader | None = None
+        self._answers: Answers | None = None
+        self._monitor: Monitor | None = None
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
         self._is_reload_due = False
@@ -120,31 +135,102 @@ class Service:
     ) -> int:
         config = find_config(self._options.config, self._environment)
         journal = loop_journal(store, self._redactor, config, self.clock, self._events)
-        variables = self._options.variables
-        loop = self._loop = Loop(self.clock, journal, self._events, self._redactor.data, variables)
-        reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
+        telemetry = self._telemetry()
+        loop = self._loop = Loop(
+            self.clock,
+            journal,
+            self._events,
+            self._redactor.data,
+            self._options.variables,
+            telemetry=telemetry,
+        )
+        beats = HeartbeatSender(self.clock, loop, journal, self._events)
+
+        def adopt(jobset: JobSet) -> None:
+            loop.adopt(jobset)
+            beats.adopt(jobset)
+
+        reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
-        with on_loop(loop, journal) as shown:
-            loop.begin(jobset)
-            store.set_patience(_PATIENCE)
-            helpers = [*self._helpers(reloader), shown.keep_drawing()]
-            helpers.append(keep_log_short(store, self.clock))
-            tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
-            self._manager.ready()
-            await loop.run()
-            self._manager.stopping()
-            await loop.drain(self._options.grace)
-            for task in tasks:
-                task.cancel()
+        async with self._monitored(loop):
+            with on_loop(loop, journal) as shown:
+                loop.begin(jobset)
+                beats.adopt(jobset)
+                store.set_patience(_PATIENCE)
+                helpers = [*self._helpers(reloader), *self._control(loop), shown.keep_drawing()]
+                helpers += [beats.serve(), keep_log_short(store, self.clock)]
+                await self._keep_on(loop, helpers)
+        if telemetry is not None:
+            await telemetry.close()
         return loop.cut_off
+
+    async def _keep_on(self, loop: Loop, helpers: list[Coroutine[Any, Any, None]]) -> None:
+        """Run until the loop is stopped and what it runs has ended."""
+        tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
+        self._manager.ready()
+        await loop.run()
+        self._manager.stopping()
+        await loop.drain(self._options.grace)
+        for task in tasks:
+            task.cancel()
+
+    @asynccontextmanager
+    async def _monitored(self, loop: Loop) -> AsyncIterator[None]:
+        """Let the loop be looked at over HTTP meanwhile, where that is asked for."""
+        options = self._options
+        if options.listen is None:
+            yield
+            return
+        from chronos_cli.monitor.site import Monitor  # HTTP and Prometheus
+
+        monitor = Monitor(options.listen, loop, self.clock, options.state, self._redactor)
+        self._events.tell(EventKind.LISTENING, url=await monitor.open())
+        self._monitor = monitor
+        try:
+            yield
+        finally:
+            await monitor.close()
+
+    def _tell(self, event: LoopEvent) -> None:
+        self._write(event)
+        if self._monitor is not None:
+            self._monitor.note(event)
+        if self._answers is not None:
+            self._answers.note(event)
+
+    def _telemetry(self) -> "Telemetry | None":
+        """Return what tells of executions to whoever collects traces, if anybody does."""
+        if not collects_traces(self._environment):
+            return None
+        from chronos_cli.app.tracing import open_telemetry  # not for those who collect none
+
+        def warn(message: str) -> None:
+            self._events.tell(EventKind.WARNING, message=message)
+
+        return open_telemetry(self._environment, self.clock, self._redactor, warn)
 
     def _helpers(self, reloader: Reloader) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on beside the loop, for as long as it runs."""
         helpers = [reloader.serve(), self._manager.keep_alive(self.clock)]
+        if self._monitor is not None:
+            helpers.append(self._monitor.look_back())
         if self._options.watch:
             helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
         return helpers
+
+    def _control(self, loop: Loop) -> list[Coroutine[Any, Any, None]]:
+        """Return what answers on the control socket; a loop without one runs all the same."""
+        path = control_path(self._options.state)
+        try:
+            socket = listening(path)
+        except OSError as error:
+            reason = f"{path}: {error.strerror or error}"
+            message = f"no control socket, so that status, trigger and pause do not work: {reason}"
+            self._events.tell(EventKind.WARNING, message=message)
+            return []
+        self._answers = Answers(loop, self.clock, self._redactor.data)
+        return [ControlServer(socket, path, self._answers.to).serve()]
 
     def _load(self) -> JobSet:
         """Read the files; raises InvalidInputError, and UsageError for what cannot be read."""
@@ -154,9 +240,9 @@ class Service:
         workspace = checked.workspace
         # One that is missing may come later, and make the set a good one.
         self._referred |= workspace.secret_files
-        if checked.problems:
-            raise InvalidInputError(checked.problems)
-        workspace.require_clients(workspace.jobs)
+        if problems := [*checked.problems, *workspace.heartbeat_problems]:
+            raise InvalidInputError(problems)
+        workspace.require_clients([*workspace.jobs, *workspace.own_jobs()])
         scheduled = {job.id: job for job in workspace.jobs if job.spec.schedule is not None}
         if not scheduled:
             where = workspace.jobs[0].position if workspace.jobs else Position(options.paths[0])
@@ -165,13 +251,14 @@ class Service:
         require_variables(scheduled.values(), options.variables)
         for message in aside_messages(workspace.aside):
             self._events.tell(EventKind.WARNING, message=message)
-        workspace.import_clients(scheduled.values())
+        workspace.import_clients([*scheduled.values(), *workspace.own_jobs()])
         self._referred = workspace.files()
         return JobSet(
             jobs=scheduled,
             dispatchers=workspace.dispatchers(),
             max_concurrent=options.max_concurrent or workspace.config.scheduler.max_concurrent_jobs,
             unscheduled=len(workspace.jobs) - len(scheduled),
+            heartbeat=workspace.heartbeat,
         )
 
     def _reload(self) -> JobSet:

@@ -57,6 +57,12 @@ class Output:
         streams.stdout.write_json(json_text(redactor.data(data), indent=indent) + "\n")
         self._report_loss()
 
+    def sum_up(self, text: str) -> None:
+        """Say in a line what came of it to those who do not see the data; not amid the data."""
+        out, err = streams.stdout, streams.stderr
+        if (out.is_file() or (err.isatty() and not out.isatty())) and not out.is_same_as(err):
+            self.note(text)
+
     def table(self, draw: Callable[[int], "RenderableType"]) -> None:
         """Write a table, drawn for the terminal's width; what is in it must be masked already."""
         console = streams.stdout.console()

@@ -20,9 +20,9 @@ def write_files(folder: Path, files: Mapping[str, str], *, force: bool) -> None:
     taken = [str(folder / name) for name in files if os.path.lexists(folder / name)]
     if taken and not force:
         more = f" and {len(taken) - _NAMED} more" if len(taken) > _NAMED else ""
-        verb = "exist" if len(taken) > 1 else "exists"
+        verb, them = ("exist", "them") if len(taken) > 1 else ("exists", "it")
         names = ", ".join(taken[:_NAMED])
-        raise UsageError(f"{names}{more} {verb} already; add --force to overwrite it")
+        raise UsageError(f"{names}{more} {verb} already; add --force to overwrite {them}")
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

@@ -1,16 +1,24 @@
 """What each job does now, did last and does next: gathered from what the loop tells."""
 
 import heapq
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.jobs.model import Job
-from chronos_cli.state.entries import HistoryEntry
+from chronos_cli.state.entries import HistoryEntry, Pause
 
 # Sorts what never fires again behind everything else.
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An execution under way: when it started, how many of its attempts have failed."""
+
+    since: datetime
+    failed_attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +35,31 @@ class Ending:
 class Row:
     """One job: the starts of its executions that are under way, its next time, its last ending.
 
-    `next_time` is in the job's zone; None for one that is disabled or never fires again.
+    `next_time` is in the job's zone; None for one that is disabled, paused for an unknown time, or
+    never fires again.
     """
 
     job: Job
     running_since: tuple[datetime, ...]
     next_time: datetime | None
     last: Ending | None
+    paused: Pause | None = None
 
 
 class Overview:
-    """Keeps the rows of all jobs; `last_entry` tells how a job ended before this process."""
+    """Keeps the rows of all jobs.
 
-    def __init__(self, last_entry: Callable[[str], HistoryEntry | None]) -> None:
+    `last_entry` tells how a job ended before this process, `paused` what keeps its ticks back.
+    """
+
+    def __init__(
+        self,
+        last_entry: Callable[[str], HistoryEntry | None],
+        paused: Callable[[str], Pause | None] = lambda _: None,
+    ) -> None:
+        self._paused = paused
         self._last_entry = last_entry
-        self._running: dict[str, dict[str, datetime]] = {}
+        self._running: dict[str, dict[str, Running]] = {}
         self._endings: dict[str, Ending | None] = {}
 
     def note(self, event: LoopEvent) -> None:
@@ -49,7 +67,11 @@ class Overview:
         fields = event.fields
         if event.kind is EventKind.FIRED:
             running = self._running.setdefault(fields["job_id"], {})
-            running[fields["execution_id"]] = event.time
+            running[fields["execution_id"]] = Running(event.time)
+        elif event.kind is EventKind.ATTEMPT_FAILED:
+            running = self._running.get(fields["job_id"], {})
+            if known := running.get(fields["execution_id"]):
+                running[fields["execution_id"]] = replace(known, failed_attempts=fields["attempt"])
         elif event.kind is EventKind.ENDED:
             running = self._running.get(fields["job_id"], {})
             running.pop(fields["execution_id"], None)
@@ -68,6 +90,10 @@ class Overview:
         """Return how many executions are under way."""
         return sum(map(len, self._running.values()))
 
+    def executions(self) -> dict[str, Mapping[str, Running]]:
+        """Return what is under way now, by job and execution ID."""
+        return {job_id: dict(running) for job_id, running in self._running.items()}
+
     def _place(self, entry: tuple[Job, datetime | None]) -> tuple[bool, datetime, str]:
         job, next_time = entry
         return job.id not in self._running, next_time or _NEVER, job.id
@@ -76,8 +102,8 @@ class Overview:
         if job.id not in self._endings:
             entry = self._last_entry(job.id)
             self._endings[job.id] = _ending(entry) if entry else None
-        since = tuple(self._running.get(job.id, {}).values())
-        return Row(job, since, next_time, self._endings[job.id])
+        since = tuple(one.since for one in self._running.get(job.id, {}).values())
+        return Row(job, since, next_time, self._endings[job.id], self._paused(job.id))
 
 
 def _ending(entry: HistoryEntry) -> Ending:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC
 
 from chronos_cli.cron.events import EventKind, Events
+from chronos_cli.cron.journal import ORIGIN
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.cron.queue import Queue
 from chronos_cli.dispatch.execution import Execution, in_zone
@@ -56,6 +57,7 @@ class Recovery:
                 patient=True,
                 recovered=True,
                 marks=False,  # it did so when it was started first
+                origin=started.origin if started.origin != ORIGIN else None,
             )
         )
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+
 
 class Status(StrEnum):
     """How an attempt or an execution ended."""
@@ -20,6 +22,18 @@ class Status(StrEnum):
     def is_failure(self) -> bool:
         """Whether the job was due and did not get through."""
         return self is not Status.SUCCEEDED and self is not Status.SKIPPED
+
+
+_STATUSES: tuple[tuple[type[DispatchError], Status], ...] = (
+    (RejectedError, Status.REJECTED),
+    (UnreachableError, Status.UNREACHABLE),
+    (TimedOutError, Status.TIMED_OUT),
+)
+
+
+def status_of(error: DispatchError) -> Status:
+    """Return the status that a failure stands for."""
+    return next(status for kind, status in _STATUSES if isinstance(error, kind))
 
 
 class Attempt(Struct, frozen=True, kw_only=True):
@@ -48,7 +62,10 @@ class Notice(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """An execution that has ended. `receipt` is what the far side gave back."""
+    """An execution that has ended. `receipt` is what the far side gave back.
+
+    `trace_id` is that of the `traceparent` which went along with all its attempts.
+    """
 
     job_id: str
     job_name: str
@@ -63,3 +80,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     receipt: dict[str, Any] = {}
     attempts: list[Attempt] = []
     notices: list[Notice] = []
+    trace_id: str | None = None

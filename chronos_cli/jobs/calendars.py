@@ -220,6 +220,9 @@ def ics_path(name: str, file: str) -> str:
 
 
 def _events(file: str, name: str) -> tuple[Exemption, ...]:
+    if "://" in name:
+        message = f"'{name[:60]}' is a URL: save the calendar beside the job file, and name that"
+        raise ValueError(message)
     try:
         return _parsed_events(read_text(ics_path(name, file), MAX_ICS))
     except FileTooLargeError:

@@ -128,7 +128,9 @@ def _may_hold_jobs(root: Node) -> bool:
     """Whether a document has the outer form of a job, or of a list of them."""
     if not isinstance(root, Mapping):
         return False
-    return "name" in root.entries or ("jobs" in root.entries and "on" not in root.entries)
+    if "jobs" in root.entries:
+        return "on" not in root.entries  # a workflow of GitHub has both, and a name
+    return "name" in root.entries
 
 
 class _FileReading:

@@ -34,6 +34,7 @@ NOTICES = ("on_failure", "on_success", "on_recovery")
 FAILURE_CLASSES = ("unreachable", "timeout", "rejected", "expectation")
 # As reports call a timeout.
 _ALIASES = ("timed_out",)
+_NOT_AGAIN = ("never", "none", "no", "off", "false")
 _STATUS_CLASS = r"[0-9][xX]+"
 
 
@@ -63,6 +64,11 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
         ),
     ] = ("unreachable", "timeout")
 
+    @staticmethod
+    def instead_of_text(text: str) -> str | None:
+        """Return the block of one who wants no second attempt."""
+        return "{max_attempts: 1}" if text.lower() in _NOT_AGAIN else None
+
     def flaws(self) -> Iterator[Flaw]:
         """Yield what in `retry_on` is a misspelt class, which would end all retries.
 
@@ -86,6 +92,11 @@ class Notify(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         PositiveDuration | None,
         Meta(description="And again whenever this has passed while it lasts. Default: never"),
     ] = None
+
+    @staticmethod
+    def instead_of_text(text: str) -> str | None:
+        """Return the block of one who says whom to tell, not when."""
+        return None if text.isdigit() else "{after: 1}, and on_failure: with whom to tell"
 
 
 class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -157,7 +168,7 @@ class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         Meta(
             description="No tick on these: dates, ranges 2026-12-24..2027-01-01, quiet hours "
             "22:00-06:00, iCalendar files beside the job file",
-            examples=[["2026-12-24..2027-01-01", "holidays.ics"]],
+            examples=[["2026-12-24..2027-01-01", "22:00-06:00"]],
         ),
     ] = field(default=(), name="except")
     enabled: Annotated[bool, Meta(description="false: the job is skipped")] = True

@@ -1,7 +1,7 @@
 """Outcomes as JSON data and as plain lines."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -17,6 +17,8 @@ from chronos_cli.report.text import (
 )
 
 SCHEMA_VERSION = 1
+# A signal may stop thousands at once, of a backfill: so many are named.
+_MOST_UNBEGUN = 10
 # Colours that can be read on white and on black.
 STYLES = {
     Status.SUCCEEDED: "green",
@@ -102,6 +104,18 @@ def plain_lines(outcomes: Sequence[Outcome], paint: Paint = unpainted) -> str:
 def failure_line(outcome: Outcome) -> str:
     """Return a failed outcome in one line, for `--quiet`."""
     return f"{printable(outcome.job_id)}: {status_with_code(outcome)}: {reason(outcome)}"
+
+
+def failure_lines(failed: Sequence[Outcome]) -> Iterator[str]:
+    """Yield a line for each failed outcome, for `--quiet`.
+
+    Of many that a signal kept from their first attempt the rest is counted.
+    """
+    unbegun = [one for one in failed if one.status is Status.INTERRUPTED and not one.attempts]
+    untold = {id(one) for one in unbegun[_MOST_UNBEGUN:]}
+    yield from (failure_line(one) for one in failed if id(one) not in untold)
+    if untold:
+        yield f"{len(untold):,} more were stopped before the first attempt"
 
 
 def _words(status: str) -> str:

@@ -101,7 +101,7 @@ def _next_tick(calendar: Calendar, after: datetime) -> datetime:
         passed = _exception_at(calendar, found)
         if passed is None:
             return found
-        after = max(found, passed.ends - _INSTANT)
+        after = max(found, passed.silent_until - _INSTANT)
     raise OverflowError("the exceptions leave no tick")
 
 
@@ -139,7 +139,8 @@ def _quiet_window(calendar: Calendar, instant: datetime) -> Window | None:
     now = reading(instant, place).replace(fold=0)
     for one in calendar.exceptions:
         if isinstance(one, QuietHours) and one.includes(now.time()):
-            return Window(instant, first_instant(one.end_after(now), place), one.words)
+            ends = first_instant(one.end_after(now), place)
+            return Window(instant, ends, one.words, ends)
     return None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from itertools import product
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chronos_cli.schedule.expression import Cron
 from chronos_cli.schedule.moments import is_day, parse_day, parse_moment
@@ -72,11 +72,12 @@ Exemption = Span | QuietHours
 
 
 class Window(Struct, frozen=True):
-    """A span as instants, in UTC."""
+    """A span as instants, in UTC; up to `silent_until` others follow without a gap."""
 
     begins: datetime
     ends: datetime
     words: str
+    silent_until: datetime
 
 
 def parse_exemption(text: str) -> Exemption:
@@ -103,7 +104,7 @@ def whole_days(first: date, last: date, words: str) -> Span:
 
 
 def windows(spans: Iterable[Span], zone: str, year: int) -> list[Window]:
-    """Return what spans take of a year, in order; those that meet are one."""
+    """Return what spans take of a year, in order; none reaches into another."""
     begins = datetime(year, 1, 1, tzinfo=UTC)
     ends = datetime(year, 12, 31, 23, 59, 59, 999_999, UTC)
     found = [
@@ -112,7 +113,7 @@ def windows(spans: Iterable[Span], zone: str, year: int) -> list[Window]:
         for window in _windows(span, load_zone(span.zone or zone), year)
         if window.begins <= ends and window.ends > begins
     ]
-    return list(_merged(sorted(found, key=lambda window: window.begins)))
+    return _chained(list(_apart(sorted(found, key=lambda window: window.begins))))
 
 
 def never_speaks(cron: Cron, quiet: Iterable[QuietHours]) -> bool:
@@ -155,18 +156,25 @@ def _quiet_hours(begin: str, end: str, text: str) -> QuietHours:
 
 def _windows(span: Span, zone: tzinfo, year: int) -> Iterator[Window]:
     for first, last in span.occurrences(year):
-        yield Window(first_instant(first, zone), first_instant(last, zone), span.words)
+        begins, ends = first_instant(first, zone), first_instant(last, zone)
+        yield Window(begins, ends, span.words, ends)
 
 
-def _merged(found: Iterable[Window]) -> Iterator[Window]:
-    """Yield windows, which are in order, with those that meet made one."""
-    open_one: Window | None = None
+def _apart(found: Iterable[Window]) -> Iterator[Window]:
+    """Yield windows, which are in order, each without what earlier ones took."""
+    taken = datetime.min.replace(tzinfo=UTC)
     for window in found:
-        if open_one is None or window.begins > open_one.ends:
-            if open_one is not None:
-                yield open_one
-            open_one = window
-        elif window.ends > open_one.ends:
-            open_one = Window(open_one.begins, window.ends, open_one.words)
-    if open_one is not None:
-        yield open_one
+        if window.ends > taken:
+            begins = max(window.begins, taken)
+            taken = window.ends
+            yield Window(begins, taken, window.words, taken)
+
+
+def _chained(found: list[Window]) -> list[Window]:
+    """Return windows that know how far they go on with those that follow at once."""
+    chained: list[Window] = []
+    for window in reversed(found):
+        goes_on = bool(chained) and chained[-1].begins == window.ends
+        until = chained[-1].silent_until if goes_on else window.ends
+        chained.append(structs.replace(window, silent_until=until))
+    return chained[::-1]

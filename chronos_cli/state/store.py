@@ -1,6 +1,6 @@
 """The state of one machine: what was started, what came of it, and who is running."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,20 +13,23 @@ from chronos_cli.clock import Clock, SystemClock
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
-from chronos_cli.state import notices
+from chronos_cli.state import notices, pauses
 from chronos_cli.state.database import Database, move_log
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
     JobStats,
+    LastEnd,
     LastTick,
+    Pause,
     Snapshot,
     StartedExecution,
     UnfinishedNotice,
 )
 from chronos_cli.state.loop_lock import LoopLock
 from chronos_cli.state.process import this_process
+from chronos_cli.state.recent import RecentEnding, last_successes, recent_endings
 from chronos_cli.state.rows import Rows
 from chronos_cli.state.values import encoded
 
@@ -254,6 +257,36 @@ class Store:
         with self._database.writing() as db:
             self._rows.keep_ticks(db, job_ids)
 
+    def pauses(self) -> dict[str, Pause]:
+        """Return the pauses by job; that of all jobs under `ALL_JOBS`."""
+        with self._database.reading() as db:
+            return pauses.known(db)
+
+    def pause(self, job_id: str, pause: Pause) -> None:
+        """Record a pause of a job, or of `ALL_JOBS`, in the place of an earlier one."""
+        masked = structs.replace(pause, reason=self._redactor.data(pause.reason))
+        with self._database.writing() as db:
+            pauses.put(db, job_id, masked)
+
+    def resume(self, job_id: str, moment: datetime | None) -> None:
+        """End a pause. The ticks up to a moment count as seen to; without one, as missed."""
+        with self._database.writing() as db:
+            pauses.lift(db, job_id, moment)
+
+    def known_jobs(self) -> list[str]:
+        """Return the IDs of the jobs that the last loop ran, and of those that are paused."""
+        with self._database.reading() as db:
+            return pauses.known_jobs(db)
+
+    def confirm_loop(self) -> None:
+        """Write that the loop is still there: raises StateError where nothing can be written."""
+        self._loop.confirm()
+
+    def last_ends(self) -> dict[str, LastEnd]:
+        """Return how the last execution of every job ended; what was skipped does not count."""
+        with self._database.reading() as db:
+            return self._rows.last_ends(db)
+
     def last_fired(self) -> datetime | None:
         """Return the latest time at which an execution of a loop started, or for which it stood.
 
@@ -304,6 +337,16 @@ class Store:
         """Return the figures of every job of which something fits, in the order of their IDs."""
         with self._database.reading() as db:
             return self._rows.stats(db, wanted)
+
+    def recent_endings(self, jobs: Collection[str], most: int) -> dict[str, list[RecentEnding]]:
+        """Return the last `most` endings of each job, oldest first."""
+        with self._database.reading() as db:
+            return recent_endings(db, jobs, most)
+
+    def last_successes(self) -> dict[str, float]:
+        """Return when each job last succeeded, in seconds since 1970."""
+        with self._database.reading() as db:
+            return last_successes(db)
 
     def ids_beginning(self, text: str, most: int) -> list[tuple[str, str]]:
         """Return up to `most` recorded execution IDs that begin with a text, and their jobs."""

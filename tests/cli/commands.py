@@ -44,6 +44,7 @@ def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
         "next": ["next", job],
         "list": ["list", job],
         "validate": ["validate", job],
+        "check": ["check", job],
         "history": ["history", *state],
         "replay": ["replay", "--failed", "--since", "1d", *state],
         "backfill": ["backfill", job, "--since", "2s", *state],

@@ -118,6 +118,7 @@ _PLACES = {
     "list": ["--job", "--tag"],
     "explain": [],
     "validate": ["--config", "--job"],
+    "check": ["--job", "--tag", "--var", "--config", "--env-file"],
     "history": ["--job", "--status", "--since", "--older-than"],
     "replay": ["--job", "--tag", "--var", "--jobs", "--since"],
     "backfill": ["--job", "--tag", "--var", "--since", "--until", "--env-file"],

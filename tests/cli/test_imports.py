@@ -24,7 +24,10 @@ HEAVY = CLIENTS | {
     "importlib.metadata",
     "jinja2",
     "logging",
+    "opentelemetry",
+    "prometheus_client",
     "pydantic",
+    "requests",
     "rich",
     "sqlite3",
     "ssl",
@@ -37,6 +40,8 @@ ALWAYS = {"uuid"}
 # What comes with asyncio.
 LOOP = {"asyncio", "ssl", "logging", "subprocess"}
 SENDING = LOOP | {"sqlite3"}
+# What says that there is no loop.
+LOOKING = {"sqlite3", "subprocess"}
 
 # The arguments of a command: what it may import of all that is heavy, how many modules it may.
 COMMANDS = {
@@ -47,6 +52,8 @@ COMMANDS = {
     "validate http.yaml": (set[str](), 220),
     "validate http.yaml -o sarif": ({"hashlib"}, 225),
     "next http.yaml": ({"croniter", "subprocess"}, 285),
+    "check http.yaml": (LOOP, 345),
+    "check -h": ({"typer", "subprocess"}, 200),
     "history": ({"sqlite3"}, 210),
     "replay --failed --since 1d": (SENDING, 300),
     "backfill http.yaml --since 1d --dry-run": (SENDING | {"croniter", "hashlib"}, 360),
@@ -70,7 +77,11 @@ COMMANDS = {
         390,
     ),
     "run rabbitmq.yaml": (SENDING | {"pika"}, 350),
-    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 325),
+    "status": (LOOKING, 260),
+    "trigger a": (LOOKING, 260),
+    "pause a": (LOOKING, 260),
+    "resume a": (LOOKING, 260),
+    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 340),
 }
 # They listen on ports; what they import is what servers need.
 _SERVERS = {"receive", "demo"}

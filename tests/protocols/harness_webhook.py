@@ -37,6 +37,9 @@ class WebhookHarness(Harness):
         url = self._plain.url.replace("//", f"//user:{secret}@")
         return {"url": f"{url}/auth/x"}
 
+    def checked(self, target: dict[str, Any]) -> dict[str, Any]:
+        return {**target, "check": "OPTIONS"}
+
     def tls(self, ca: Path) -> dict[str, Any]:
         url = f"{self._secured.url}/status/200?contract={uuid4().hex}"
         return {"url": url, "tls": {"ca": str(ca)}}

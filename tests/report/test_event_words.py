@@ -33,6 +33,11 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         "· started with 1 job, 2 without a schedule; next at 23:00:00",
     ),
     (
+        EventKind.LISTENING,
+        {"url": "http://127.0.0.1:9190/"},
+        "· listening on http://127.0.0.1:9190/",
+    ),
+    (
         EventKind.WARNING,
         {"message": "any certificate is trusted", "jobs": ["a", "b"], "more": 3},
         "! any certificate is trusted (a, b and 3 more)",
@@ -67,6 +72,35 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         {"job_id": "report", "action": "retry", "message": "cut off when pid 7 died"},
         "↻ report sent again: cut off when pid 7 died",
     ),
+    (
+        EventKind.PAUSED,
+        {
+            "job_id": "report",
+            "by": "alice",
+            "at": "2026-03-02T22:00:00+00:00",
+            "reason": "migration",
+            "until": "2026-03-02T23:30:00+00:00",
+        },
+        "! report paused by alice since 22:00:00 until 23:30:00: migration",
+    ),
+    (
+        EventKind.PAUSED,
+        {"scope": "all", "by": "alice", "at": "2026-03-02T22:00:00+00:00"},
+        "! all jobs paused by alice since 22:00:00",
+    ),
+    (
+        EventKind.RESUMED,
+        {"job_id": "report", "by": "bob", "passed_over": 3},
+        "· report resumed by bob, 3 ticks passed over",
+    ),
+    (
+        EventKind.RESUMED,
+        {"scope": "all", "passed_over": 1, "message": "its time was over"},
+        "· all jobs resumed: its time was over, 1 tick passed over",
+    ),
+    (EventKind.HEARTBEAT_FAILED, {"message": "it did not get through"}, "✗ it did not get through"),
+    (EventKind.HEARTBEAT_HELD, {"message": "it is held back"}, "✗ it is held back"),
+    (EventKind.HEARTBEAT_RESTORED, {}, "✓ the heartbeat is sent again"),
     (
         EventKind.NOTICE_FAILED,
         {"job_id": "report", "message": "rejected: status 404"},

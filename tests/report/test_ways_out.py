@@ -17,12 +17,15 @@ from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 import chronos_cli.report
+from chronos_cli.cron.control import Ended, JobStatus, LoopStatus, Started
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.overview import Ending, Row
+from chronos_cli.dispatch.check import Checked
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.dispatch.plugin import Preview
 from chronos_cli.dispatch.registry import Registry
+from chronos_cli.dispatch.steps import Step, StepStatus
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.explain import Key
 from chronos_cli.jobs.files import SourceFile
@@ -35,6 +38,10 @@ from chronos_cli.redact import Redactor
 from chronos_cli.report import (
     annotations,
     attempts,
+    check_table,
+    checks,
+    control,
+    control_table,
     event_words,
     events,
     history,
@@ -55,8 +62,15 @@ from chronos_cli.report import (
     table,
     timetable,
 )
-from chronos_cli.report.text import json_text, printable, printable_lines
-from chronos_cli.state.entries import HistoryEntry, HistoryStatus, JobStats, Snapshot
+from chronos_cli.report.text import json_text, printable, printable_lines, unpainted
+from chronos_cli.state.entries import (
+    HistoryEntry,
+    HistoryStatus,
+    JobStats,
+    LastEnd,
+    Pause,
+    Snapshot,
+)
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 
@@ -101,6 +115,12 @@ def notice(text: str) -> Notice:
         code=text,
         message=text,
     )
+
+
+def found(text: str) -> Checked:
+    step = Step(name=text, status=StepStatus.REJECTED, message=text, duration_ms=1.0)
+    status = Status.REJECTED
+    return Checked(job_id=text, protocol=text, target=text, status=status, steps=[step])
 
 
 def outcome(text: str) -> Outcome:
@@ -222,10 +242,19 @@ def event(text: str) -> LoopEvent:
 
 def told(text: str) -> dict[str, Any]:
     """All fields that events have."""
-    names = "job_id message code status policy action hook target".split()
+    names = "job_id message code status policy action hook target url by reason".split()
     texts = dict.fromkeys(names, text)
-    times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
-    figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
+    times = dict.fromkeys(("next", "last", "until", "at"), NOW.isoformat())
+    figures = (
+        "jobs_",
+        "attempt",
+        "max_attempts",
+        "attempts",
+        "missed",
+        "executing",
+        "running",
+        "passed_over",
+    )
     numbers = dict.fromkeys((*figures, "next_in_s", "duration_ms", "by_s", "grace_s"), 1)
     return {**texts, **times, **numbers, "jobs": Names([text]), "problems": [text]}
 
@@ -235,6 +264,22 @@ class Names(list[str]):
 
     def __str__(self) -> str:
         return "2"
+
+
+def a_pause(text: str) -> Pause:
+    return Pause(text, NOW, text, NOW)
+
+
+def job_status(text: str) -> JobStatus:
+    return JobStatus(text, NOW, [text], [text], a_pause(text))
+
+
+def loop_status(text: str) -> LoopStatus:
+    return LoopStatus(1, NOW, "running", {text: a_pause(text)})
+
+
+def last_end(text: str) -> LastEnd:
+    return LastEnd(text, HistoryStatus.REJECTED, text, NOW)
 
 
 def row(text: str) -> Row:
@@ -256,10 +301,27 @@ TEXTS: dict[Callable[..., Any], Way] = {
     annotations.github_annotations: lambda t: annotations.github_annotations([problem(t)]),
     attempts.attempt_line: lambda t: attempts.attempt_line(t, outcome(t).attempts[0], 3, 1.0),
     attempts.attempt_words: lambda t: attempts.attempt_words(t, 1, 3, -1.0, t),
+    checks.check_rows: lambda t: "".join(
+        cell for row in checks.check_rows([found(t)]) for cell in row.cells
+    ),
+    checks.check_lines: lambda t: checks.check_lines([found(t)]),
+    checks.check_failure_line: lambda t: checks.check_failure_line(found(t)),
     event_words.event_words: lambda t: "".join(
         event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
     ),
     events.event_text: lambda t: events.event_text(event(t)),
+    events.journal_prefix: lambda t: events.journal_prefix(event(t)),
+    control.status_lines: lambda t: control.status_lines(
+        loop_status(t), [job_status(t)], {t: last_end(t)}
+    ),
+    control.head_lines: lambda t: "".join(control.head_lines(loop_status(t), [], NOW)),
+    control.cells: lambda t: "".join(control.cells(job_status(t), last_end(t))),
+    control.pause_line: lambda t: control.pause_line(a_pause(t)),
+    control.pause_words: lambda t: control.pause_words(a_pause(t)),
+    control.trigger_line: lambda t: "".join(
+        control.trigger_line(t, answer, unpainted)
+        for answer in (Started(t, "skipped", t), Ended(t, "rejected", t, t, 1, 1.0))
+    ),
     history.history_lines: lambda t: history.history_lines([entry(t)]),
     history.execution_lines: lambda t: history.execution_lines([entry(t)]),
     history.cells: lambda t: "".join(history.cells(entry(t))),
@@ -278,6 +340,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
     outcomes.reason: lambda t: outcomes.reason(outcome(t)),
     outcomes.plain_lines: lambda t: outcomes.plain_lines([outcome(t)]),
     outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
+    outcomes.failure_lines: lambda t: "".join(outcomes.failure_lines([outcome(t)])),
     missing.missing_lines: lambda t: missing.missing_lines([missing_tick(t)]),
     preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
     problems.aside_messages: lambda t: "".join(problems.aside_messages([problem(t)])),
@@ -294,13 +357,22 @@ TEXTS: dict[Callable[..., Any], Way] = {
 TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     history_table.history_table: lambda t, width: history_table.history_table([entry(t)], width),
     jobs_table.jobs_table: lambda t, width: jobs_table.jobs_table([one_listed(t)], width),
+    check_table.check_table: lambda t, width: check_table.check_table([found(t)], width),
     history_table.stats_table: lambda t, width: history_table.stats_table([figures(t)], width),
+    control_table.status_table: lambda t, width: control_table.status_table(
+        loop_status(t), [job_status(t)], {t: last_end(t)}
+    ),
     live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
     table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
 }
 DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     annotations.gitlab_document: lambda t: annotations.gitlab_document([problem(t)]),
     annotations.sarif_document: lambda t: annotations.sarif_document([problem(t)]),
+    control.status_document: lambda t: control.status_document(
+        loop_status(t), [job_status(t)], {t: last_end(t)}
+    ),
+    control.trigger_document: lambda t: control.trigger_document(t, Started(t, "skipped", t), 0),
+    checks.check_document: lambda t: checks.check_document([found(t)], 4),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),
     missing.missing_document: lambda t: missing.missing_document([missing_tick(t)]),
@@ -317,7 +389,7 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
 }
 # Nothing of a stranger's is in what these return.
 FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary", "summary"}
-FIGURES |= {"json_text", "style"}
+FIGURES |= {"json_text", "style", "check_summary"}
 # They put together what is safe already, or add what a terminal is to obey.
 FIGURES |= {"aligned", "unpainted", "strike_out"}
 FIGURES |= {"local", "clock_text", "rfc3339"}
@@ -416,3 +488,14 @@ def test_every_control_and_every_mark_of_direction_is_escaped() -> None:
 def test_ordinary_text_stays(text: str) -> None:
     assert printable(text) == text
     assert json_text([text]) == json.dumps([text], ensure_ascii=False)
+
+
+def test_of_many_that_were_stopped_before_they_began_there_is_a_count() -> None:
+    stopped = [
+        replace(outcome(f"j{number}"), status=Status.INTERRUPTED, code="", attempts=[])
+        for number in range(12)
+    ]
+    lines = list(outcomes.failure_lines([outcome("bad"), *stopped]))
+    assert (len(lines), lines[0][:14]) == (12, "bad: rejected ")
+    assert lines[-1] == "2 more were stopped before the first attempt"
+    assert len(list(outcomes.failure_lines([outcome(f"j{number}") for number in range(12)]))) == 12

@@ -106,6 +106,22 @@ def test_a_range_of_times_ends_before_its_end() -> None:
     assert [p.time.isoformat()[8:16] for p in passed] == ["24T18:00", "24T19:00", "25T10:00"]
 
 
+def test_each_exception_is_told_by_its_own_words() -> None:
+    """Where they meet and where they overlap; what is passed by is passed by at once."""
+    silent = ("2027-03-27", "2027-03-28", "2027-03-28T12:00..2027-03-29T12:00")
+    one = calendar("0 6,18 * * *", silent=silent)
+    passed = excepted(one, datetime(2027, 3, 27, tzinfo=UTC), datetime(2027, 3, 31, tzinfo=UTC))
+    assert [p.words for p in passed] == [silent[0]] * 2 + [silent[1]] * 2 + [silent[2]]
+    assert found(one, "2027-03-27T00:00Z", 1) == ["2027-03-29T18:00:00+00:00"]
+    days = tuple(Span(day, day + timedelta(1), "") for day in _days(2027, 1500))
+    long = Calendar(("0 9 * * *",), "UTC", exceptions=days)
+    assert found(long, "2027-01-01T00:00Z", 1) == ["2031-02-09T09:00:00+00:00"]
+
+
+def _days(year: int, count: int) -> Iterator[datetime]:
+    return (datetime(year, 1, 1) + timedelta(number) for number in range(count))
+
+
 def test_a_yearly_event_never_parts_from_its_schedule() -> None:
     (christmas,) = events(
         "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART;VALUE=DATE:20201225\nRRULE:FREQ=YEARLY\n"
