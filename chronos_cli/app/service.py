@@ -18,6 +18,7 @@ from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.reload import Reloader, watch_files
 from chronos_cli.cron.systemd import ServiceManager
 from chronos_cli.cron.watch import Watch
+from chronos_cli.dispatch.trace import collects_traces
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import find_config
 from chronos_cli.jobs.files import find_files
@@ -30,6 +31,7 @@ from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
 
 if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import Telemetry
     from chronos_cli.monitor.access import Listen
     from chronos_cli.monitor.site import Monitor
 
@@ -128,8 +130,15 @@ class Service:
     ) -> int:
         config = find_config(self._options.config, self._environment)
         journal = loop_journal(store, self._redactor, config, self.clock, self._events)
-        variables = self._options.variables
-        loop = self._loop = Loop(self.clock, journal, self._events, self._redactor.data, variables)
+        telemetry = self._telemetry()
+        loop = self._loop = Loop(
+            self.clock,
+            journal,
+            self._events,
+            self._redactor.data,
+            self._options.variables,
+            telemetry=telemetry,
+        )
         reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
@@ -139,6 +148,8 @@ class Service:
                 store.set_patience(_PATIENCE)
                 helpers = [*self._helpers(reloader), shown.keep_drawing()]
                 await self._keep_on(loop, [*helpers, keep_log_short(store, self.clock)])
+        if telemetry is not None:
+            await telemetry.close()
         return loop.cut_off
 
     async def _keep_on(self, loop: Loop, helpers: list[Coroutine[Any, Any, None]]) -> None:
@@ -172,6 +183,17 @@ class Service:
         self._write(event)
         if self._monitor is not None:
             self._monitor.note(event)
+
+    def _telemetry(self) -> "Telemetry | None":
+        """Return what tells of executions to whoever collects traces, if anybody does."""
+        if not collects_traces(self._environment):
+            return None
+        from chronos_cli.app.tracing import open_telemetry  # not for those who collect none
+
+        def warn(message: str) -> None:
+            self._events.tell(EventKind.WARNING, message=message)
+
+        return open_telemetry(self._environment, self.clock, self._redactor, warn)
 
     def _helpers(self, reloader: Reloader) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on beside the loop, for as long as it runs."""

@@ -104,7 +104,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         Output().note(_nothing(found.ticks))
     if dry_run:
         return _show(found.missing, output)
-    if not found.missing and output is OutputFormat.TABLE:
+    if not found.missing and output in {OutputFormat.TABLE, OutputFormat.GITHUB}:
         return ExitCode.SUCCESS
     journal = recording(state, no_state=False, origin="backfill", config=config)
     options = RunOptions(
@@ -162,7 +162,7 @@ def _show(missing: Sequence["Missing"], output: OutputFormat) -> ExitCode:
         )
         for one in missing
     ]
-    if output is not OutputFormat.TABLE:
+    if output in {OutputFormat.JSON, OutputFormat.JSONL}:
         Output().json(missing_document(listed))
     elif listed:
         Output().result(missing_lines(listed))

@@ -32,6 +32,7 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
+    GITHUB = "github"
 
 
 Jobs = Annotated[

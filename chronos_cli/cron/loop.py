@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -33,6 +33,9 @@ from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import allows
 from chronos_cli.state.journal import StateJournal, schedule_of
 
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import Telemetry
+
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
 _LAST_NOTICES = 10.0
 # A tick that is later than this is so because the program did not run, or stood still.
@@ -53,18 +56,20 @@ class Loop:
     notices tell. `variables` are what templates see as `vars`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it works with
         self,
         clock: LoopClock,
         journal: StateJournal,
         events: Events,
         mask: Callable[[Any], Any],
         variables: dict[str, str] | None = None,
+        *,
+        telemetry: "Telemetry | None" = None,
     ) -> None:
         self._clock = clock
         self._journal = journal
         self._events = events
-        self._executor = Executor(clock, journal, self, mask)
+        self._executor = Executor(clock, journal, self, mask, telemetry)
         self._queue = Queue(clock, journal, events, self._executor, self.fail, variables or {})
         self._timer = Timer()
         self._sleeper = Sleeper(clock)

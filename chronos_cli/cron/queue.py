@@ -154,6 +154,7 @@ class Queue:
             EventKind.FIRED,
             job_id=start.job.id,
             execution_id=start.execution_id,
+            trace_id=execution.trace.trace_id,
             scheduled_time=start.scheduled_time.isoformat(),
             late_ms=round(late * 1000, 1),
         )

@@ -21,6 +21,15 @@ _LEVELS = {
 }
 
 
+# Of syslog, as the journal reads them at the beginning of a line (sd-daemon(3)).
+_PRIORITIES = {"error": "<3>", "warning": "<4>", "info": "<6>"}
+
+
+def journal_prefix(event: LoopEvent) -> str:
+    """Return what tells the journal how grave a line is; the journal takes it off again."""
+    return _PRIORITIES[_level(event)]
+
+
 def event_text(event: LoopEvent) -> str:
     """Return an event in one line of logfmt: `key=value…`; what holds blanks is quoted."""
     return " ".join(f"{name}={_value(value)}" for name, value in event_document(event).items())

@@ -244,9 +244,9 @@ _UNFINISHED = ("running", "interrupted")
 _TICKS = (
     "SELECT job_id, scheduled_time, schedule FROM ticks LEFT JOIN tick_schedules USING (job_id)"
 )
-# Of an outcome, what has a column or a table of its own.
+# Of an outcome, what has a column or a table of its own, and what the log alone tells.
 _IN_COLUMNS = frozenset(
-    {"execution_id", "job_id", "scheduled_time", "status", "attempts", "notices"}
+    {"execution_id", "job_id", "scheduled_time", "status", "attempts", "notices", "trace_id"}
 )
 
 

@@ -62,6 +62,7 @@ timout: 30s
 webhook:
   url: htp://api.example.com
 """,
+    "/etc/chronos/jobs/report.yaml": "name: a\nwebhook: {url: https://api.example.com/a}\n",
     "/etc/crontab": "0 4 * * * root curl -fsS https://api.example.com/backup\n",
     "/etc/chronos/environment": "REPORT_TOKEN=abc-1234\n",
     ".bin/crontab": "#!/bin/sh\necho '0 9 * * 1-5 curl -fsS https://api.example.com/report'\n",

@@ -1,5 +1,6 @@
 """Every block of YAML on the pages loads, and every link leads somewhere."""
 
+import json
 import re
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from tests.support import ROOT
 
 # Of other programs: it must be YAML, and what it is for is said behind the fence.
 FOREIGN = {"ci", "pre-commit", "prometheus"}
-LANGUAGES = {"console", "crontab", "python", "text", "toml", "yaml"}
+LANGUAGES = set("console crontab groovy json make python text toml yaml".split())
 # Values that have a form of their own.
 VALUES = {
     "WEBHOOK_SECRET": "whsec_c2VjcmV0",
     "API": "https://api.example.com",
+    "DEPLOY_URL": "https://deploy.example.com",
     **dict.fromkeys(("SLACK_WEBHOOK", "TEAMS_WEBHOOK"), "https://hooks.example.com/abc"),
 }
 YAML = all_blocks("yaml")
@@ -90,6 +92,11 @@ def test_every_fence_says_what_it_holds() -> None:
     for page in pages():
         fences = re.findall(r"^ *```(\w*)[^\n]*\n(?:.*\n)*?^ *```$", page.read_text(), re.MULTILINE)
         assert set(fences) <= LANGUAGES, page
+
+
+def test_every_json_is_some() -> None:
+    for block in all_blocks("json"):
+        assert json.loads(block.text), block.where
 
 
 def test_every_command_stands_in_a_fence() -> None:

@@ -275,6 +275,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
         event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
     ),
     events.event_text: lambda t: events.event_text(event(t)),
+    events.journal_prefix: lambda t: events.journal_prefix(event(t)),
     history.history_lines: lambda t: history.history_lines([entry(t)]),
     history.execution_lines: lambda t: history.execution_lines([entry(t)]),
     history.cells: lambda t: "".join(history.cells(entry(t))),
