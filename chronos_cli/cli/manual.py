@@ -9,6 +9,13 @@ from inspect import cleandoc
 from chronos_cli.cli.arguments import Command, parameters_of
 
 _SECTIONS = ("Environment:", "Examples:")
+_TRACES = (
+    "  OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
+    "                     where traces go; OTEL_EXPORTER_OTLP_PROTOCOL and",
+    "                     OTEL_EXPORTER_OTLP_TRACES_PROTOCOL say how",
+    "  OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER",
+    "                     true, none: no traces",
+)
 # The variables that an option of this name stands for.
 _VARIABLES = {
     "config": (
@@ -25,6 +32,11 @@ _VARIABLES = {
         "  TRACEPARENT        a trace to continue, with TRACESTATE",
         "  GITHUB_ACTIONS     true: annotations, with paths from GITHUB_WORKSPACE on,",
         "                     and a table in the file of GITHUB_STEP_SUMMARY",
+        *_TRACES,
+    ),
+    "grace": (
+        "  JOURNAL_STREAM     set by systemd: lines begin with their priority",
+        *_TRACES,
     ),
 }
 

@@ -39,7 +39,7 @@ def asked(line: str, capfd: pytest.CaptureFixture[str], shell: str = "bash") -> 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        ("chronos r", "words run replay receive"),
+        ("chronos r", "words run resume replay receive"),
         ("chronos --v", "words --version"),
         ("chronos help hi", "words history"),
         ("chronos nonsense ", "words"),
