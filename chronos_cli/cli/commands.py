@@ -15,6 +15,7 @@ SUMMARIES = {
     "validate": "Check job files, chronos.yaml and the files that they name; send nothing.",
     "history": "List what `run`, `cron` and `replay` sent and what came of it, newest first.",
     "replay": "Send recorded executions again, each under its own ID and scheduled time.",
+    "cluster init": "Make the streams that many hosts share one schedule by, or print how.",
     "init": "Write a commented job file to start from.",
     "explain": "Say what a key of the job file or of chronos.yaml means.",
     "import crontab": "Write the calls of a crontab as jobs; list every other line and why.",
@@ -27,7 +28,10 @@ SUMMARIES = {
 }
 NAMES = tuple(SUMMARIES)
 # The first word of a command's name where several share it, and what it is for.
-GROUPS = {"import": "Write job files from what runs elsewhere."}
+GROUPS = {
+    "import": "Write job files from what runs elsewhere.",
+    "cluster": "Look after the servers by which many hosts share one schedule.",
+}
 # Set by a shell that wants words to complete a line with.
 COMPLETION_VARIABLE = "_CHRONOS_COMPLETE"
 
