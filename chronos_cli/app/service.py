@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from chronos_cli.app.variables import require_variables
 from chronos_cli.app.workspace import WorkspaceReader
+from chronos_cli.cron.admission import TickJournal
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
 from chronos_cli.cron.jobset import JobSet
@@ -19,13 +20,12 @@ from chronos_cli.cron.reload import Reloader, watch_files
 from chronos_cli.cron.systemd import ServiceManager
 from chronos_cli.cron.watch import Watch
 from chronos_cli.errors import InvalidInputError, UsageError
-from chronos_cli.jobs.config import find_config
+from chronos_cli.jobs.config import Cluster, find_config
 from chronos_cli.jobs.files import find_files
 from chronos_cli.jobs.scope import Choice, Scope
 from chronos_cli.problems import Position, Problem
 from chronos_cli.redact import Redactor
 from chronos_cli.report.problems import aside_messages
-from chronos_cli.state.journal import StateJournal
 from chronos_cli.state.store import Store
 
 # How long the loop waits for another process that holds the state, in seconds: ticks wait too.
@@ -35,7 +35,8 @@ _PATIENCE = 0.2
 class ServiceOptions(Struct, frozen=True, kw_only=True):
     """What a service runs, and how; `grace` is in seconds.
 
-    `variables` are what templates see as `vars`.
+    `variables` are what templates see as `vars`. With `cluster`, the URLs of its servers, the
+    state is kept there, and `state` is not used.
     """
 
     paths: list[str]
@@ -44,6 +45,7 @@ class ServiceOptions(Struct, frozen=True, kw_only=True):
     choice: Choice
     variables: dict[str, str]
     state: Path
+    cluster: str | None = None
     max_concurrent: int | None
     grace: float
     watch: bool
@@ -85,14 +87,18 @@ class Service:
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
         self._is_reload_due = False
+        self._cluster = Cluster()
+        self._write = write
 
-    async def serve(self, on_loop: Callable[[Loop, StateJournal], Display]) -> int:
+    async def serve(self, on_loop: Callable[[Loop, TickJournal], Display]) -> int:
         """Run until `stop`; return how many executions were cut off.
 
         `on_loop` is called before the loop begins, and returns what is shown beside it. Raises
         StateError, InvalidInputError or UsageError when it cannot start.
         """
         jobset = self._load()
+        if self._options.cluster is not None:
+            return await self._serve_in_cluster(self._options.cluster, jobset, on_loop)
         store = Store.open(self._options.state, self._redactor, self.clock)
         try:
             # A file may be called by bytes that are no text; this is for people.
@@ -115,19 +121,55 @@ class Service:
             self._reloader.ask()
 
     async def _run(
-        self, store: Store, jobset: JobSet, on_loop: Callable[[Loop, StateJournal], Display]
+        self, store: Store, jobset: JobSet, on_loop: Callable[[Loop, TickJournal], Display]
     ) -> int:
         config = find_config(self._options.config, self._environment)
         journal = loop_journal(store, self._redactor, config, self.clock, self._events)
-        variables = self._options.variables
-        loop = self._loop = Loop(self.clock, journal, self._events, self._redactor.data, variables)
+        mask, variables = self._redactor.data, self._options.variables
+        loop = Loop(self.clock, journal, self._events, mask, variables)
+
+        def begin() -> list[Coroutine[Any, Any, None]]:
+            loop.begin(jobset)
+            store.set_patience(_PATIENCE)
+            return []
+
+        return await self._run_loop(loop, on_loop(loop, journal), begin)
+
+    async def _serve_in_cluster(
+        self, url: str, jobset: JobSet, on_loop: Callable[[Loop, TickJournal], Display]
+    ) -> int:
+        """Run as one of many hosts."""
+        from chronos_cli.cluster.clock import ClusterClock
+        from chronos_cli.cluster.host import ClusterHost  # with what speaks to its servers
+
+        clock = ClusterClock(self.clock)
+        events = self._events = Events(clock, self._write)
+        config = find_config(self._options.config, self._environment)
+        host = ClusterHost(url, self._cluster, clock, events, self._redactor, config)
+        mask, variables = self._redactor.data, self._options.variables
+        loop = Loop(clock, host.journal, events, mask, variables, host.starts)
+        await host.join(jobset.jobs.values())
+
+        def begin() -> list[Coroutine[Any, Any, None]]:
+            loop.begin(jobset)
+            host.begin(loop)
+            return [host.watch()]
+
+        return await self._run_loop(loop, on_loop(loop, host.journal), begin)
+
+    async def _run_loop(
+        self,
+        loop: Loop,
+        display: Display,
+        begin: Callable[[], list[Coroutine[Any, Any, None]]],
+    ) -> int:
+        """Run a loop to its end; `begin` begins it, and returns what goes on beside it."""
+        self._loop = loop
         reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
-        with on_loop(loop, journal) as shown:
-            loop.begin(jobset)
-            store.set_patience(_PATIENCE)
-            helpers = [*self._helpers(reloader), shown.keep_drawing()]
+        with display as shown:
+            helpers = [*begin(), *self._helpers(reloader), shown.keep_drawing()]
             tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
             self._manager.ready()
             await loop.run()
@@ -163,6 +205,7 @@ class Service:
         require_variables(scheduled.values(), options.variables)
         for message in aside_messages(workspace.aside):
             self._events.tell(EventKind.WARNING, message=message)
+        self._cluster = workspace.config.scheduler.cluster
         workspace.import_clients(scheduled.values())
         self._referred = workspace.files()
         return JobSet(

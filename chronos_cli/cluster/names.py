@@ -50,6 +50,10 @@ class Names(Struct, frozen=True):
         """Return the subject of what a tick came to; `*` for all of a job's."""
         return f"chronos.{self.group}.outcome.{token(job_id)}.{moment_ms}"
 
+    def probe(self, kind: str, number: int = 0) -> str:
+        """Return a subject beside those of jobs: `tick` or `outcome`, and a number."""
+        return f"chronos.{self.group}.{kind}.{PROBE}.{number}"
+
     def claimed(self, subject: str = "") -> str:
         """Return where a stored tick is told of; without a tick, where all of them are."""
         return f"chronos.{self.group}.claimed.{subject.partition('.tick.')[2] or '>'}"

@@ -153,7 +153,11 @@ class Executor:
         outcome = await self._outcome(running, dispatchers)
         # From here on nothing waits, so that nothing can break it off.
         try:
-            self._settle(execution, outcome, dispatchers)
+            if self._journal.hands_on(execution, outcome):
+                message = f"another host carries it on: {outcome.message}"
+                outcome = structs.replace(outcome, status=Status.SKIPPED, message=message)
+            else:
+                self._settle(execution, outcome, dispatchers)
         finally:
             self._leave(execution, dispatchers)
         self._observer.on_outcome(outcome)

@@ -42,6 +42,10 @@ class Journal(Protocol):
         """Record an attempt as it ends."""
         ...
 
+    def hands_on(self, execution: Execution, outcome: Outcome) -> bool:
+        """Whether another host carries an execution on, so that this is not its end."""
+        ...
+
     def end(
         self, execution: Execution, outcome: Outcome, notices: Sequence[Execution] = ()
     ) -> None:
@@ -75,6 +79,10 @@ class NoJournal:
 
     def attempt(self, execution: Execution, attempt: Attempt) -> None:
         """Forget it."""
+
+    def hands_on(self, execution: Execution, outcome: Outcome) -> bool:  # noqa: ARG002
+        """Know no other host."""
+        return False
 
     def end(
         self, execution: Execution, outcome: Outcome, notices: Sequence[Execution] = ()
