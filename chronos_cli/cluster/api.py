@@ -15,7 +15,7 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 # Codes of JetStream's errors.
 NO_MESSAGE, NO_STREAM, NO_CONSUMER = 10037, 10059, 10014
 _WRONG_SEQUENCE = frozenset((10071, 10164))
-IN_PROCESS, STORE_FAILED, WRONG_STREAM = 10158, 10077, 10060
+STORE_FAILED, WRONG_STREAM = 10077, 10060
 _PER_SUBJECT = "maximum messages per subject"
 
 

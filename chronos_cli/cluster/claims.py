@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from chronos_cli.clock import Clock
-from chronos_cli.cluster.api import EXPECTED, IN_PROCESS, Api, RefusedError
+from chronos_cli.cluster.api import EXPECTED, STORE_FAILED, WRONG_STREAM, Api, RefusedError
 from chronos_cli.cluster.link import NoAnswerError, NoRightError
 from chronos_cli.cluster.members import Members
 from chronos_cli.cluster.names import Names
@@ -24,6 +24,8 @@ _SIDE_BY_SIDE = 256
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
 # An answer comes at once, or the server that should give it is gone.
 _ANSWER = 2.0
+# The store failed, the wrong stream, no room on the disk or in memory: nothing can be claimed.
+_ALARMING = frozenset((STORE_FAILED, WRONG_STREAM, 10023, 10047, 10028))
 # Claims a second of ticks that are made up for.
 _LATE_RATE = 50.0
 
@@ -179,7 +181,8 @@ class Claims:
             if error.is_taken:
                 self.taken += 1
                 return True
-            if (error.number != IN_PROCESS and error.code != 503) or _is_full(error):
+            # Anything else, such as "in process" (10158), says nothing of what is stored.
+            if error.number in _ALARMING:
                 self._troubles.begin("claims", f"no tick can be claimed, nothing fires: {error}")
             return False
         except NoRightError as error:
@@ -188,6 +191,8 @@ class Claims:
         except NoAnswerError as error:
             self._troubles.begin("claim", f"a claim has no answer, and is made again: {error}")
             return False
+        if not stored.duplicate:
+            self._members.suspect(one.subject)
         self.stored += not stored.duplicate
         self.taken += stored.duplicate
         self._troubles.end("claims")
@@ -236,7 +241,3 @@ class Claims:
         self._troubles.end("claims")
         self._troubles.end("claim")
         return True
-
-
-def _is_full(error: RefusedError) -> bool:
-    return error.number == 10077 and not error.is_taken

@@ -49,6 +49,7 @@ class Seen(Struct, frozen=True):
 
     member: Member
     age: float
+    seq: int
 
     @property
     def is_live(self) -> bool:
@@ -75,6 +76,8 @@ class Members:
         self.seen: list[Seen] = []
         self.skew = 0.0
         self._told: bytes | None = None
+        # Hosts that did not do what was theirs, with their last message then.
+        self._silent: dict[str, int] = {}
         # How many executions run here, for the others to see.
         self.running = 0
 
@@ -121,6 +124,8 @@ class Members:
         mine = await self._write()
         seen = [one async for one in self._read(mine)]
         self.seen = seen
+        seqs = {one.member.id: one.seq for one in seen}
+        self._silent = {one: seq for one, seq in self._silent.items() if seqs.get(one) == seq}
         self.live = sorted(one.member.id for one in seen if one.is_live)
         if ruler == self._ruler or self._rounds == 1:
             self._correct([one.member for one in seen if one.is_live])
@@ -128,8 +133,19 @@ class Members:
 
     def rank(self, subject: str) -> int:
         """Return how many live hosts come before this one for a subject; 0 for its owner."""
+        return len(self._before(subject) - self._silent.keys())
+
+    def suspect(self, subject: str) -> None:
+        """Take in that those who come first have not claimed a tick.
+
+        Until they write again, nobody waits for them.
+        """
+        seqs = {one.member.id: one.seq for one in self.seen}
+        self._silent |= {one: seqs.get(one, 0) for one in self._before(subject)}
+
+    def _before(self, subject: str) -> set[str]:
         mine = _weight(self.me.id, subject)
-        return sum(_weight(one, subject) > mine for one in self.live if one != self.me.id)
+        return {one for one in self.live if one != self.me.id and _weight(one, subject) > mine}
 
     async def tell_jobs(self, job_ids: Iterable[str]) -> None:
         """Let the others know which jobs this host has; raises StateError."""
@@ -201,7 +217,7 @@ class Members:
                 member = msgspec.json.decode(one.data, type=Member)
             except msgspec.DecodeError:
                 member = Member(id=text_of(one.subject), machine="?", pid=0, started="")
-            yield Seen(member, age)
+            yield Seen(member, age, one.seq)
 
     def _correct(self, live: Iterable[Member]) -> None:
         """Take the median of all offsets for the truth; our own is the one just measured."""

@@ -33,13 +33,16 @@ class Cron:
         state = () if given else ("--state", str(folder / "state.sqlite"))
         with stdin.open("rb") as stream:
             self.process = subprocess.Popen(
-                command("cron", *arguments, *state, "--log-format", log_format),
+                self._command("cron", *arguments, *state, "--log-format", log_format),
                 stdin=stream,
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
                 env=environment(env),
                 cwd=folder,
             )
+
+    def _command(self, *arguments: str) -> list[str]:
+        return command(*arguments)
 
     def __enter__(self) -> Self:
         return self
