@@ -16,6 +16,9 @@ SUMMARIES = {
     "history": "List what `run`, `cron` and `replay` sent and what came of it, newest first.",
     "replay": "Send recorded executions again, each under its own ID and scheduled time.",
     "cluster init": "Make the streams that many hosts share one schedule by, or print how.",
+    "cluster status": (
+        "Show the hosts of a group, their clocks, what waits, what runs and who holds which lock."
+    ),
     "init": "Write a commented job file to start from.",
     "explain": "Say what a key of the job file or of chronos.yaml means.",
     "import crontab": "Write the calls of a crontab as jobs; list every other line and why.",

@@ -19,6 +19,8 @@ from chronos_cli.cron.pending import PendingStart
 PATIENCE = 10.0
 # What each host waits for the one before it, in seconds.
 _TURN = 1.0
+# A host that claimed something within so many seconds is at work.
+_BUSY = 0.5
 # So many claims wait for their answers at the same time.
 _SIDE_BY_SIDE = 256
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
@@ -85,6 +87,8 @@ class Claims:
         self._order = count()
         self._next_late = 0.0
         self._missed: dict[str, datetime] = {}
+        # When each host's last claim was seen.
+        self._active: dict[str, float] = {}
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(_SIDE_BY_SIDE)
@@ -118,8 +122,9 @@ class Claims:
         heapq.heappush(self._heap, (at, next(self._order), one))
         self._wake.set()
 
-    def saw(self, subject: str) -> None:
-        """Take in that the servers have stored a tick."""
+    def saw(self, subject: str, host: str) -> None:
+        """Take in that the servers have stored a tick that a host has claimed."""
+        self._active[host] = self._clock.monotonic()
         one = self._open.get(subject)
         if one is not None:
             self._settle(one)
@@ -131,7 +136,11 @@ class Claims:
             now = self._clock.monotonic()
             while self._heap and self._heap[0][0] <= now:
                 one = heapq.heappop(self._heap)[2]
-                if one.subject in self._open and not self._stopping:
+                if one.subject not in self._open or self._stopping:
+                    continue
+                if self._is_others_turn(one, now):
+                    heapq.heappush(self._heap, (now + _BUSY / 2, next(self._order), one))
+                else:
                     self._begin(one)
             await self._sleep(self._heap[0][0] - now if self._heap else 1.0)
             if self._missed and not self._stopping and await self._gets_through():
@@ -148,6 +157,11 @@ class Claims:
         task = asyncio.create_task(self._claim(one))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def _is_others_turn(self, one: _Open, now: float) -> bool:
+        """Whether a host that a tick belongs to sooner is at work, and has many to claim."""
+        before = self._members.before(one.subject)
+        return any(now - self._active.get(host, -_BUSY) < _BUSY for host in before)
 
     async def _sleep(self, seconds: float) -> None:
         try:

@@ -1,6 +1,6 @@
 """One host of a cluster: its parts, how it joins, and what the loop needs of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
 from chronos_cli.clock import Clock
@@ -32,10 +32,10 @@ from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import Snapshot
 from chronos_cli.state.snapshot import snapshot_of
 
-# A host that was away for so long asks for the marks again, in seconds.
-_AWAY = 10.0
 # After so long without quorum, or with full streams, a host is not ready, in seconds.
 _UNREADY = 10.0
+# How long a host waits at its start for servers that have no majority yet, in seconds.
+_PATIENCE = 30.0
 
 
 class ClusterHost:
@@ -97,6 +97,7 @@ class ClusterHost:
             executor,
             on_crash,
             partial(version_of, redactor=self._redactor),
+            self._events,
         )
         return self._starts
 
@@ -113,18 +114,29 @@ class ClusterHost:
             raise
 
     async def _join(self, jobs: Iterable[Job]) -> None:
-        self.link.on_refused = self._on_refused
         assert self._starts is not None
-        await Streams(self.api, self._plan).ensure()
         await self._starts.listen()
+        await self._patiently(Streams(self.api, self._plan).ensure)
         await require_rights(self.api, self._plan.names)
-        await self.members.join()
-        await self.marks.load(jobs)
+        self.link.on_refused = self._on_refused
+        await self._patiently(self.members.join)
+        await self._patiently(partial(self.marks.load, list(jobs)))
         if self._plan.replicas == 1:
             message = "replicas is 1: when that server is lost, so are ticks and outcomes"
             self._events.tell(EventKind.WARNING, message=message)
         me, hosts = self.members.me.id, len(self.members.live)
         self._events.tell(EventKind.CLUSTER, message=f"joined as {me}", host=me, hosts=hosts)
+
+    async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Do something that can be done twice; a stream that was just made has no leader yet."""
+        until = self.clock.monotonic() + _PATIENCE
+        while True:
+            try:
+                return await call()
+            except NoAnswerError:
+                if self.clock.monotonic() > until:
+                    raise
+                await self.clock.sleep(0.25)
 
     def begin(self, loop: Loop) -> None:
         """Let the parts run beside a loop that has begun."""

@@ -133,7 +133,7 @@ class Members:
 
     def rank(self, subject: str) -> int:
         """Return how many live hosts come before this one for a subject; 0 for its owner."""
-        return len(self._before(subject) - self._silent.keys())
+        return len(self.before(subject).difference(self._silent))
 
     def suspect(self, subject: str) -> None:
         """Take in that those who come first have not claimed a tick.
@@ -141,9 +141,10 @@ class Members:
         Until they write again, nobody waits for them.
         """
         seqs = {one.member.id: one.seq for one in self.seen}
-        self._silent |= {one: seqs.get(one, 0) for one in self._before(subject)}
+        self._silent |= {one: seqs.get(one, 0) for one in self.before(subject)}
 
-    def _before(self, subject: str) -> set[str]:
+    def before(self, subject: str) -> set[str]:
+        """Return the live hosts that a tick belongs to sooner than to this one."""
         mine = _weight(self.me.id, subject)
         return {one for one in self.live if one != self.me.id and _weight(one, subject) > mine}
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from chronos_cli.cluster.claims import Claims
+from chronos_cli.cluster.claims import BY, Claims
 from chronos_cli.cluster.deliveries import Deliveries
 from chronos_cli.cluster.guard import GuardedDispatchers
 from chronos_cli.cluster.holds import Holds
@@ -18,6 +18,7 @@ from chronos_cli.cluster.marks import Marks
 from chronos_cli.cluster.members import Members
 from chronos_cli.cluster.names import Names, text_of
 from chronos_cli.cluster.pull import Puller
+from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
@@ -48,7 +49,9 @@ class ClusterStarts:
         executor: Executor,
         on_crash: Callable[[BaseException], None],
         version_of: Callable[[Job], str],
+        events: Events,
     ) -> None:
+        self._events = events
         self._version_of = version_of
         self._link = link
         self._names = names
@@ -134,6 +137,14 @@ class ClusterStarts:
                 await self._members.leave()
         except (StateError, TimeoutError):
             pass  # the others see that it is gone
+        claims = self._claims
+        self._events.tell(
+            EventKind.CLUSTER,
+            message="left",
+            published=claims.published,
+            claimed=claims.stored,
+            taken=claims.taken,
+        )
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -168,7 +179,7 @@ class ClusterStarts:
 
     async def _on_claimed(self, message: "Msg") -> None:
         subject = message.subject.replace(".claimed.", ".tick.", 1)
-        self._claims.saw(subject)
+        self._claims.saw(subject, (message.headers or {}).get(BY, ""))
 
     async def _on_cancel(self, message: "Msg") -> None:
         job_id = text_of(message.subject.rpartition(".")[2])

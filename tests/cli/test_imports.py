@@ -57,6 +57,7 @@ COMMANDS = {
     "explain retry_policy": (set[str](), 225),
     "import crontab crontab": (set[str](), 250),
     "import curl -- curl http://127.0.0.1:1/x": (set[str](), 250),
+    "cluster status --cluster x": (LOOP | {"nats", "hashlib", "sqlite3"}, 390),
     "cluster init --print": (LOOP | {"nats", "hashlib"}, 390),
     "run http.yaml": (SENDING, 345),
     "run http.yaml --dry-run": (SENDING, 345),

@@ -53,7 +53,7 @@ class Nodes:
         self,
         folder: Path,
         extra: str = "",
-        disk: str = "4GB",
+        disk: str = "400GB",
         wrappers: dict[str, Sequence[str]] | None = None,
     ) -> None:
         names, ports = ("n1", "n2", "n3"), free_ports(3)

@@ -22,6 +22,8 @@ class Host(Cron):
 
     def __init__(self, folder: Path, url: str, *arguments: str, skew: float, log: str) -> None:
         self._skew = skew
+        # When it was killed, unix seconds.
+        self.died: float | None = None
         super().__init__(folder, *arguments, "--cluster", url, log=log)
 
     def _command(self, *arguments: str) -> list[str]:
