@@ -6,8 +6,8 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop faults fuzz bench packages dist deb lint format reference screens \
-	completions clean
+.PHONY: help demo test interop faults fuzz bench browser packages dist deb lint format reference screens \
+	pictures completions clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -41,6 +41,10 @@ bench: $(VENV)/.installed-dev  ## Measure against hand-written code and other pr
 	@$(BIN)/python -m tests.brokers.provision
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m tests.benchmarks $(BENCH)
 
+browser: $(VENV)/.installed-dev  ## Try the page of `cron --listen` in Chromium, its alerts in promtool
+	@$(BIN)/python -m tests.browser.provision
+	$(BIN)/pytest tests/browser tests/monitor/test_metrics.py -m ""
+
 packages: $(VENV)/.installed-dev  ## Make the Debian package and the image's steps, and try them
 	$(BIN)/pytest tests/packages -m packages
 
@@ -61,14 +65,18 @@ format: $(VENV)/.installed-dev  ## Put the code in order
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-reference: $(VENV)/.installed  ## Write the list of all keys into the README
+reference: $(VENV)/.installed  ## Write the list of all keys into docs/job-file.md
 	$(BIN)/chronos schema --output markdown > .reference
-	sed -i -e '/<!-- chronos schema/,/<!-- end -->/{/<!--/!d}' -e '/<!-- chronos schema/r .reference' README.md
+	sed -i -e '/<!-- chronos schema/,/<!-- end -->/{/<!--/!d}' -e '/<!-- chronos schema/r .reference' docs/job-file.md
 	rm .reference
 
 screens: $(VENV)/.installed-dev  ## Draw the terminal's screens into docs/screens.md
 	$(BIN)/python -m tests.screens > .screens
 	mv .screens docs/screens.md
+
+pictures: $(VENV)/.installed-dev  ## Take the pictures of the page of `cron --listen` for docs/
+	@$(BIN)/python -m tests.browser.provision
+	$(BIN)/python -m tests.browser.pictures
 
 completions: $(VENV)/.installed  ## Write the shells' completion scripts
 	for shell in bash zsh fish; do $(BIN)/chronos completion $$shell > completions/chronos.$$shell; done

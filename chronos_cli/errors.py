@@ -36,11 +36,12 @@ class UsageError(ChronosError):
 
 
 class InvalidInputError(ChronosError):
-    """Job files or configuration have problems, so nothing was sent."""
+    """Job files or configuration have problems, so nothing was sent; `note` is said below them."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], note: str = "") -> None:
         super().__init__(f"{len(problems)} problem(s) in the input")
         self.problems = list(problems)
+        self.note = note
 
 
 class StateError(ChronosError):

@@ -42,9 +42,9 @@ _SETTINGS = frozenset({"true", "false", "none", "null"})
 
 # What Chronos itself writes at these keys, in documents of its own: scripts find their way by it.
 _OWN_KEYS = frozenset(
-    "job_id execution_id status protocol origin event time started_at scheduled_time".split()
+    "job_id execution_id status protocol origin event time started_at scheduled_time hook".split()
 )
-_OWN_LISTS = frozenset({"results", "attempts", "jobs"})
+_OWN_LISTS = frozenset({"results", "attempts", "notices", "jobs"})
 
 # Marks a text that was cut; the rest of a secret may stand before it.
 CUT = "…"

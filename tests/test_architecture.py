@@ -30,6 +30,7 @@ FLOORS = {
     "cluster": 4,
     "receiver": 4,
     "report": 5,
+    "monitor": 5,
     "export": 5,
     "importing": 5,
     "app": 6,
@@ -156,7 +157,7 @@ def protocol(name: str) -> str | None:
 
 
 # The cluster is no user of a protocol among others: it runs on this one.
-CORE = set("jobs schedule dispatch state cron report importing app cli".split())
+CORE = set("jobs schedule dispatch state cron report monitor importing app cli".split())
 
 
 @pytest.mark.parametrize("name", [one for one in MODULES if room(one) in CORE])

@@ -107,7 +107,7 @@ def test_a_starter_is_valid_in_every_protocol(tmp_path: Path, key: str) -> None:
     assert result.code == 0, path.read_text() + result.err
     assert "name: nightly-sync" in path.read_text()
     assert chronos("init", "--protocol", protocol, str(path)).code == 2
-    assert chronos("init", "--protocol", key, "-").out
+    assert chronos("init", "--protocol", key.upper(), "-").out
     assert chronos("init", "--protocol", "smoke", "-").code == 2
 
 

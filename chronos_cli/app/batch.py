@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 
 from msgspec import Struct
 
@@ -15,10 +16,15 @@ from chronos_cli.dispatch.outcome import Outcome, Status
 
 
 class BatchOptions(Struct, frozen=True):
-    """How a batch is carried out: so many at the same time, and whether a failure is the last."""
+    """How a batch is carried out: so many at the same time, and whether a failure is the last.
+
+    With `makes_up`, executions of a job whose `concurrency` is not `allow` take turns, and what
+    does not start leaves no record: it is still to be made up for.
+    """
 
     concurrency: int
     fail_fast: bool = False
+    makes_up: bool = False
 
 
 class Batch:
@@ -33,6 +39,8 @@ class Batch:
         self._options = options
         self._has_failed = False
         self._is_stopped = False
+        # By job: whose turn it is, where executions may not overlap.
+        self._turns: dict[str, asyncio.Lock] = {}
         self._failure: Exception | None = None
 
     @property
@@ -63,25 +71,36 @@ class Batch:
         """Carry out one execution after the other, as long as any waits."""
         for index, execution in waiting:
             try:
-                found[index] = await self._outcome(execution)
+                async with self._turn(execution):
+                    found[index] = await self._outcome(execution)
             except Exception as error:  # noqa: BLE001 - the others are reported all the same
                 self._failure = self._failure or error
                 message = f"internal error: {type(error).__name__}: {error}"
                 found[index] = ended(execution, Status.REJECTED, message)
 
+    def _turn(self, execution: Execution) -> AbstractAsyncContextManager[None]:
+        job = execution.job
+        if not self._options.makes_up or job.spec.concurrency == "allow":
+            return nullcontext()
+        return self._turns.setdefault(job.id, asyncio.Lock())
+
+    def _pass_over(self, execution: Execution, status: Status, reason: str) -> Outcome:
+        is_recorded = not self._options.makes_up
+        return self._executor.pass_over(execution, status, reason, is_recorded=is_recorded)
+
     async def _outcome(self, execution: Execution) -> Outcome:
         executor = self._executor
         if not execution.job.spec.enabled:
             reason = "disabled: 'enabled: false' in the job file"
-            return executor.pass_over(execution, Status.SKIPPED, reason)
+            return self._pass_over(execution, Status.SKIPPED, reason)
         if self._is_stopped:
             reason = "stopped before the first attempt"
-            return executor.pass_over(execution, Status.INTERRUPTED, reason)
+            return self._pass_over(execution, Status.INTERRUPTED, reason)
         if self._has_failed and self._options.fail_fast:
             reason = "not started: an earlier job failed (--fail-fast)"
-            return executor.pass_over(execution, Status.SKIPPED, reason)
+            return self._pass_over(execution, Status.SKIPPED, reason)
         if running := executor.begin(execution):
-            return executor.pass_over(execution, Status.SKIPPED, _in_the_way(running))
+            return self._pass_over(execution, Status.SKIPPED, _in_the_way(running))
         outcome = await executor.execute(execution, self._dispatchers)
         self._has_failed = self._has_failed or outcome.status.is_failure
         return outcome

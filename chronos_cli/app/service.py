@@ -1,10 +1,10 @@
 """The loop as a service: its files, its state, reloads, the service manager."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -26,7 +26,12 @@ from chronos_cli.jobs.scope import Choice, Scope
 from chronos_cli.problems import Position, Problem
 from chronos_cli.redact import Redactor
 from chronos_cli.report.problems import aside_messages
+from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
+
+if TYPE_CHECKING:
+    from chronos_cli.monitor.access import Listen
+    from chronos_cli.monitor.site import Monitor
 
 # How long the loop waits for another process that holds the state, in seconds: ticks wait too.
 _PATIENCE = 0.2
@@ -35,8 +40,8 @@ _PATIENCE = 0.2
 class ServiceOptions(Struct, frozen=True, kw_only=True):
     """What a service runs, and how; `grace` is in seconds.
 
-    `variables` are what templates see as `vars`. With `cluster`, the URLs of its servers, the
-    state is kept there, and `state` is not used.
+    `variables` are what templates see as `vars`. `listen` is where it answers over HTTP, if it
+    does. With `cluster`, the URLs of its servers, the state is kept there, and `state` is not used.
     """
 
     paths: list[str]
@@ -49,6 +54,7 @@ class ServiceOptions(Struct, frozen=True, kw_only=True):
     max_concurrent: int | None
     grace: float
     watch: bool
+    listen: "Listen | None" = None
 
 
 class Display(AbstractContextManager["Display"]):
@@ -80,15 +86,16 @@ class Service:
         self._redactor = redactor
         self._environment = environment
         self.clock = SystemLoopClock()
-        self._events = Events(self.clock, write)
+        self._write = write
+        self._events = Events(self.clock, self._tell)
         self._manager = ServiceManager(environment)
         self._loop: Loop | None = None
         self._reloader: Reloader | None = None
+        self._monitor: Monitor | None = None
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
         self._is_reload_due = False
         self._cluster = Cluster()
-        self._write = write
 
     async def serve(self, on_loop: Callable[[Loop, TickJournal], Display]) -> int:
         """Run until `stop`; return how many executions were cut off.
@@ -131,7 +138,7 @@ class Service:
         def begin() -> list[Coroutine[Any, Any, None]]:
             loop.begin(jobset)
             store.set_patience(_PATIENCE)
-            return []
+            return [keep_log_short(store, self.clock)]
 
         return await self._run_loop(loop, on_loop(loop, journal), begin)
 
@@ -143,7 +150,7 @@ class Service:
         from chronos_cli.cluster.host import ClusterHost  # with what speaks to its servers
 
         clock = ClusterClock(self.clock)
-        events = self._events = Events(clock, self._write)
+        events = self._events = Events(clock, self._tell)
         config = find_config(self._options.config, self._environment)
         host = ClusterHost(url, self._cluster, clock, events, self._redactor, config)
         mask, variables = self._redactor.data, self._options.variables
@@ -168,20 +175,49 @@ class Service:
         reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
-        with display as shown:
-            helpers = [*begin(), *self._helpers(reloader), shown.keep_drawing()]
-            tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
-            self._manager.ready()
-            await loop.run()
-            self._manager.stopping()
-            await loop.drain(self._options.grace)
-            for task in tasks:
-                task.cancel()
+        async with self._monitored(loop):
+            with display as shown:
+                helpers = [*begin(), *self._helpers(reloader), shown.keep_drawing()]
+                await self._keep_on(loop, helpers)
         return loop.cut_off
+
+    async def _keep_on(self, loop: Loop, helpers: list[Coroutine[Any, Any, None]]) -> None:
+        """Run until the loop is stopped and what it runs has ended."""
+        tasks = [asyncio.create_task(_watched(helper, loop)) for helper in helpers]
+        self._manager.ready()
+        await loop.run()
+        self._manager.stopping()
+        await loop.drain(self._options.grace)
+        for task in tasks:
+            task.cancel()
+
+    @asynccontextmanager
+    async def _monitored(self, loop: Loop) -> AsyncIterator[None]:
+        """Let the loop be looked at over HTTP meanwhile, where that is asked for."""
+        options = self._options
+        if options.listen is None:
+            yield
+            return
+        from chronos_cli.monitor.site import Monitor  # HTTP and Prometheus
+
+        monitor = Monitor(options.listen, loop, self.clock, options.state, self._redactor)
+        self._events.tell(EventKind.LISTENING, url=await monitor.open())
+        self._monitor = monitor
+        try:
+            yield
+        finally:
+            await monitor.close()
+
+    def _tell(self, event: LoopEvent) -> None:
+        self._write(event)
+        if self._monitor is not None:
+            self._monitor.note(event)
 
     def _helpers(self, reloader: Reloader) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on beside the loop, for as long as it runs."""
         helpers = [reloader.serve(), self._manager.keep_alive(self.clock)]
+        if self._monitor is not None:
+            helpers.append(self._monitor.look_back())
         if self._options.watch:
             helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
         return helpers

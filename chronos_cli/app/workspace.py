@@ -67,7 +67,7 @@ class Workspace(Struct, frozen=True):
             if (message := self.registry.missing_client(job.key, further[job.position]))
         ]
         if problems:
-            raise InvalidInputError(problems)
+            raise InvalidInputError(sorted(problems, key=lambda one: one.position))
 
     def import_clients(self, jobs: Iterable[Job]) -> None:
         """Import the client libraries of these jobs now, so that no tick has to wait for it."""
@@ -78,10 +78,11 @@ class Workspace(Struct, frozen=True):
 
 
 class Checked(Struct, frozen=True):
-    """What came of reading: the workspace of the good jobs, and all problems."""
+    """What came of reading: the workspace of the good jobs, all problems, and a note on these."""
 
     workspace: Workspace
     problems: list[Problem]
+    note: str = ""
 
 
 class WorkspaceReader:
@@ -121,7 +122,7 @@ class WorkspaceReader:
         """
         checked = self.read(paths, config_path, env_files, scope)
         if checked.problems:
-            raise InvalidInputError(checked.problems)
+            raise InvalidInputError(checked.problems, checked.note)
         return checked.workspace
 
     def read(
@@ -239,8 +240,10 @@ def _with_choice(checked: Checked, known: frozenset[str], choice: Choice) -> Che
     """
     try:
         require_chosen(len(checked.workspace.jobs), known, choice)
-    except UsageError:
+    except UsageError as error:
         if not checked.workspace.aside:
             raise
-        return Checked(checked.workspace, checked.workspace.aside)
+        return Checked(
+            checked.workspace, checked.workspace.aside, f"{error}, as far as they are read"
+        )
     return checked

@@ -13,16 +13,21 @@ SUMMARIES = {
     "next": "Show when jobs fire next, on their own clocks and in UTC.",
     "list": "List the jobs: ID, schedule, protocol, target, tags, file.",
     "validate": "Check job files, chronos.yaml and the files that they name; send nothing.",
+    "check": "Find out whether each job would get through, step by step; send no job.",
     "history": "List what `run`, `cron` and `replay` sent and what came of it, newest first.",
     "replay": "Send recorded executions again, each under its own ID and scheduled time.",
     "cluster init": "Make the streams that many hosts share one schedule by, or print how.",
     "cluster status": (
         "Show the hosts of a group, their clocks, what waits, what runs and who holds which lock."
     ),
+    "backfill": "Send the ticks of a span that history does not have, in the order of time.",
     "init": "Write a commented job file to start from.",
     "explain": "Say what a key of the job file or of chronos.yaml means.",
     "import crontab": "Write the calls of a crontab as jobs; list every other line and why.",
     "import curl": "Write a command line of curl (or wget) as a job that sends the same.",
+    "export crontab": "Write jobs as a crontab; say what cron cannot do of them.",
+    "export systemd": "Write jobs as units of systemd; say what it cannot do of them.",
+    "export kubernetes": "Write jobs as CronJobs of Kubernetes; say what it cannot do of them.",
     "schema": "Print the JSON Schema (2020-12) of job files, with all installed protocols.",
     "receive": "Listen for jobs over HTTP and gRPC, print what arrives, answer as told.",
     "demo": "Send the sample jobs to far sides on this machine, and show what came of it.",
@@ -34,6 +39,7 @@ NAMES = tuple(SUMMARIES)
 GROUPS = {
     "import": "Write job files from what runs elsewhere.",
     "cluster": "Look after the servers by which many hosts share one schedule.",
+    "export": "Write the same jobs for another scheduler.",
 }
 # Set by a shell that wants words to complete a line with.
 COMPLETION_VARIABLE = "_CHRONOS_COMPLETE"

@@ -1,7 +1,7 @@
 """`chronos cron`: the schedule, in the foreground."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
@@ -21,6 +21,9 @@ from chronos_cli.cli.options import (
 from chronos_cli.cli.recording import state_path
 from chronos_cli.errors import UsageError
 from chronos_cli.units import parse_duration
+
+if TYPE_CHECKING:
+    from chronos_cli.monitor.access import Listen
 
 
 class LogFormat(StrEnum):
@@ -67,6 +70,24 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         ),
     ] = False,
     cluster: ClusterUrl = None,
+    listen: Annotated[
+        str | None,
+        option(
+            "--listen",
+            metavar="HOST:PORT",
+            help="A status page, /metrics, /healthz and /readyz there, such as 127.0.0.1:9190.",
+            show_default=False,
+        ),
+    ] = None,
+    listen_token_file: Annotated[
+        str | None,
+        option(
+            "--listen-token-file",
+            metavar="PATH",
+            help="Ask for the bearer token in this file; needed where others can connect.",
+            show_default=False,
+        ),
+    ] = None,
     state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
@@ -94,6 +115,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         seconds = parse_duration(grace)
     except ValueError as error:
         raise UsageError(f"--grace: {error}") from error
+    if cluster is not None and listen is not None:
+        raise UsageError("--listen and --cluster exclude each other: its page reads a state file")
     if cluster is not None and state is not None:
         raise UsageError("--state and --cluster exclude each other: the cluster keeps the state")
     options = ServiceOptions(
@@ -107,5 +130,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         max_concurrent=concurrency,
         grace=seconds,
         watch=watch,
+        listen=_listen(listen, listen_token_file),
     )
     return LoopConsole(options, log_format and log_format.value, live=live).run()
+
+
+def _listen(listen: str | None, token_file: str | None) -> "Listen | None":
+    if listen is None and token_file is None:
+        return None
+    from chronos_cli.cli.listen_options import listen_of  # the server
+
+    return listen_of(listen, token_file)

@@ -16,9 +16,10 @@ from chronos_cli.report.preview import preview_lines, previews_document
 def show(workspace: Workspace, executions: Sequence[Execution], output: OutputFormat) -> ExitCode:
     """Print every first attempt; return what `run` would if only templates could fail."""
     warn((execution.job for execution in executions), Output())
-    shown, failures = asyncio.run(previews(workspace.dispatchers(), executions))
+    shown, failures = asyncio.run(previews(workspace.dispatchers(), executions, redactor.data))
     code = exit_code(failures)
-    notes = (note for item in shown if item.preview for note in item.preview.notes)
+    every = (one for item in shown for one in (item, *item.notices))
+    notes = (note for one in every if one.preview for note in one.preview.notes)
     for note in dict.fromkeys(notes):
         Output().note(f"dry run: {note}")
     if output is OutputFormat.TABLE:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from chronos_cli.app.batch import Batch, BatchOptions
 from chronos_cli.app.workspace import Workspace
@@ -20,8 +20,15 @@ from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import Journal
-from chronos_cli.dispatch.outcome import Attempt, Outcome
-from chronos_cli.report.outcomes import failure_line, plain_lines, run_document, summary
+from chronos_cli.dispatch.notifier import notice_of, told_of
+from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome
+from chronos_cli.report.outcomes import (
+    failure_line,
+    failure_lines,
+    plain_lines,
+    run_document,
+    summary,
+)
 
 if TYPE_CHECKING:
     from chronos_cli.cli.signs import Signs
@@ -35,6 +42,7 @@ class RunOptions(Struct, frozen=True, kw_only=True):
     concurrency: int
     fail_fast: bool
     junit: str | None = None
+    makes_up: bool = False
     verbose: bool = False
 
 
@@ -75,14 +83,20 @@ class _BatchConsole:
         self._output = Output()
         self._clock = SystemClock()
         self._signs: Signs | None = None
+        self._executor: Executor | None = None
+        # By job and execution: outcomes whose notices are under way, and how notices ended.
+        self._telling: dict[tuple[str, str], Outcome] = {}
+        self._notices: dict[tuple[str, str], list[Notice]] = {}
 
     async def exit_code(self, journal: Journal) -> ExitCode:
         """Carry everything out; return the exit code after the report is written."""
         if not self._options.quiet:
             warn((execution.job for execution in self._executions), self._output)
         dispatchers = self._workspace.dispatchers()
-        executor = Executor(self._clock, journal, self, redactor.data)
-        options = BatchOptions(self._options.concurrency, self._options.fail_fast)
+        executor = self._executor = Executor(self._clock, journal, self, redactor.data)
+        options = BatchOptions(
+            self._options.concurrency, self._options.fail_fast, self._options.makes_up
+        )
         batch = Batch(executor, dispatchers, options)
         signals = StopSignals(batch.stop)
         signals.listen()
@@ -90,7 +104,7 @@ class _BatchConsole:
         code = exit_code({outcome.status for outcome in outcomes}, signals.number)
         if batch.failure is not None:
             code = ExitCode.BUG
-        masked = [_masked(outcome) for outcome in outcomes]
+        masked = [_masked(self._whole(outcome)) for outcome in outcomes]
         self._report(masked, code)
         self._report_to_ci(masked)
         await dispatchers.close()
@@ -118,16 +132,35 @@ class _BatchConsole:
             self._output.note(attempt_line(execution.job.id, attempt, most, wait))
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """Count an execution that has ended; `jsonl` prints it at once."""
+        """Count an execution that has ended; `jsonl` prints it as soon as its notices have."""
         if self._signs is not None:
             self._signs.on_outcome(outcome.execution_id)
-        if self._options.output is OutputFormat.JSONL and not self._options.quiet:
+        if self._options.output is not OutputFormat.JSONL or self._options.quiet:
+            return
+        assert self._executor is not None
+        if self._executor.notifier.is_telling_of(outcome.job_id, outcome.execution_id):
+            self._telling[outcome.job_id, outcome.execution_id] = outcome
+        else:
             self._output.json(msgspec.to_builtins(outcome), indent=None)
 
     def on_notice(self, outcome: Outcome) -> None:
         """Say so when telling of an outcome failed: it does not change the outcome itself."""
+        key, notice = told_of(outcome), notice_of(outcome)
+        self._notices.setdefault(key, []).append(notice)
         if outcome.status.is_failure:
-            self._output.note(f"chronos: the notice did not get through: {failure_line(outcome)}")
+            words = f"chronos: the notice {notice.hook} did not get through"
+            self._output.note(f"{words}: {failure_line(outcome)}")
+        assert self._executor is not None
+        if key in self._telling and not self._executor.notifier.is_telling_of(*key):
+            whole = self._whole(self._telling.pop(key))
+            self._output.json(msgspec.to_builtins(whole), indent=None)
+
+    def _whole(self, outcome: Outcome) -> Outcome:
+        """Return an outcome with what became of its notices."""
+        ended = self._notices.get((outcome.job_id, outcome.execution_id))
+        if ended is None:
+            return outcome
+        return structs.replace(outcome, notices=[*outcome.notices, *ended])
 
     def _report_to_ci(self, outcomes: list[Outcome]) -> None:
         """Write the reports that a CI server shows."""
@@ -154,15 +187,18 @@ class _BatchConsole:
             self._output.note(f"chronos: cannot write {path}: {error.strerror}")
 
     def _report(self, outcomes: list[Outcome], code: ExitCode) -> None:
+        is_for_people = self._options.quiet or self._options.output is OutputFormat.TABLE
+        if self._options.makes_up and is_for_people:
+            outcomes = [_named_by_time(outcome) for outcome in outcomes]
         if self._options.quiet:
             failed = [outcome for outcome in outcomes if outcome.status.is_failure]
-            for outcome in sorted(failed, key=lambda outcome: weight(outcome.status)):
-                self._output.note(failure_line(outcome))
+            for line in failure_lines(sorted(failed, key=lambda one: weight(one.status))):
+                self._output.note(line)
         elif self._options.output is OutputFormat.JSON:
             self._output.json(run_document(outcomes, code))
-            self._sum_up(outcomes)
+            self._output.sum_up(summary(outcomes))
         elif self._options.output is OutputFormat.JSONL:
-            self._sum_up(outcomes)
+            self._output.sum_up(summary(outcomes))
         elif streams.stdout.isatty():
             from chronos_cli.report.table import outcome_table  # imports Rich
 
@@ -171,11 +207,10 @@ class _BatchConsole:
             paint = self._output.paint(streams.stdout)
             self._output.painted(plain_lines(outcomes, paint))
 
-    def _sum_up(self, outcomes: list[Outcome]) -> None:
-        """Say in a line what came of it to those who do not see the data; not amid the data."""
-        out, err = streams.stdout, streams.stderr
-        if (out.is_file() or (err.isatty() and not out.isatty())) and not out.is_same_as(err):
-            self._output.note(summary(outcomes))
+
+def _named_by_time(outcome: Outcome) -> Outcome:
+    """Return an outcome that shows which of a job's ticks it is of."""
+    return structs.replace(outcome, job_id=f"{outcome.job_id} {outcome.scheduled_time}")
 
 
 def _masked(outcome: Outcome) -> Outcome:

@@ -22,6 +22,8 @@ def guarded() -> int:
         return ExitCode.INVALID_INPUT
     except InvalidInputError as error:
         output.problems(error.problems)
+        if error.note:
+            output.note(f"chronos: {error.note}")
         return ExitCode.INVALID_INPUT
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED

@@ -11,7 +11,7 @@ from chronos_cli.cli.streams import streams
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.errors import UnreadableFileError, UsageError
 from chronos_cli.files import read_bytes
-from chronos_cli.importing.crontab import entries_of, seems_to_have_users
+from chronos_cli.importing.crontab import Entry, entries_of, seems_to_have_users
 from chronos_cli.importing.jobs import ImportedJob, Imports, LeftOut
 from chronos_cli.importing.machine import machine_zone
 from chronos_cli.schedule.zones import check_zone
@@ -62,7 +62,8 @@ def command(
     rest = [result for result in results if isinstance(result, LeftOut)]
     mails = any(entry.variables.get("MAILTO") for entry in entries)
     write_jobs(jobs, _comments(rest), directory, force)
-    _tell(jobs, rest, f"times are read in {zone} ({origin})", mails=mails, has_users=has_users)
+    zones = _zones(entries, f"{zone} ({origin})")
+    _tell(jobs, rest, f"times are read in {zones}", mails=mails, has_users=has_users)
     return ExitCode.SUCCESS if jobs else ExitCode.INVALID_INPUT
 
 
@@ -106,6 +107,12 @@ def _zone(option: str | None) -> tuple[str, str]:
             "the time zone of this machine has no name in /etc/localtime; give it with --timezone"
         )
     return zone, "this machine's zone by /etc/localtime; --timezone names another"
+
+
+def _zones(entries: Sequence[Entry], general: str) -> str:
+    """Return the zones of the times in words; `general` is that of lines without CRON_TZ."""
+    named = [entry.variables.get("CRON_TZ", "") for entry in entries] or [""]
+    return " and ".join(f"{one} (CRON_TZ)" if one else general for one in dict.fromkeys(named))
 
 
 def _comments(rest: Sequence[LeftOut]) -> str:

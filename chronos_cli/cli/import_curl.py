@@ -59,7 +59,7 @@ def _text(words: list[str]) -> str:
         return _of_stdin()
     given = [text_of("COMMAND", word) for word in words]
     if len(given) == 1:
-        return given[0]
+        return given[0].strip().removeprefix("$ ")  # the prompt, pasted along
     from shlex import join
 
     return join(given)

@@ -1,13 +1,12 @@
 """What the commands of `chronos import` have in common: writing jobs, and what is to be known."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.output import Output, redactor
-from chronos_cli.errors import UsageError
-from chronos_cli.files import open_to_write
+from chronos_cli.cli.writing import write_files
 from chronos_cli.importing.jobs import ImportedJob
 from chronos_cli.importing.masking import masked
 from chronos_cli.report.text import count
@@ -43,25 +42,9 @@ def write_jobs(jobs: Sequence[ImportedJob], rest: str, directory: str | None, fo
     files = {f"{job.id}.yaml": job.text for job in jobs}
     if rest:
         files["not-imported.txt"] = rest
-    _write_files(Path(directory), files, force=force)
+    write_files(Path(directory), files, force=force)
     following = f"; next: chronos validate {directory}" if jobs else ""
     Output().note(f"wrote {count(len(files), 'file')} to {directory}{following}")
-
-
-def _write_files(folder: Path, files: Mapping[str, str], *, force: bool) -> None:
-    taken = [name for name in files if (folder / name).exists()]
-    if taken and not force:
-        raise UsageError(
-            f"{', '.join(str(folder / name) for name in taken)} exists already; "
-            "add --force to overwrite it"
-        )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in files.items():
-            with open(folder / name, "w", encoding="utf-8", opener=open_to_write) as stream:
-                stream.write(text)
-    except OSError as error:
-        raise UsageError(f"cannot write {error.filename or folder}: {error.strerror}") from error
 
 
 def tell(jobs: Iterable[ImportedJob]) -> None:

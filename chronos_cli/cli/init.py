@@ -34,6 +34,8 @@ def command(
       chronos init
       chronos init jobs/audit.yaml --protocol kafka
     """
+    if path in {name for one in loadable(Registry()).items() for name in (one[0], one[1].protocol)}:
+        raise UsageError(f"write: chronos init --protocol {path} (a file of that name: ./{path})")
     key, kind = _find(protocol)
     name = "my-job" if path == "-" else slug(Path(path).stem) or "my-job"
     text = starter(key, kind, name)
@@ -60,7 +62,7 @@ def _find(protocol: str) -> tuple[str, TargetKind]:
     registry = Registry()
     kinds = loadable(registry)
     for key, kind in kinds.items():
-        if protocol in {key, kind.protocol}:
+        if protocol.lower() in {key, kind.protocol}:
             return key, kind
     if protocol in registry.broken:
         raise UsageError(registry.broken[protocol])

@@ -1,6 +1,7 @@
 """The far side of `chronos receive`: servers, and what they print."""
 
 import asyncio
+import os
 import signal
 from contextlib import AsyncExitStack
 
@@ -88,7 +89,13 @@ async def _listen_for_calls(
 
 def _cannot_listen(address: tuple[str, int], error: OSError) -> UsageError:
     host, port = address
-    return UsageError(f"cannot listen on {_shown(host)}:{port}: {error.strerror or error}")
+    return UsageError(f"cannot listen on {_shown(host)}:{port}: {_reason(error)}")
+
+
+def _reason(error: OSError) -> str:
+    """Return why, in the system's words; asyncio's own name the address once more."""
+    number = error.errno or 0
+    return os.strerror(number) if number > 0 else error.strerror or str(error)
 
 
 def _shown(host: str) -> str:

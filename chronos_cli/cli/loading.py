@@ -28,7 +28,7 @@ def load_workspace(  # noqa: PLR0913 - what jobs are read with
         reading = reader(progress, ids_per_file=ids_per_file)
         workspace = reading.load(paths, config, env_files, scope)
     if not quiet:
-        _say_aside(workspace)
+        say_aside(workspace)
     return workspace
 
 
@@ -45,11 +45,12 @@ def check_files(
         checked = reader(progress).check(
             paths, config, env_files, choice, with_variables=with_variables
         )
-    _say_aside(checked.workspace)
+    say_aside(checked.workspace)
     return checked
 
 
-def _say_aside(workspace: Workspace) -> None:
+def say_aside(workspace: Workspace) -> None:
+    """Say on stderr what is wrong with jobs that were not chosen."""
     for line in aside_messages(workspace.aside):
         Output().note(f"chronos: warning: {line}")
 

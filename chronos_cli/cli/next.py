@@ -1,6 +1,6 @@
 """`chronos next`: when jobs will fire."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from itertools import islice
@@ -23,13 +23,22 @@ from chronos_cli.cli.options import (
 from chronos_cli.cli.output import Output
 from chronos_cli.cli.streams import streams
 from chronos_cli.clock import SystemClock
+from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
 from chronos_cli.jobs.scope import TIMETABLE_KEYS, Scope
 from chronos_cli.report.text import count as counted
-from chronos_cli.report.timetable import Fire, Listing, timetable_document, timetable_lines
-from chronos_cli.schedule.describe import describe
-from chronos_cli.schedule.shifts import shift_note
-from chronos_cli.schedule.timetable import fires
+from chronos_cli.report.timetable import (
+    Excepted,
+    Fire,
+    Listing,
+    Time,
+    strike_out,
+    timetable_document,
+    timetable_lines,
+)
+from chronos_cli.schedule.calendar import Calendar, excepted, ticks
+from chronos_cli.schedule.describe import describe_calendar
+from chronos_cli.schedule.shifts import calendar_note
 
 
 class TimetableFormat(StrEnum):
@@ -82,7 +91,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     if merged:
         _merge(out, listings, count, as_table=as_table)
     elif as_table:
-        out.result(timetable_lines(listings, streams.stdout.width()))
+        lines = timetable_lines(listings, streams.stdout.width())
+        out.result(lines, strike_out if streams.stdout.isatty() else str)
     else:
         out.json(timetable_document(listings))
     if merged or not as_table:
@@ -105,33 +115,50 @@ def _start(text: str | None) -> datetime:
 
 
 def _listings(jobs: Sequence[Job], start: datetime, count: int) -> list[Listing]:
-    """Jobs that share expression and zone share one computation."""
-    known: dict[tuple[str, str], list[Fire]] = {}
+    """Jobs that share schedule and zone share one computation."""
+    known: dict[Calendar, list[Time]] = {}
     listings = []
     for job in jobs:
-        schedule, zone = job.spec.schedule or "", job.spec.timezone
-        if (schedule, zone) not in known:
-            known[schedule, zone] = _fires(schedule, zone, start, count)
+        calendar = calendar_of(job)
+        if calendar not in known:
+            known[calendar] = list(_times(calendar, start, count))
         listings.append(
             Listing(
                 job.id,
-                schedule,
-                zone,
+                calendar.schedules,
+                calendar.zone,
                 job.spec.enabled,
-                describe(schedule),
-                known[schedule, zone],
+                describe_calendar(calendar),
+                known[calendar],
                 job.spec.jitter,
             )
         )
     return listings
 
 
-def _fires(schedule: str, zone: str, start: datetime, count: int) -> list[Fire]:
-    found = []
+def _times(calendar: Calendar, start: datetime, count: int) -> Iterator[Time]:
+    """Yield the next ticks, and before each those that exceptions keep from firing."""
     previous = start.astimezone(UTC)
-    for time in islice(fires(schedule, zone, start), count):
-        found.append(Fire(time, shift_note(schedule, zone, previous, time)))
+    for time in islice(ticks(calendar, start), count):
+        passed = _excepted(calendar, previous, time, count)
+        yield from passed
+        if passed and not passed[-1].more:
+            previous = passed[-1].time
+        yield Fire(time, calendar_note(calendar, previous, time))
         previous = time
+    if next(ticks(calendar, previous), None) is None:
+        yield from _excepted(calendar, previous, None, count)
+
+
+def _excepted(
+    calendar: Calendar, after: datetime, before: datetime | None, most: int
+) -> list[Excepted]:
+    """Return what does not fire between two times, as far as it is shown."""
+    found = [
+        Excepted(one.time, one.words) for one in islice(excepted(calendar, after, before), most + 1)
+    ]
+    if len(found) > most:
+        found[most - 1 :] = [Excepted(found[most - 1].time, found[most - 1].words, more=True)]
     return found
 
 

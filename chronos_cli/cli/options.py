@@ -142,6 +142,14 @@ def text_of(option: str, value: str) -> str:
         raise UsageError(f"{option}: '{value}' is not UTF-8 text") from error
 
 
+def address(option: str, text: str) -> tuple[str, int]:
+    """Read HOST:PORT; the host is loopback where none is named. UsageError when it is neither."""
+    host, _, port = text.rpartition(":")
+    if not (port.isascii() and port.isdecimal()) or len(port) > 5 or int(port) > 65535:
+        raise UsageError(f"{option} takes HOST:PORT, such as 127.0.0.1:8080, not '{text}'")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
 def variables(values: list[str] | None) -> dict[str, str]:
     """Read `--var`; what is named like a secret is masked from then on."""
     found = pairs("--var", values or [])

@@ -18,9 +18,9 @@ redactor = Redactor()
 class Output:
     """What a command writes. A stream that cannot be written stops nothing: see `streams`."""
 
-    def result(self, text: str) -> None:
-        """Write to stdout."""
-        streams.stdout.write(printable_lines(redactor.text(text)))
+    def result(self, text: str, style: Callable[[str], str] = str) -> None:
+        """Write to stdout; `style` adds what a terminal is to obey, when all else is harmless."""
+        streams.stdout.write(style(printable_lines(redactor.text(text))))
         self._report_loss()
 
     def document(self, text: str) -> None:
@@ -56,6 +56,12 @@ class Output:
         streams.stdout.carries_data = True
         streams.stdout.write_json(json_text(redactor.data(data), indent=indent) + "\n")
         self._report_loss()
+
+    def sum_up(self, text: str) -> None:
+        """Say in a line what came of it to those who do not see the data; not amid the data."""
+        out, err = streams.stdout, streams.stderr
+        if (out.is_file() or (err.isatty() and not out.isatty())) and not out.is_same_as(err):
+            self.note(text)
 
     def table(self, draw: Callable[[int], "RenderableType"]) -> None:
         """Write a table, drawn for the terminal's width; what is in it must be masked already."""

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.options import Verbose
+from chronos_cli.cli.options import Verbose, address
 from chronos_cli.errors import UsageError
 from chronos_cli.units import parse_duration
 
@@ -48,8 +48,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
       chronos receive --listen 127.0.0.1:9000 --status 503 --delay 2s
       chronos receive --grpc 127.0.0.1:50051 --output jsonl
     """
-    http = _address("--listen", listen)
-    calls = _address("--grpc", grpc) if grpc is not None else None
+    http = address("--listen", listen)
+    calls = address("--grpc", grpc) if grpc is not None else None
     try:
         seconds = parse_duration(delay)
     except ValueError as error:
@@ -58,10 +58,3 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     receive(http, calls, Printer.of(status, seconds, as_json=output is RequestFormat.JSONL))
     return ExitCode.SUCCESS
-
-
-def _address(option: str, text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not (port.isascii() and port.isdecimal()) or int(port) > 65535:
-        raise UsageError(f"{option} takes HOST:PORT, such as 127.0.0.1:8080, not '{text}'")
-    return host.strip("[]") or "127.0.0.1", int(port)

@@ -43,6 +43,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     dry_run: Annotated[
         bool, option("--dry-run", help="Show what would be sent; send nothing.")
     ] = False,
+    test_notice: Annotated[
+        str | None,
+        option(metavar="HOOK", help="Send only this notice of the jobs, as a test: on_failure, …"),
+    ] = None,
     concurrency: Annotated[
         int, option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")
     ] = 16,
@@ -92,7 +96,16 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     scope = Scope(choice=choice_of(job, tag))
     workspace = load_workspace(jobs, config, env_file, scope, quiet=quiet)
     workspace.require_clients(workspace.jobs)
-    executions = executions_of(workspace.jobs, firing, os.environ)
+    if test_notice is None:
+        executions = executions_of(workspace.jobs, firing, os.environ)
+    else:
+        from chronos_cli.app.rehearsal import rehearsals
+        from chronos_cli.cli.output import redactor
+        from chronos_cli.dispatch.journal import NoJournal
+
+        chosen = workspace.jobs
+        executions = rehearsals(chosen, test_notice, firing, os.environ, redactor.data)
+        journal = NoJournal()  # nothing has run that would be history
     if dry_run:
         from chronos_cli.cli.dry_run import show  # not for those who send
 

@@ -66,6 +66,12 @@ class _Commands(TyperGroup):
         self._before = f"{group} " if group else ""
         self.commands = _Lazy(group)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command; tell of one who names a file alone."""
+        if args[0] not in self.commands and args[0].endswith((".yaml", ".yml")):
+            ctx.fail(f"'{args[0]}' is no command. Write: chronos run {args[0]}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002 - Typer's own
         """Write what each does in whole sentences, without importing any."""
         with formatter.section("Commands"):

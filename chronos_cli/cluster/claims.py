@@ -99,6 +99,10 @@ class Claims:
     def __len__(self) -> int:
         return len(self._open)
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many ticks of each job are not claimed yet."""
+        return {job_id: len(moments) for job_id, moments in self._waiting.items()}
+
     def oldest_open(self, job_id: str) -> int | None:
         """Return the first tick of a job that is not claimed (unix ms)."""
         missed = self._missed.get(job_id)

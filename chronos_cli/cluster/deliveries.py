@@ -20,6 +20,7 @@ from chronos_cli.cron.pending import PendingStart
 from chronos_cli.dispatch.attempts import ended
 from chronos_cli.dispatch.execution import Execution, in_zone, scheduled_id
 from chronos_cli.dispatch.outcome import Outcome, Status
+from chronos_cli.dispatch.streak import Streak
 from chronos_cli.errors import StateError
 from chronos_cli.jobs.model import Job
 from chronos_cli.state.entries import Snapshot
@@ -100,6 +101,7 @@ class Deliveries:
         self.snapshot_of: Callable[[Execution], Snapshot] = lambda _: Snapshot()
         self.start: Callable[[Execution], None] = lambda _: None
         self.ask_to_end: Callable[[str, str, int], Awaitable[None]]
+        self.before: Callable[[str, str | None, Streak], None] = lambda *_: None
         self.pass_over: Callable[[Execution, Outcome], None] = lambda *_: None
         self._unknown: set[str] = set()
         # Jobs and versions of them that were warned of.
@@ -164,6 +166,8 @@ class Deliveries:
             number, was_started = last.number, True
             self._tell_again(one, last)
         record = structs.replace(record, number=number + 1)
+        if job.notices:
+            record = await self._after_the_last(record)
         if reason := self._why_not(one, execution, number, was_started=was_started):
             self._pass_over(hold, execution, record, reason)
             return None
@@ -173,6 +177,17 @@ class Deliveries:
                 return await self._wait_or_skip(one, hold, execution, record, lock)
             hold.lock = lock
         return await self._start(one, hold, execution, record)
+
+    async def _after_the_last(self, record: Record) -> Record:
+        """Take over how the job ended before, on whatever host: its notices depend on it."""
+        last = await self._holds.last_of_job(record.job_id)
+        if last is None:
+            return record
+        status = last.outcome.get("status") if last.kind == "ended" else last.last_status
+        if status == Status.SKIPPED:
+            status = last.last_status
+        self.before(record.job_id, status, last.streak)
+        return structs.replace(record, last_status=status, streak=last.streak)
 
     async def _start(
         self, one: Delivery, hold: Hold, execution: Execution, record: Record

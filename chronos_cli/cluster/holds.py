@@ -240,6 +240,11 @@ class Holds:
             return None
         return record_of(message), message.seq, message.time.astimezone(UTC)
 
+    async def last_of_job(self, job_id: str) -> Record | None:
+        """Return the record of a job that was written last."""
+        message = await self._api.last(self._names.outcomes, self._names.outcome(job_id, "*"))
+        return None if message is None else record_of(message)
+
     def _begin(self, call: Any) -> None:
         task = asyncio.create_task(call)
         self._tasks.add(task)

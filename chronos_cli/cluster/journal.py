@@ -12,6 +12,7 @@ from chronos_cli.cluster.marks import Marks
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import RunningExecution
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.streak import Streak
 from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import HistoryEntry, StartedExecution, UnfinishedNotice
@@ -33,7 +34,8 @@ class ClusterJournal:
         self._clock = clock
         self._redactor = redactor
         self._recent = recent
-        self.statuses: dict[str, Status] = {}
+        self._statuses: dict[str, Status] = {}
+        self._streaks: dict[str, Streak] = {}
         # While the host stops, what is cut off is handed back.
         self.is_stopping = False
 
@@ -67,27 +69,44 @@ class ClusterJournal:
         execution: Execution,
         outcome: Outcome,
         notices: Sequence[Execution] = (),  # noqa: ARG002
+        streak: Streak | None = None,
     ) -> None:
         """Store an outcome, and acknowledge the tick then."""
         if outcome.status is not Status.SKIPPED:
-            self.statuses[execution.job.id] = outcome.status
+            self._statuses[execution.job.id] = outcome.status
+        if streak is not None:
+            self._streaks[execution.job.id] = streak
         hold = self._holds.of_execution(execution.id)
         if hold is None or hold.record is None:
             return
         record = structs.replace(
             hold.record,
             kind="ended",
+            streak=streak or hold.record.streak,
             ended_at=self._clock.now(),
             outcome=self._redactor.data(msgspec.to_builtins(outcome)),
         )
         self._holds.end(hold, record)
 
-    def end_notice(self, execution_id: str) -> None:
+    def end_notice(self, outcome: Outcome) -> None:
         """Forget it."""
+
+    def give_up_notice(self, execution_id: str) -> None:
+        """Forget it."""
+
+    def was(self, job_id: str, status: str | None, streak: Streak) -> None:
+        """Take in how a job ended before, and its failures in a row, on whatever host."""
+        self._streaks[job_id] = streak
+        if status is not None:
+            self._statuses[job_id] = Status(status)
+
+    def streak(self, job_id: str) -> Streak | None:
+        """Return how often in a row a job has failed, as it was read before this one began."""
+        return self._streaks.get(job_id, Streak())
 
     def last_status(self, job_id: str) -> Status | None:
         """Return how the job's last execution ended, as it was read before this one began."""
-        return self.statuses.get(job_id)
+        return self._statuses.get(job_id)
 
     def last_entry(self, job_id: str) -> HistoryEntry | None:
         """Return nothing: what other hosts did is not known here."""

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from chronos_cli.cluster.api import StoredMessage
+from chronos_cli.dispatch.streak import Streak
 from chronos_cli.state.entries import Snapshot
 from chronos_cli.state.values import encoded
 
@@ -15,7 +16,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The last that is known of a tick.
 
     `handed` was started and handed back unfinished. `number` counts the starts, `hash` tells the
-    version of the job that was run, `outcome` is as in reports, secrets masked.
+    version of the job that was run, `outcome` is as in reports, secrets masked. `last_status` is
+    how the job's execution before this one ended, `streak` counts its failures up to now.
     """
 
     kind: Literal["started", "handed", "ended"]
@@ -31,6 +33,8 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     origin: str = "cron"
     hash: str = ""
     snapshot: Snapshot = Snapshot()
+    last_status: str | None = None
+    streak: Streak = Streak()
     outcome: dict[str, Any] = {}
 
     def encode(self) -> bytes:

@@ -70,12 +70,17 @@ class ClusterStarts:
         self._tasks: list[asyncio.Task[Any]] = []
         deliveries.start = self._start
         deliveries.pass_over = journal.end
+        deliveries.before = journal.was
         deliveries.ask_to_end = self._ask_to_end
         self.puller = Puller(link, names, members.clock, self._room, self._receive)
         holds.on_freed = self.puller.wake
 
     def __len__(self) -> int:
         return len(self._claims)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many ticks of each job are not claimed yet."""
+        return self._claims.waiting()
 
     def begin(self) -> None:
         """Let the parts run, beside the loop."""

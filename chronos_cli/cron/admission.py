@@ -54,6 +54,10 @@ class TickJournal(Journal, Protocol):
         """Return the notices that earlier loops began and did not live to end."""
         ...
 
+    def give_up_notice(self, execution_id: str) -> None:
+        """Record that a notice of an earlier loop is not sent again."""
+        ...
+
     def give_up(self, execution_id: str) -> None:
         """Record that an unfinished execution will not be sent again."""
         ...
@@ -72,6 +76,10 @@ class Starts(Protocol):
 
     def __len__(self) -> int:
         """Return how many wait for their start."""
+        ...
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many starts of each job wait."""
         ...
 
     def adopt(self, jobs: Mapping[str, Job], dispatchers: Dispatchers, limit: int) -> None:

@@ -14,6 +14,7 @@ class EventKind(StrEnum):
     """What happened."""
 
     STARTED = "started"
+    LISTENING = "listening"
     WARNING = "warning"
     FIRED = "fired"
     ATTEMPT_FAILED = "attempt_failed"
@@ -22,6 +23,8 @@ class EventKind(StrEnum):
     DROPPED = "dropped"
     MISSED = "missed"
     RECOVERED = "recovered"
+    NOTICE_SENT = "notice_sent"
+    NOTICE_HELD = "notice_held"
     NOTICE_FAILED = "notice_failed"
     CLOCK_SET = "clock_set"
     CLOCK_BEHIND = "clock_behind"

@@ -1,13 +1,13 @@
 """Ticks that come again because the clock was set back: none is fired a second time."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import islice
 
 from chronos_cli.cron.admission import TickJournal
 from chronos_cli.dispatch.execution import scheduled_id
+from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
-from chronos_cli.schedule.timetable import fires
+from chronos_cli.schedule.calendar import ticks
 
 # So many fired ticks of a job are passed by one by one to find its next time; each one is looked
 # up in the state.
@@ -68,12 +68,7 @@ class FiredTicks:
     def _first_unfired(self, job: Job, planned: datetime, last: datetime) -> datetime | None:
         seen = self._seen.get(job.id)
         start = seen if seen and seen >= planned else planned - timedelta(microseconds=1)
-        for time in islice(_fires(job, start), _MOST_PASSED):
+        for time in islice(ticks(calendar_of(job), start), _MOST_PASSED):
             if not self.includes(job, time):
                 return time
-        return next(_fires(job, last), None)
-
-
-def _fires(job: Job, after: datetime) -> Iterator[datetime]:
-    assert job.spec.schedule is not None
-    return fires(job.spec.schedule, job.spec.timezone, after)
+        return next(ticks(calendar_of(job), last), None)

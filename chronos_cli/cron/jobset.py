@@ -39,6 +39,7 @@ def _is_same(one: Job, other: Job) -> bool:
         return False
     pairs += [(one.notices[name], other.notices[name]) for name in one.notices]
     return all(
-        (a.spec, a.key, a.target, a.payload) == (b.spec, b.key, b.target, b.payload)
+        (a.spec, a.calendar, a.key, a.target, a.payload)
+        == (b.spec, b.calendar, b.key, b.target, b.payload)
         for a, b in pairs
     )

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from msgspec import structs
+
 from chronos_cli.cron.admission import Starts, StartsMaker, TickJournal
 from chronos_cli.cron.clock import CORRECTION, Jumps, LoopClock
 from chronos_cli.cron.events import EventKind, Events
@@ -12,6 +14,7 @@ from chronos_cli.cron.fired import FiredTicks
 from chronos_cli.cron.jobset import JobSet, changes
 from chronos_cli.cron.messages import (
     tell_attempt,
+    tell_held_back,
     tell_missed,
     tell_notice,
     tell_outcome,
@@ -22,12 +25,14 @@ from chronos_cli.cron.pending import PendingStart
 from chronos_cli.cron.queue import Queue
 from chronos_cli.cron.recovery import Recovery
 from chronos_cli.cron.sleep import Sleeper
-from chronos_cli.cron.tick import Tick
+from chronos_cli.cron.tick import Tick, tick_at_start
 from chronos_cli.cron.timer import Gap, Timer
 from chronos_cli.dispatch.execution import Execution, in_zone, scheduled_id
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.outcome import Attempt, Outcome
+from chronos_cli.jobs.calendars import calendar_of, has_schedule
 from chronos_cli.jobs.model import Job
+from chronos_cli.schedule.calendar import allows
 from chronos_cli.state.journal import schedule_of
 
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
@@ -87,6 +92,19 @@ class Loop:
             planned = self._timer.next_of(job) if job.spec.enabled else None
             yield job, planned and self._fired.next_of(job, planned)
 
+    def job(self, job_id: str) -> Job | None:
+        """Return a job of the set that is in force."""
+        return self._jobs.get(job_id)
+
+    def waiting(self) -> dict[str, int]:
+        """Return how many starts wait for room or for the execution before them, by job."""
+        return self._queue.waiting()
+
+    def overdue(self) -> float:
+        """Return for how many seconds the loop should have looked at a tick and has not."""
+        due = self._timer.next_instant()
+        return max(0.0, (self._clock.now() - due).total_seconds()) if due else 0.0
+
     def begin(self, jobset: JobSet) -> None:
         """Take up the work where the last loop on this state laid it down."""
         now = self._clock.now()
@@ -98,6 +116,8 @@ class Loop:
         last = self._journal.last_ticks(jobset.jobs.values())
         for job in jobset.jobs.values():
             self._resume(job, last.get(job.id), now)
+            if has_schedule(job, "@reboot") and allows(calendar_of(job), now):
+                self._timer.put(tick_at_start(job, now))
         self._events.tell(
             EventKind.STARTED,
             jobs=len(jobset.jobs),
@@ -182,7 +202,7 @@ class Loop:
         """Start a tick that jitter put off at once: its job has another schedule, or is gone."""
         job = self._jobs.get(one.job.id)
         if job is not None:
-            self._put(Tick(job, one.scheduled_time, one.starts_at), patient=False)
+            self._put(structs.replace(one, job=job), patient=False)
             return
         self._events.tell(
             EventKind.DROPPED,
@@ -282,12 +302,20 @@ class Loop:
             self._journal.mark(job, one.scheduled_time)
             return
         execution_id = scheduled_id(job.id, one.scheduled_time)
-        if patient and self._journal.has(execution_id):
-            # Fired while its tick could not be recorded, and its outcome was later.
+        if (patient or has_schedule(job, "@at")) and self._journal.has(execution_id):
+            # Fired while its tick could not be recorded, and its outcome was later; or what is
+            # for one time was sent by hand.
             self._journal.mark(job, one.scheduled_time)
-        elif not self._fired.includes(job, one.scheduled_time):
+        elif one.at_start or not self._fired.includes(job, one.scheduled_time):
             self._queue.put(
-                PendingStart(job, execution_id, one.scheduled_time, one.starts_at, patient)
+                PendingStart(
+                    job,
+                    execution_id,
+                    one.scheduled_time,
+                    one.starts_at,
+                    patient,
+                    marks=not one.at_start,  # no tick of the calendar
+                )
             )
 
     def on_attempt(self, execution: Execution, attempt: Attempt, wait: float | None) -> None:
@@ -296,11 +324,16 @@ class Loop:
             tell_attempt(self._events, execution, attempt, wait)
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """Tell how an execution ended, and look at what waited for it."""
+        """Tell how an execution ended, and start what waited for it.
+
+        At once: so the end and the starts that it makes room for share a transaction.
+        """
         tell_outcome(self._events, outcome)
+        tell_held_back(self._events, outcome)
         self._queue.freed(outcome.job_id)
-        self._sleeper.wake()
+        if not self._stopping:
+            self._queue.pump()
 
     def on_notice(self, outcome: Outcome) -> None:
-        """Tell of a notice that did not get through."""
+        """Tell how a notice ended."""
         tell_notice(self._events, outcome)

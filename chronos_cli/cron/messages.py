@@ -3,6 +3,7 @@
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.missed import CatchUp
 from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.notifier import hook_of
 from chronos_cli.dispatch.outcome import Attempt, Outcome
 from chronos_cli.jobs.model import Job, warnings_of
 
@@ -60,12 +61,26 @@ def tell_outcome(events: Events, outcome: Outcome) -> None:
     )
 
 
-def tell_notice(events: Events, outcome: Outcome) -> None:
-    """Tell of a notice that did not get through."""
-    if outcome.status.is_failure:
+def tell_held_back(events: Events, outcome: Outcome) -> None:
+    """Tell of the notices of an outcome that are not sent, and why."""
+    for notice in outcome.notices:
         events.tell(
-            EventKind.NOTICE_FAILED,
+            EventKind.NOTICE_HELD,
             job_id=outcome.job_id,
             execution_id=outcome.execution_id,
-            message=f"{outcome.status}: {outcome.message}",
+            hook=notice.hook,
+            message=notice.message,
         )
+
+
+def tell_notice(events: Events, outcome: Outcome) -> None:
+    """Tell how a notice ended."""
+    failed = outcome.status.is_failure
+    events.tell(
+        EventKind.NOTICE_FAILED if failed else EventKind.NOTICE_SENT,
+        job_id=outcome.job_id,
+        execution_id=outcome.execution_id,
+        hook=hook_of(outcome.execution_id),
+        target=outcome.target,
+        message=f"{outcome.status}: {outcome.message}" if failed else None,
+    )

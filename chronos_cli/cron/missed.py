@@ -7,8 +7,9 @@ from itertools import islice
 
 from chronos_cli.cron.tick import Tick, ticks
 from chronos_cli.cron.timer import PUNCTUAL, Gap
+from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
-from chronos_cli.schedule.timetable import fires
+from chronos_cli.schedule.calendar import ticks as ticks_of
 
 # At most so many missed runs of a job are made up for, the latest ones: a schedule of every
 # second must not bury its target after a weekend.
@@ -69,13 +70,13 @@ def _latest(job: Job, since: datetime, now: datetime, most: int) -> tuple[list[T
     The schedule can only be read forwards, so that the time looked at is made longer, step by
     step, instead of reading all the seconds of a year.
     """
-    assert job.spec.schedule is not None
+    calendar = calendar_of(job)
     span = timedelta(minutes=1)
     while True:
         start = max(since, now - span)
         times: deque[datetime] = deque(maxlen=most + 2)
         following = None
-        for time in fires(job.spec.schedule, job.spec.timezone, start):
+        for time in ticks_of(calendar, start):
             if time > now:
                 following = time
                 break

@@ -1,8 +1,8 @@
 """What each job does now, did last and does next: gathered from what the loop tells."""
 
 import heapq
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from chronos_cli.cron.events import EventKind, LoopEvent
@@ -11,6 +11,14 @@ from chronos_cli.state.entries import HistoryEntry
 
 # Sorts what never fires again behind everything else.
 _NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """An execution under way: when it started, how many of its attempts have failed."""
+
+    since: datetime
+    failed_attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +49,7 @@ class Overview:
 
     def __init__(self, last_entry: Callable[[str], HistoryEntry | None]) -> None:
         self._last_entry = last_entry
-        self._running: dict[str, dict[str, datetime]] = {}
+        self._running: dict[str, dict[str, Running]] = {}
         self._endings: dict[str, Ending | None] = {}
 
     def note(self, event: LoopEvent) -> None:
@@ -49,7 +57,11 @@ class Overview:
         fields = event.fields
         if event.kind is EventKind.FIRED:
             running = self._running.setdefault(fields["job_id"], {})
-            running[fields["execution_id"]] = event.time
+            running[fields["execution_id"]] = Running(event.time)
+        elif event.kind is EventKind.ATTEMPT_FAILED:
+            running = self._running.get(fields["job_id"], {})
+            if known := running.get(fields["execution_id"]):
+                running[fields["execution_id"]] = replace(known, failed_attempts=fields["attempt"])
         elif event.kind is EventKind.ENDED:
             running = self._running.get(fields["job_id"], {})
             running.pop(fields["execution_id"], None)
@@ -68,6 +80,10 @@ class Overview:
         """Return how many executions are under way."""
         return sum(map(len, self._running.values()))
 
+    def executions(self) -> dict[str, Mapping[str, Running]]:
+        """Return what is under way now, by job and execution ID."""
+        return {job_id: dict(running) for job_id, running in self._running.items()}
+
     def _place(self, entry: tuple[Job, datetime | None]) -> tuple[bool, datetime, str]:
         job, next_time = entry
         return job.id not in self._running, next_time or _NEVER, job.id
@@ -76,7 +92,7 @@ class Overview:
         if job.id not in self._endings:
             entry = self._last_entry(job.id)
             self._endings[job.id] = _ending(entry) if entry else None
-        since = tuple(self._running.get(job.id, {}).values())
+        since = tuple(one.since for one in self._running.get(job.id, {}).values())
         return Row(job, since, next_time, self._endings[job.id])
 
 

@@ -46,6 +46,10 @@ class PendingStarts:
     def __len__(self) -> int:
         return sum(map(len, self._of_job.values()))
 
+    def counts(self) -> dict[str, int]:
+        """Return how many wait, by job."""
+        return {job_id: len(waiting) for job_id, waiting in self._of_job.items()}
+
     def put(self, start: PendingStart) -> PendingStart | None:
         """Add a start; return the job's oldest one if too many wait, which is then dropped."""
         waiting = self._of_job.setdefault(start.job.id, deque())

@@ -52,6 +52,10 @@ class Queue:
     def __len__(self) -> int:
         return len(self._pending)
 
+    def waiting(self) -> dict[str, int]:
+        """Return how many starts wait, by job."""
+        return self._pending.counts()
+
     def adopt(self, jobs: Mapping[str, Job], dispatchers: Dispatchers, limit: int) -> None:
         """Start these jobs from now on, by these dispatchers, so many at the same time."""
         if self._dispatchers is not None:

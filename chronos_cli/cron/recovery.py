@@ -70,7 +70,7 @@ class Recovery:
                 execution_id=notice.execution_id,
                 message=f"cut off when the loop before this one died, and not sent again: {gone}",
             )
-            self._journal.end_notice(notice.execution_id)
+            self._journal.give_up_notice(notice.execution_id)
             return
         moment = in_zone(wanted, notice.scheduled_time)
         self._events.tell(

@@ -7,15 +7,20 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from chronos_cli.dispatch.execution import in_zone
 from chronos_cli.jobs.model import Job
 
 
 class Tick(Struct, frozen=True):
-    """A job is due: `scheduled_time` in its zone, `starts_at` the same plus jitter, in UTC."""
+    """A job is due: `scheduled_time` in its zone, `starts_at` the same plus jitter, in UTC.
+
+    `at_start` is that of `@reboot`, which the loop's start makes and not the calendar.
+    """
 
     job: Job
     scheduled_time: datetime
     starts_at: datetime
+    at_start: bool = False
 
 
 def tick(job: Job, scheduled_time: datetime, following: datetime) -> Tick:
@@ -28,6 +33,12 @@ def tick(job: Job, scheduled_time: datetime, following: datetime) -> Tick:
         return Tick(job, scheduled_time, due)
     bound = min(job.spec.jitter, (following.astimezone(UTC) - due).total_seconds())
     return Tick(job, scheduled_time, due + timedelta(seconds=bound * _share(job.id, due)))
+
+
+def tick_at_start(job: Job, now: datetime) -> Tick:
+    """Return the tick that the start of a loop makes, for `@reboot`."""
+    delay = timedelta(seconds=job.spec.jitter * _share(job.id, now))
+    return Tick(job, in_zone(job, now), now.astimezone(UTC) + delay, at_start=True)
 
 
 def ticks(job: Job, times: list[datetime]) -> Iterator[Tick]:

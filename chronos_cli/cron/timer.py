@@ -1,4 +1,4 @@
-"""When which job is due: one computation for all jobs that share expression and zone."""
+"""When which job is due: one computation for all jobs that share schedule and zone."""
 
 import heapq
 from collections.abc import Iterable
@@ -6,22 +6,27 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
+from msgspec import structs
+
 from chronos_cli.cron.tick import Tick, tick
+from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
-from chronos_cli.schedule.timetable import next_fire
+from chronos_cli.schedule.calendar import Calendar, next_tick
 
 # A tick is late, and no more, for this long; after that it has been missed. Covers a restart,
 # and a machine that was busy for a moment.
 PUNCTUAL = timedelta(seconds=10)
 
-_Key = tuple[str, str]
+# What jobs share whose ticks are the same. Schedule and zone where there is nothing else: there
+# are many jobs, and few calendars.
+_Key = Calendar | tuple[str, str]
 
 
 @dataclass(slots=True)
 class _Group:
-    """The jobs of one schedule in one zone; `upcoming` is None when it never fires again."""
+    """The jobs of one calendar; `upcoming` is None when it has no tick any more."""
 
-    key: _Key
+    calendar: Calendar
     upcoming: datetime | None
     jobs: dict[str, Job] = field(default_factory=dict)
 
@@ -31,7 +36,7 @@ class _Group:
 
     def advance(self, after: datetime) -> None:
         try:
-            self.upcoming = next_fire(*self.key, after)
+            self.upcoming = next_tick(self.calendar, after)
         except OverflowError:
             self.upcoming = None
 
@@ -70,7 +75,10 @@ class Timer:
         for job in jobs:
             wanted.setdefault(_key(job), {})[job.id] = job
             known[job.id] = job
-        self._groups = {key: self._groups.get(key) or _Group(key, None) for key in wanted}
+        self._groups = {
+            key: self._groups.get(key) or _Group(_calendar(of_key), None)
+            for key, of_key in wanted.items()
+        }
         for key, group in self._groups.items():
             group.jobs = wanted[key]
             if group.upcoming is None:
@@ -81,7 +89,7 @@ class Timer:
         for one in delayed:
             now = known.get(one.job.id)
             if now is not None and _key(now) == _key(one.job):
-                self.put(Tick(now, one.scheduled_time, one.starts_at))
+                self.put(structs.replace(one, job=now))
             else:
                 left.append(one)
         return left
@@ -167,5 +175,11 @@ class Timer:
 
 
 def _key(job: Job) -> _Key:
-    assert job.spec.schedule is not None
+    if job.calendar is not None:
+        return job.calendar
+    assert isinstance(job.spec.schedule, str)
     return job.spec.schedule, job.spec.timezone
+
+
+def _calendar(jobs: dict[str, Job]) -> Calendar:
+    return calendar_of(next(iter(jobs.values())))

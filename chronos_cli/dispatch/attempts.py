@@ -7,30 +7,20 @@ from typing import Any
 
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch import foreign
-from chronos_cli.dispatch.delivery import Delivery, prepare
+from chronos_cli.dispatch.delivery import Delivery, check_rendered, prepare
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import LimitError, within
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status, status_of
 from chronos_cli.dispatch.plugin import Dispatcher, Receipt
 from chronos_cli.dispatch.retry import is_retryable, wait_after
-from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError
 from chronos_cli.jobs.model import Target
 from chronos_cli.units import format_duration
 
 # Less than this is lost between the start of an execution and that of its first attempt.
 _NOTICEABLE = 0.05
 
-_STATUSES: tuple[tuple[type[DispatchError], Status], ...] = (
-    (RejectedError, Status.REJECTED),
-    (UnreachableError, Status.UNREACHABLE),
-    (TimedOutError, Status.TIMED_OUT),
-)
 _RANDOM = randomness.SystemRandom()
-
-
-def status_of(error: DispatchError) -> Status:
-    """Return the status that a failure stands for."""
-    return next(status for kind, status in _STATUSES if isinstance(error, kind))
 
 
 def ended(
@@ -146,9 +136,7 @@ class Attempts:
         limit = min(timeout, self._end - self._clock.monotonic())
         delivery = prepare(self._execution, number, limit)
         self._target = delivery.target
-        if delivery.target is not self._execution.job.target:  # which was checked at load
-            for flaw in delivery.target.flaws():
-                raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
+        check_rendered(delivery)
         try:
             return await within(limit, _sent(self._dispatcher, delivery))
         except LimitError as error:

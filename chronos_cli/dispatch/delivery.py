@@ -9,6 +9,7 @@ from chronos_cli.dispatch.cloudevents import STRUCTURED_TYPE, Event, event_of
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.templates import Context, render
 from chronos_cli.dispatch.trace import TRACE_HEADERS
+from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.model import Target
 
 if TYPE_CHECKING:
@@ -89,6 +90,14 @@ def prepare(execution: Execution, attempt: int, timeout: float | None = None) ->
         timeout=job.spec.timeout if timeout is None else timeout,
         event=event,
     )
+
+
+def check_rendered(delivery: Delivery[Target]) -> None:
+    """Raise RejectedError for a target that templates have made unusable."""
+    if delivery.target is delivery.execution.job.target:  # which was checked at load
+        return
+    for flaw in delivery.target.flaws():
+        raise RejectedError(f"after rendering: {flaw.message}", code="TEMPLATE")
 
 
 def own_metadata(execution: Execution, attempt: int) -> dict[str, Any]:

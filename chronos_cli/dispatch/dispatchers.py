@@ -36,9 +36,13 @@ class Dispatchers:
         Raises RejectedError for a plug-in that cannot make one.
         """
         if key not in self._open:
-            plugin = self._registry.kind(key)
-            self._open[key] = _opened(plugin, self._settings.get(plugin.protocol))
+            self._open[key] = _opened(*self.plugin_of(key))
         return self._open[key]
+
+    def plugin_of(self, key: str) -> tuple[Plugin[Target, Settings], Settings | None]:
+        """Return the plug-in of a target block's key, and what the operator has set for it."""
+        plugin = self._registry.kind(key)
+        return plugin, self._settings.get(plugin.protocol)
 
     def hold(self) -> None:
         """Take a lease: the dispatchers stay open until `release`."""

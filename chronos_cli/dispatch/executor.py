@@ -8,13 +8,13 @@ from typing import Any, Protocol
 from msgspec import structs
 
 from chronos_cli.clock import Clock
-from chronos_cli.dispatch.attempts import Attempts, ended, status_of
+from chronos_cli.dispatch.attempts import Attempts, ended
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import Journal, RunningExecution
 from chronos_cli.dispatch.limit import wait_at_most
 from chronos_cli.dispatch.notifier import Notifier
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Outcome, Status, status_of
 from chronos_cli.errors import DispatchError
 
 # How long a cancelled execution may take to let go of its connection, in seconds.
@@ -33,7 +33,7 @@ class Observer(Protocol):
         ...
 
     def on_notice(self, outcome: Outcome) -> None:
-        """Take in how a notice ended."""
+        """Take in how a notice ended; its execution ID is that of the execution, and its hook."""
         ...
 
 
@@ -71,13 +71,14 @@ class Executor:
         self._clock = clock
         self._journal = journal
         self._observer = observer
-        self.notifier = Notifier(clock, mask, self._on_notice)
+        self.notifier = Notifier(clock, journal, mask, self._on_notice)
         self._running: dict[str, dict[str, _Running]] = {}
+        self._count = 0
         self.failure: Exception | None = None
         self.cut_off = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._running.values()))
+        return self._count
 
     def running_ids(self, job_id: str) -> list[str]:
         """Return the IDs of a job's executions that are under way."""
@@ -105,10 +106,13 @@ class Executor:
         running = self._enter(_Running(execution, asyncio.current_task()), dispatchers)
         return await self._carry_out(running, dispatchers)
 
-    def pass_over(self, execution: Execution, status: Status, reason: str) -> Outcome:
+    def pass_over(
+        self, execution: Execution, status: Status, reason: str, *, is_recorded: bool = True
+    ) -> Outcome:
         """Record and tell that an execution did not start; return its outcome."""
         outcome = ended(execution, status, reason)
-        self._journal.end(execution, outcome)
+        if is_recorded:
+            self._journal.end(execution, outcome)
         self._observer.on_outcome(outcome)
         return outcome
 
@@ -136,12 +140,14 @@ class Executor:
     def _enter(self, running: _Running, dispatchers: Dispatchers) -> _Running:
         execution = running.execution
         self._running.setdefault(execution.job.id, {})[execution.id] = running
+        self._count += 1
         dispatchers.hold()
         return running
 
     def _leave(self, execution: Execution, dispatchers: Dispatchers) -> None:
         of_job = self._running[execution.job.id]
         del of_job[execution.id]
+        self._count -= 1
         if not of_job:
             del self._running[execution.job.id]
         dispatchers.release()
@@ -157,19 +163,20 @@ class Executor:
                 message = f"another host carries it on: {outcome.message}"
                 outcome = structs.replace(outcome, status=Status.SKIPPED, message=message)
             else:
-                self._settle(execution, outcome, dispatchers)
+                outcome = self._settle(execution, outcome, dispatchers)
         finally:
             self._leave(execution, dispatchers)
         self._observer.on_outcome(outcome)
         return outcome
 
-    def _settle(self, execution: Execution, outcome: Outcome, dispatchers: Dispatchers) -> None:
-        job = execution.job
-        # Asked before this one is the last.
-        previous = self._journal.last_status(job.id) if "on_recovery" in job.notices else None
-        notices = self.notifier.notices_of(execution, outcome, previous)
-        self._journal.end(execution, outcome, notices)
-        self.notifier.send(notices, dispatchers)
+    def _settle(self, execution: Execution, outcome: Outcome, dispatchers: Dispatchers) -> Outcome:
+        """Record an outcome and send what tells of it; return it with the notices held back."""
+        notices = self.notifier.notices_of(execution, outcome)
+        if notices.held:
+            outcome = structs.replace(outcome, notices=notices.held)
+        self._journal.end(execution, outcome, notices.to_send, notices.streak)
+        self.notifier.send(notices.to_send, dispatchers)
+        return outcome
 
     async def _outcome(self, running: _Running, dispatchers: Dispatchers) -> Outcome:
         execution = running.execution
@@ -198,7 +205,7 @@ class Executor:
         self._observer.on_attempt(execution, attempt, wait)
 
     def _on_notice(self, outcome: Outcome) -> None:
-        self._journal.end_notice(outcome.execution_id)
+        self._journal.end_notice(outcome)
         self._observer.on_notice(outcome)
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec import Struct
 
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.streak import Streak
 
 
 class RunningExecution(Struct, frozen=True):
@@ -47,16 +50,24 @@ class Journal(Protocol):
         ...
 
     def end(
-        self, execution: Execution, outcome: Outcome, notices: Sequence[Execution] = ()
+        self,
+        execution: Execution,
+        outcome: Outcome,
+        notices: Sequence[Execution] = (),
+        streak: "Streak | None" = None,
     ) -> None:
         """Record how an execution ended, also one that did not start.
 
-        `notices` tell of it and are sent from now on.
+        `notices` tell of it and are sent from now on; `streak` is what it makes of the job's.
         """
         ...
 
-    def end_notice(self, execution_id: str) -> None:
-        """Record that a notice has ended, however."""
+    def end_notice(self, outcome: Outcome) -> None:
+        """Record how a notice ended. A failure that nobody was told of is told of the next time."""
+        ...
+
+    def streak(self, job_id: str) -> "Streak | None":
+        """Return how often in a row a job has failed; None where nobody keeps count."""
         ...
 
     def last_status(self, job_id: str) -> Status | None:
@@ -85,12 +96,19 @@ class NoJournal:
         return False
 
     def end(
-        self, execution: Execution, outcome: Outcome, notices: Sequence[Execution] = ()
+        self,
+        execution: Execution,
+        outcome: Outcome,
+        notices: Sequence[Execution] = (),
+        streak: "Streak | None" = None,
     ) -> None:
         """Forget it."""
 
-    def end_notice(self, execution_id: str) -> None:
+    def end_notice(self, outcome: Outcome) -> None:
         """Forget it."""
+
+    def streak(self, job_id: str) -> "Streak | None":
+        """Know nothing."""
 
     def last_status(self, job_id: str) -> Status | None:
         """Know nothing."""

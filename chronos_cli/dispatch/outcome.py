@@ -5,6 +5,8 @@ from typing import Any
 
 from msgspec import Struct
 
+from chronos_cli.errors import DispatchError, RejectedError, TimedOutError, UnreachableError
+
 
 class Status(StrEnum):
     """How an attempt or an execution ended."""
@@ -22,12 +24,38 @@ class Status(StrEnum):
         return self is not Status.SUCCEEDED and self is not Status.SKIPPED
 
 
+_STATUSES: tuple[tuple[type[DispatchError], Status], ...] = (
+    (RejectedError, Status.REJECTED),
+    (UnreachableError, Status.UNREACHABLE),
+    (TimedOutError, Status.TIMED_OUT),
+)
+
+
+def status_of(error: DispatchError) -> Status:
+    """Return the status that a failure stands for."""
+    return next(status for kind, status in _STATUSES if isinstance(error, kind))
+
+
 class Attempt(Struct, frozen=True, kw_only=True):
     """One try: `started_at` is RFC 3339 in UTC, `duration_ms` milliseconds."""
 
     number: int
     started_at: str
     duration_ms: float
+    status: Status
+    code: str | None = None
+    message: str = ""
+
+
+class Notice(Struct, frozen=True, kw_only=True):
+    """What became of a notice that an outcome asked for; `hook` is its key in the job.
+
+    One that was held back is `skipped`, and its message says why.
+    """
+
+    hook: str
+    protocol: str
+    target: str
     status: Status
     code: str | None = None
     message: str = ""
@@ -48,3 +76,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     duration_ms: float = 0.0
     receipt: dict[str, Any] = {}
     attempts: list[Attempt] = []
+    notices: list[Notice] = []

@@ -4,7 +4,7 @@ A new protocol is a package with one `Plugin` and one line in its `pyproject.tom
 ones are registered in the same way. See `docs/plugins.md`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -15,6 +15,7 @@ from chronos_cli.jobs.model import Settings, Target
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.importer import Importer
+    from chronos_cli.dispatch.steps import Steps
 
 T = TypeVar("T", bound=Target)
 T_contra = TypeVar("T_contra", bound=Target, contravariant=True)
@@ -82,6 +83,10 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     which it carries a CloudEvent, the default first: `structured` needs nothing but a body,
     `binary` needs headers for the attributes (`Delivery.header_event`). `importers` make jobs of
     the calls of programs, by the program's name (`curl`), for `chronos import`.
+
+    `check` finds out whether a job would get through, and sends nothing that acts: it takes each
+    step within `steps.step(…)`, raises as `Dispatcher.send` does, and gives back what it opened.
+    Without one, `chronos check` says only that the message can be made.
     """
 
     key: str
@@ -92,4 +97,5 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     client_modules: tuple[str, ...] = ()
     extra: str | None = None
     event_modes: tuple[Mode, ...] = ("structured",)
+    check: "Callable[[S, Delivery[T], Steps], Awaitable[None]] | None" = None
     importers: "Mapping[str, Importer]" = {}

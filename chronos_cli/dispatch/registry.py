@@ -135,3 +135,5 @@ def _flaws(key: str, found: object) -> Iterator[str]:
         yield f"its settings have no defaults: {error}"
     if not callable(found.dispatcher):
         yield "its dispatcher cannot be called"
+    if found.check is not None and not callable(found.check):
+        yield "its check cannot be called"

@@ -19,6 +19,7 @@ _ORDER = (
     "'chronos run --fail-fast --concurrency 1'"
 )
 _CONCURRENCY = "concurrency: forbid"
+_MAIL = "chronos sends no mail; write 'on_failure:' with a target block that does"
 
 JOB_KEYS = {
     "cron": "schedule: {value}",
@@ -77,8 +78,8 @@ JOB_KEYS = {
     "on_fail": "on_failure: {value}",
     "notify": "on_failure: {{{target}}}",
     "notifications": "on_failure: {{{target}}}",
-    "email": "chronos sends no mail; write 'on_failure:' with a target block that does",
-    "mailto": "chronos sends no mail; write 'on_failure:' with a target block that does",
+    "email": _MAIL,
+    "mailto": _MAIL,
     "type": "the name of the target block says it: remove this line",
     "kind": "the name of the target block says it: remove this line",
     "protocol": "the name of the target block says it: remove this line",
@@ -86,3 +87,5 @@ JOB_KEYS = {
 }
 # Those that say what the job does, so that nobody needs to hear of a missing target as well.
 STAND_FOR_A_TARGET = frozenset("command cmd run script shell exec image steps tasks job".split())
+# In a notice they stand where its target should.
+MAIL = frozenset({"email", "mailto"})

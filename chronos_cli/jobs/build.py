@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import UNSET, structs
 
@@ -34,11 +34,18 @@ from chronos_cli.problems import Flaw, Path
 from chronos_cli.schedule.expression import check_schedule
 from chronos_cli.schedule.zones import check_zone
 
+if TYPE_CHECKING:
+    from chronos_cli.schedule.calendar import Calendar
+
 MAX_PAYLOAD = 16 * 1024 * 1024
 _CONTENT_TYPE = r"[!-~]+/[ -~]+"
 _CHARSET = r"""(?i:charset)=["']?([^;"'\s]+)"""
 _UTF_8 = frozenset({"utf-8", "utf8", "us-ascii"})
 _NO_PAYLOAD = Payload()
+# The same for all: jobs in their thousands would each hold an empty one.
+_NO_NOTICES: dict[str, Job] = {}
+# Keys of a job, beside schedule and zone, that its ticks depend on.
+_FURTHER = frozenset({"starts", "ends", "except"})
 # Keys of a job that are not read as plain fields of its struct.
 _OTHERWISE_READ = ("payload", *NOTICES)
 
@@ -68,7 +75,7 @@ class JobBuilder:
         """Return the job of a mapping; None, with the problems recorded, when it is wrong."""
         before = self._problems.found
         self._check_shown(node)
-        spec = self._spec(node, path)
+        spec, calendar = self._spec(node, path)
         identifier = self._identifier(node, spec, path)
         job = self._dispatch(node, spec, identifier, path)
         notices: dict[str, Job] = {}
@@ -81,7 +88,9 @@ class JobBuilder:
                     notices[name] = notice
         if job is None or self._problems.found > before:
             return None
-        return structs.replace(job, notices=notices) if notices else job
+        if notices or calendar:
+            return structs.replace(job, notices=notices, calendar=calendar)
+        return job
 
     def _check_shown(self, node: Mapping) -> None:
         """Record what keeps the values from being known that the command shows."""
@@ -147,6 +156,7 @@ class JobBuilder:
             position=node.position,
             event=event,
             has_templates=any(scalar.template for scalar in special),
+            notices=_NO_NOTICES,
             warnings=tuple(map(_bare_variable, (one for one in special if one.bare))),
         )
 
@@ -205,11 +215,15 @@ class JobBuilder:
             self._problems.add(problem)
         return kind
 
-    def _spec(self, node: Mapping, path: Path) -> JobSpec | Invalid:
+    def _spec(self, node: Mapping, path: Path) -> "tuple[JobSpec | Invalid, Calendar | None]":
         node = overlaid(self._operator_defaults(node), node)
         spec: JobSpec | Invalid = read_struct(
             self._reader, node, JobSpec, path, ignore=self._ignored(node)
         )
+        if not _is_plain(node):
+            from chronos_cli.jobs.calendars import read_calendar  # for those who need more
+
+            return spec, read_calendar(self._reader, node, path)
         for name, check in (("schedule", check_schedule), ("timezone", check_zone)):
             entry = node.entries.get(name)
             if entry and isinstance(entry.value, Scalar) and not is_null(entry.value):
@@ -219,7 +233,7 @@ class JobBuilder:
 
                     hint = line_to_write(name, entry.value.text)
                     self._reader.fail(entry.value, (*path, name), message, hint)
-        return spec
+        return spec, None
 
     def _operator_defaults(self, node: Mapping) -> Mapping | None:
         """Return what chronos.yaml says of jobs, and of jobs over this one's protocol."""
@@ -301,8 +315,19 @@ class JobBuilder:
             limit = MAX_PAYLOAD // 2**20
             self._reader.fail(where, path, f"'{name}' is larger than {limit} MiB")
         except UnreadableFileError as error:
-            self._reader.fail(where, path, f"cannot read '{name}': {error}")
+            from chronos_cli.jobs.value_advice import home_instead  # only on failure
+
+            message = f"cannot read '{name}': {error}"
+            self._reader.fail(where, path, message, home_instead(name))
         return None
+
+
+def _is_plain(node: Mapping) -> bool:
+    """Whether the ticks of a job depend on nothing but one schedule and its zone."""
+    schedule = node.entries.get("schedule")
+    if schedule is not None and not isinstance(schedule.value, Scalar):
+        return False
+    return _FURTHER.isdisjoint(node.entries)
 
 
 def _scalars(block: Node | None, node: Mapping) -> Iterator[Scalar]:

@@ -21,6 +21,7 @@ from chronos_cli.jobs.read import INVALID, Reader
 from chronos_cli.jobs.typed import check_partial, read_struct
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem
+from chronos_cli.schedule.zones import check_zone
 from chronos_cli.units import FilePath, PositiveDuration
 
 _SECTIONS = ("scheduler", "dispatcher", "secrets")
@@ -32,6 +33,7 @@ _SCHEDULER_DEFAULTS = {
     "default_retry_policy": "retry_policy",
     "missed_runs": "missed_runs",
     "missed_run_policy": "missed_runs",
+    "timezone": "timezone",
 }
 
 
@@ -98,6 +100,7 @@ class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
         RetryPolicy | None, Meta(description="Another name of retry_policy")
     ] = None
     cluster: Annotated[Cluster, Meta(description="Many hosts: `cron --cluster`")] = Cluster()
+    timezone: Annotated[str, Meta(description="Default of a job's timezone")] = "UTC"
 
 
 class DispatcherCommon(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -223,10 +226,18 @@ class _Reading:
             if isinstance(entry.value, Mapping):
                 self._check_names(entry.value)
                 job_defaults = _renamed(entry.value, _SCHEDULER_DEFAULTS)
+                self._check_zone(entry.value)
         dispatchers: dict[str, DispatcherConfig] = {}
         if entry := root.entries.get("dispatcher"):
             dispatchers = self._dispatchers(entry)
         return Config(scheduler, dispatchers, job_defaults)
+
+    def _check_zone(self, scheduler: Mapping) -> None:
+        entry = scheduler.entries.get("timezone")
+        if entry is None or not isinstance(entry.value, Scalar) or entry.value.unknown:
+            return
+        if message := check_zone(entry.value.text):
+            self._reader.fail(entry.value, ("scheduler", "timezone"), message)
 
     def _check_names(self, node: Mapping) -> None:
         """Record a default that stands there under both of its names."""

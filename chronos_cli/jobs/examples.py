@@ -34,8 +34,16 @@ def struct_value(cls: type, node: Scalar) -> str:
     if len(needed) > 1:
         return example_value(cls)
     name = needed[0] if needed else next(iter(fields(cls)))
-    value = '"${TOKEN}"' if bears_secret(name) else written(node)
+    value = '"${TOKEN}"' if bears_secret(name) else _fitting(fields(cls)[name], node)
     return f"{{{name}: {value}}}"
+
+
+def _fitting(field: Any, node: Scalar) -> str:
+    """Return a text as a key's value; the key's default where that is a number, and this none."""
+    info = field.type.type if isinstance(field.type, types.Metadata) else field.type
+    if isinstance(info, types.IntType) and not node.text.strip().isdigit():
+        return str(field.default)
+    return written(node)
 
 
 def example_line(cls: type, name: str) -> str | None:

@@ -57,6 +57,8 @@ def find_key(kinds: TargetKinds, text: str) -> Key:
     if len(parts) > 1 and parts[0] in {"jobs", "defaults"}:
         parts = parts[1:]
     level, found = top_keys(kinds), None
+    if parts and parts[0] not in level:
+        parts[0] = _of_protocol(kinds, parts[0])
     for part in parts:
         if found is not None and found.is_map and part not in level:
             continue  # a name of the user's own
@@ -67,6 +69,12 @@ def find_key(kinds: TargetKinds, text: str) -> Key:
     if found is None:
         raise UsageError(f"'{text}' names no key")
     return found
+
+
+def _of_protocol(kinds: TargetKinds, name: str) -> str:
+    """Return the key of the target block of a protocol that is named in its place."""
+    keys = (key for key, kind in loadable(kinds).items() if kind.protocol == name)
+    return next(keys, name)
 
 
 def top_keys(kinds: TargetKinds) -> dict[str, Key]:
@@ -182,7 +190,7 @@ def _unknown(
     paths = [path for path, _ in all_keys(kinds)]
     same = [path for path in paths if path.rpartition(".")[2] == part]
     near = [f"{found.path}.{one}" if found else one for one in _near(part, list(level))]
-    hints = near or same[:3] or _near(text, paths)
+    hints = same[:3] or near or _near(text, paths)
     if hints:
         listed = " or ".join(f"'{hint}'" for hint in hints)
         return f"no key '{part}'{where}; did you mean {listed}?"

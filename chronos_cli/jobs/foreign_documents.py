@@ -7,10 +7,12 @@ from chronos_cli.jobs.written import quoted
 from chronos_cli.problems import Position
 
 _ELSEWHERE = "keep it out of the folder of the jobs, or name the job files one by one"
+# A workflow has a name, as a job has, but no job has such keys.
+_NAMED = frozenset({"on", "jobs"})
 # The keys by which a tool's file is known.
 _TOOLS = {
     frozenset({"apiVersion", "kind"}): "a Kubernetes manifest",
-    frozenset({"on", "jobs"}): "a workflow of GitHub Actions",
+    _NAMED: "a workflow of GitHub Actions",
     frozenset({"services"}): "a Compose file",
     frozenset({"stages"}): "a pipeline of GitLab CI",
     frozenset({"hosts", "tasks"}): "a playbook of Ansible",
@@ -38,7 +40,8 @@ def _findings(root: Node) -> Iterator[Finding]:
 
 def _of_tools(root: Mapping) -> Iterator[Finding]:
     for keys, what in _TOOLS.items():
-        if keys.issubset(root.entries) and "name" not in root.entries:
+        is_job = "name" in root.entries and keys != _NAMED
+        if keys.issubset(root.entries) and not is_job:
             yield root.position, f"this is {what}, not a job file", _ELSEWHERE
 
 

@@ -26,6 +26,9 @@ from chronos_cli.redact import Redactor, bears_secret, url_secrets
 MAX_SECRET_FILE = 1024 * 1024
 _MAX_NESTING = 20
 _NAME = r"[A-Za-z_][A-Za-z0-9_]*"
+# `${env:NAME}`, and `${{ secrets.NAME }}` of GitHub's workflows.
+_OF_ENV = rf"[:.]({_NAME})}}"
+_OF_GITHUB = rf"\$\{{\{{\s*(?:secrets|env|vars)\.({_NAME})\s*\}}\}}"
 _OPERATOR = r":?[-?+]"
 _UNCLOSED = "'${' is not closed"
 _CLOSE_IT = "close it with '}', or write '$${'"
@@ -224,7 +227,8 @@ class _Expansion:
             return self._file(name, start), end + 1
         match = _pattern(_NAME).match(text, start + 2)
         if match is None:
-            hint = "write ${NAME}, or $$ for a dollar sign"
+            other = _pattern(_OF_GITHUB).match(text, start)
+            hint = f"write ${{{other[1] if other else 'NAME'}}}, or $$ for a dollar sign"
             raise _FaultError("'${' is not followed by a variable's name", start, hint)
         name, at = match[0], match.end()
         if text.startswith("}", at):
@@ -234,6 +238,8 @@ class _Expansion:
             raise _FaultError(_UNCLOSED, start, _CLOSE_IT)
         if operator is None:
             hint = "the forms are ${V}, ${V:-default}, ${V:?message} and ${V:+other}"
+            if name == "env" and (named := _pattern(_OF_ENV).match(text, at)):
+                hint = f"write ${{{named[1]}}}"
             raise _FaultError(f"cannot read what follows '${{{name}'", start, hint)
         return self._operation(text, name, operator[0], operator.end(), start, nesting)
 
@@ -297,7 +303,10 @@ class _Expansion:
         except FileTooLargeError as error:
             raise _FaultError(f"file '{name}' is larger than 1 MiB", start) from error
         except UnreadableFileError as error:
-            raise _AbsenceError(f"cannot read file '{name}': {error}", start) from error
+            from chronos_cli.jobs.value_advice import home_instead  # only on failure
+
+            message = f"cannot read file '{name}': {error}"
+            raise _AbsenceError(message, start, home_instead(name)) from error
         text = text.removesuffix("\n").removesuffix("\r")
         self.secrets.append(text)
         return text

@@ -12,7 +12,7 @@ from chronos_cli.jobs.document import ParsedFile
 from chronos_cli.jobs.faults import Faults, ProblemsAside
 from chronos_cli.jobs.files import SourceFile, parse_file
 from chronos_cli.jobs.interpolate import Interpolation, Sources
-from chronos_cli.jobs.merge import mark_shared, overlaid, without
+from chronos_cli.jobs.merge import inherited, mark_shared
 from chronos_cli.jobs.model import Job, TargetKinds
 from chronos_cli.jobs.nodes import Mapping, Node, is_null
 from chronos_cli.jobs.nodes import Sequence as SequenceNode
@@ -128,7 +128,9 @@ def _may_hold_jobs(root: Node) -> bool:
     """Whether a document has the outer form of a job, or of a list of them."""
     if not isinstance(root, Mapping):
         return False
-    return "name" in root.entries or ("jobs" in root.entries and "on" not in root.entries)
+    if "jobs" in root.entries:
+        return "on" not in root.entries  # a workflow of GitHub has both, and a name
+    return "name" in root.entries
 
 
 class _FileReading:
@@ -204,18 +206,10 @@ class _FileReading:
             hint = "a job begins with a line such as: - name: nightly-report"
             self._reader.fail(own, path, "a job must be a mapping", hint)
             return None
-        return self._build(self._inherited(own, defaults), path)
+        return self._build(inherited(own, defaults, self._keys), path)
 
     def _build(self, node: Mapping, path: Path) -> Job | None:
         return self._builder.job(node, path)
-
-    def _inherited(self, own: Mapping, defaults: Mapping | None) -> Mapping:
-        """Lay the job over `defaults:`, of which other protocols' target blocks are left out."""
-        if defaults is None:
-            return own
-        own_targets = {key for key in own.entries if key in self._keys}
-        others = {key for key in self._keys if own_targets and key not in own_targets}
-        return overlaid(without(defaults, others), own)
 
 
 class _ChosenReading(_FileReading):

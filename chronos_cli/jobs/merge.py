@@ -1,5 +1,7 @@
 """Laying a job's own keys over defaults, as nodes, so that every value keeps its place."""
 
+from collections.abc import Collection
+
 from chronos_cli.jobs.nodes import Entry, Mapping, Node, Sequence
 
 
@@ -24,6 +26,18 @@ def overlaid(defaults: Mapping | None, own: Mapping) -> Mapping:
     node = merged(defaults, own)
     assert isinstance(node, Mapping)
     return node
+
+
+def inherited(own: Mapping, defaults: Mapping | None, targets: Collection[str]) -> Mapping:
+    """Lay a job over `defaults:`, of which other protocols' target blocks are left out.
+
+    `targets` are the keys of all target blocks.
+    """
+    if defaults is None:
+        return own
+    own_targets = {key for key in own.entries if key in targets}
+    others = {key for key in targets if own_targets and key not in own_targets}
+    return overlaid(without(defaults, others), own)
 
 
 def mark_shared(node: Node) -> None:

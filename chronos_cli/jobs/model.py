@@ -3,13 +3,16 @@
 import difflib
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Annotated, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Protocol
 
-from msgspec import UNSET, Meta, Struct
+from msgspec import UNSET, Meta, Struct, field
 
 from chronos_cli.jobs.cloudevents import CloudEvents, Mode
 from chronos_cli.problems import Flaw, Position
 from chronos_cli.units import Duration, FilePath, PositiveDuration
+
+if TYPE_CHECKING:
+    from chronos_cli.schedule.calendar import Calendar
 
 
 def _as_id(text: str) -> str:
@@ -31,6 +34,7 @@ NOTICES = ("on_failure", "on_success", "on_recovery")
 FAILURE_CLASSES = ("unreachable", "timeout", "rejected", "expectation")
 # As reports call a timeout.
 _ALIASES = ("timed_out",)
+_NOT_AGAIN = ("never", "none", "no", "off", "false")
 _STATUS_CLASS = r"[0-9][xX]+"
 
 
@@ -60,6 +64,11 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
         ),
     ] = ("unreachable", "timeout")
 
+    @staticmethod
+    def instead_of_text(text: str) -> str | None:
+        """Return the block of one who wants no second attempt."""
+        return "{max_attempts: 1}" if text.lower() in _NOT_AGAIN else None
+
     def flaws(self) -> Iterator[Flaw]:
         """Yield what in `retry_on` is a misspelt class, which would end all retries.
 
@@ -71,6 +80,23 @@ class RetryPolicy(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True)
                 message = f"'{name[:40]}' is no class of failures and no protocol's code"
                 hint = f"one of {known}; or a code such as 409, 5xx, ABORTED"
                 yield Flaw(("retry_policy", "retry_on", number), message, hint)
+
+
+class Notify(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How many failures in a row are told of: once, until the job recovers."""
+
+    after: Annotated[
+        int, Meta(ge=1, le=1_000_000, description="on_failure is sent at this failure in a row")
+    ] = 1
+    repeat: Annotated[
+        PositiveDuration | None,
+        Meta(description="And again whenever this has passed while it lasts. Default: never"),
+    ] = None
+
+    @staticmethod
+    def instead_of_text(text: str) -> str | None:
+        """Return the block of one who says whom to tell, not when."""
+        return None if text.isdigit() else "{after: 1}, and on_failure: with whom to tell"
 
 
 class DispatchSpec(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -123,13 +149,28 @@ class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=Tru
     ] = None
     description: Annotated[str, Meta(description="For people; not sent")] = ""
     schedule: Annotated[
-        str | None,
+        str | tuple[str, ...] | None,
         Meta(
-            description="Cron expression (6 fields: seconds first), @daily, @every 30s",
+            description="Cron expression (6 fields: seconds first), @daily, @every 30s, "
+            "@at 2027-01-04T09:00, @reboot; or a list of these",
             examples=['"0 9 * * 1-5"'],
         ),
     ] = None
     timezone: Annotated[str, Meta(description="IANA time zone of schedule and times")] = "UTC"
+    starts: Annotated[
+        str | None, Meta(description="No tick before this date or time", examples=["2027-01-01"])
+    ] = None
+    ends: Annotated[
+        str | None, Meta(description="No tick after this date or time", examples=["2027-12-31"])
+    ] = None
+    exceptions: Annotated[
+        str | tuple[str, ...],
+        Meta(
+            description="No tick on these: dates, ranges 2026-12-24..2027-01-01, quiet hours "
+            "22:00-06:00, iCalendar files beside the job file",
+            examples=[["2026-12-24..2027-01-01", "22:00-06:00"]],
+        ),
+    ] = field(default=(), name="except")
     enabled: Annotated[bool, Meta(description="false: the job is skipped")] = True
     tags: Annotated[dict[str, str], Meta(description="For --tag; not sent")] = {}
     concurrency: Annotated[
@@ -148,6 +189,10 @@ class JobSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=Tru
         PositiveDuration | None, Meta(description="A start that is later than this is dropped")
     ] = None
     jitter: Annotated[Duration, Meta(description="Spreads scheduled starts over this time")] = 0.0
+    notify: Annotated[
+        Notify | None,
+        Meta(description="When on_failure and on_recovery are sent. Default: at every failure"),
+    ] = None
 
 
 class Target(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -275,6 +320,7 @@ class Job(Struct, frozen=True):
     `has_templates` tells whether target or payload may differ from attempt to attempt.
     `event` is the CloudEvent that the message is, with its mode; None for a plain message.
     `notices` are sent once it has ended: by `on_failure`, `on_success` or `on_recovery`.
+    `calendar` is what its ticks depend on; None where that is one schedule and the zone.
     `warnings` are of what was found in its file, each with its place.
     """
 
@@ -288,6 +334,7 @@ class Job(Struct, frozen=True):
     event: CloudEvents | None = None
     has_templates: bool = True
     notices: "dict[str, Job]" = {}
+    calendar: "Calendar | None" = None
     warnings: tuple[str, ...] = ()
 
     @property

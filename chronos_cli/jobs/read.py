@@ -190,7 +190,9 @@ class Reader:
         try:
             check_readable(name)
         except UnreadableFileError as error:
-            self.fail(node, path, f"cannot read '{name}': {error}")
+            from chronos_cli.jobs.value_advice import home_instead  # only on failure
+
+            self.fail(node, path, f"cannot read '{name}': {error}", home_instead(name))
 
     def no_template(self, node: Scalar, path: Path) -> Invalid:
         """Record that a text may not be a template."""

@@ -47,7 +47,7 @@ def _protocol_sections(kinds: TargetKinds) -> Iterator[tuple[str, type[Struct]]]
 
 def _section(title: str, cls: type[Struct]) -> str:
     rows = "\n".join(_rows(cls, ""))
-    return f"#### {title}\n\n| key | | default | meaning |\n|---|---|---|---|\n{rows}\n"
+    return f"### {title}\n\n| key | | default | meaning |\n|---|---|---|---|\n{rows}\n"
 
 
 def _rows(cls: type[Struct], prefix: str) -> Iterator[str]:
@@ -87,10 +87,11 @@ def words_of(info: Any) -> str:
     words = []
     for member in members_of(info):
         if isinstance(member, types.LiteralType):
-            words.append(", ".join(f"`{value}`" for value in member.values))
+            # A number may be listed twice, once as text, for the sake of editors.
+            words.append(", ".join(dict.fromkeys(f"`{value}`" for value in member.values)))
         elif not isinstance(member, types.NoneType):
             words.append(_TYPE_WORDS[type(member)])
-    return " or ".join(dict.fromkeys(words))
+    return " or ".join(dict.fromkeys(words)) or "null"
 
 
 def default_of(field: Any) -> str:

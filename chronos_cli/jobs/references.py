@@ -16,6 +16,10 @@ def files_of(job: Job) -> Iterator[str]:
     for one in (job, *job.notices.values()):
         for struct in (one.spec, one.target):
             yield from _files_of_struct(struct)
+    if job.spec.exceptions:
+        from chronos_cli.jobs.calendars import ics_files  # for those who have any
+
+        yield from ics_files(job)
 
 
 def _files_of_struct(struct: Struct) -> Iterator[str]:

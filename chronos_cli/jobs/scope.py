@@ -66,6 +66,10 @@ class Scope(Struct, frozen=True, kw_only=True):
 ALL = Choice()
 EVERYTHING = Scope()
 # What `next` shows of a job.
-TIMETABLE_KEYS = frozenset("name id schedule timezone enabled jitter".split())
+TIMETABLE_KEYS = frozenset("name id schedule timezone starts ends except enabled jitter".split())
+# What an export says in another scheduler's words.
+EXPORT_KEYS = TIMETABLE_KEYS | frozenset(
+    "tags concurrency missed_runs starting_deadline timeout deadline retry_policy".split()
+)
 # What `list` shows beside the target.
 LIST_KEYS = frozenset("name id schedule timezone enabled tags".split())

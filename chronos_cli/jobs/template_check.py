@@ -53,6 +53,10 @@ _INSTEAD = {
     "env": "a variable of the environment is written ${NAME}",
     "environ": "a variable of the environment is written ${NAME}",
 }
+# The filters of other tools.
+_FILTER_INSTEAD = dict.fromkeys(
+    "strftime format_date dateformat date_format format".split(), "write: date('%Y-%m-%d')"
+) | dict.fromkeys("json to_json dump".split(), "write: tojson")
 # The outcome has the shape of a result in the JSON report.
 _OUTCOME_TEXTS = (
     "job_id job_name execution_id protocol target scheduled_time status code message duration_ms"
@@ -89,7 +93,8 @@ def check(environment: "SandboxedEnvironment", text: str, *, in_notice: bool) ->
         tree = environment.parse(text)
     except TemplateSyntaxError as error:
         message = f"template: {error.message}"
-        raise TemplateFailure(message, _line_offset(text, error.lineno)) from error
+        hint = "the form of a date stands in quotes: date('%Y-%m-%d')" if "%" in message else None
+        raise TemplateFailure(message, _line_offset(text, error.lineno), hint) from error
     except (ValueError, ArithmeticError, RecursionError) as error:
         if isinstance(error, TemplateFailure):
             raise
@@ -211,7 +216,9 @@ class _Check:
             is_attribute = type(called).__name__ == "Getattr"
             where = called.attr if is_attribute else getattr(called, "name", "")
             offset = self._at(where, "." if is_attribute else "")
-            raise TemplateFailure("template: this cannot be called", offset, f"of times: {methods}")
+            is_name = where in self._names and not is_attribute
+            hint = f"write: {{{{ {where} }}}}" if is_name else f"of times: {methods}"
+            raise TemplateFailure("template: this cannot be called", offset, hint)
         for child in (*node.args, *node.kwargs):
             self.shape(child, depth)
         return _PLAIN
@@ -219,7 +226,7 @@ class _Check:
     def _filter(self, node: Any, depth: int) -> Shape:
         if node.name not in self._filters:
             message = f"template: No filter named '{node.name[:40]}'"
-            hint = _suggestion(node.name, sorted(self._filters))
+            hint = _FILTER_INSTEAD.get(node.name) or _suggestion(node.name, sorted(self._filters))
             raise TemplateFailure(message, self._at(node.name, "|"), hint)
         base = self.shape(node.node, depth)
         for child in (*node.args, *node.kwargs):

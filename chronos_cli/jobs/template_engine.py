@@ -5,6 +5,7 @@ names, attributes and filters beyond those listed, and only filters whose work i
 is imported when the first template is met, so files without any do not pay for it.
 """
 
+import re
 from collections.abc import Mapping
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
@@ -51,13 +52,17 @@ def render_text(text: str, names: Mapping[str, Any]) -> str:
         rendered = "".join(pieces)
         rendered.encode()  # half a surrogate pair is no text
     except Exception as error:  # whatever an expression makes of its values is the job's fault
-        raise TemplateFailure(f"template {text[:200]!r} failed: {_reason(error)}") from error
+        raise TemplateFailure(f"template {text[:200]!r} failed: {_reason(error, text)}") from error
     return rendered
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, text: str) -> str:
     if isinstance(error, UnicodeEncodeError):
         return "half a surrogate pair is no text"
+    name = str(error).rpartition("has no attribute ")[2].strip("'")
+    if name and re.search(rf"\bvars\s*\.\s*{re.escape(name)}\b", text):
+        default = f"{{{{ vars.{name} | default('…') }}}}"
+        return f"vars.{name} is not given (add --var {name}=…, or write {default})"
     return str(error) or type(error).__name__
 
 

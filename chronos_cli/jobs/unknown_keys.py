@@ -7,7 +7,7 @@ from typing import Any
 from msgspec import Struct
 from msgspec import inspect as types
 
-from chronos_cli.jobs.advice import JOB_KEYS, STAND_FOR_A_TARGET
+from chronos_cli.jobs.advice import JOB_KEYS, MAIL, STAND_FOR_A_TARGET
 from chronos_cli.jobs.examples import (
     distance,
     example,
@@ -121,6 +121,9 @@ class UnknownKeys:
         advice = own.get(entry.text) or (JOB_KEYS.get(entry.text) if is_outer else None)
         if advice is None:
             return
+        if own.get(entry.text) is None and entry.text in MAIL and self._cls is not JobSpec:
+            hint = f"chronos sends no mail; write: {self._example_target()}"
+            yield Advice(hint, meant=TARGET if self._is_job else None)
         line = advice.format(value=_value(entry), target=self._example_target())
         key = line.partition(":")[0]
         if isinstance(entry.value, MappingNode) and "{{" in advice and key in self._known:
@@ -140,6 +143,13 @@ class UnknownKeys:
             yield Advice(f"write it at the left, beside '{self._block}:': {line}", message)
 
     def _misspelt(self, text: str) -> Iterator[Advice]:
+        if text.strip() != text and text.strip() in self._known:
+            message = (
+                f"beside '{text.strip()}' stands a blank that is none for YAML (no-break space)"
+            )
+            is_target = self._is_job and text.strip() in self._target_keys
+            meant = TARGET if is_target else text.strip()
+            yield Advice("type the blanks of this line anew", message, meant)
         near = difflib.get_close_matches(text[:_LONGEST_COMPARED], self._known, n=1, cutoff=0.6)
         if near:
             is_target = self._is_job and near[0] in self._target_keys

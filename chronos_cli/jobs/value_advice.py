@@ -14,6 +14,7 @@ from chronos_cli.redact import bears_secret
 
 _TRUE = frozenset("true yes on y 1".split())
 _FALSE = frozenset("false no off n 0".split())
+_ENDS = frozenset("from to start end begin since until first last".split())
 # The quotes that word processors and web pages put in the place of ' and ".
 _SMART_QUOTES = "\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\xab\xbb"
 
@@ -58,6 +59,13 @@ def one_of(text: str, allowed: Iterable[object], path: Path) -> str | None:
     return f"write: {path[-1]}: {near[0]}"
 
 
+def home_instead(path: str) -> str | None:
+    """Return a hint on a path with `~`, which no shell has replaced."""
+    before, tilde, rest = path.partition("~/")
+    is_home = tilde and before[-1:] in {"", "/"}
+    return f"'~' is a name like any other here; write ${{HOME}}/{rest}" if is_home else None
+
+
 def _values(info: Any, node: Node, key: str) -> Iterator[str]:
     if isinstance(info, types.Metadata):
         yield from _values(info.type, node, key)
@@ -68,6 +76,8 @@ def _values(info: Any, node: Node, key: str) -> Iterator[str]:
         yield from _pairs(node)
     elif isinstance(info, types.StrType):
         yield from _only_text(node, key)
+    elif isinstance(info, types.ListType | types.VarTupleType) and isinstance(node, Mapping):
+        yield from _range(node)
     elif isinstance(node, Scalar):
         yield from _instead_of_text(info, node)
 
@@ -114,6 +124,14 @@ def _pairs(node: Node) -> Iterator[str]:
             pairs[name.strip()] = _text(name, Scalar("", 1, 1, value.strip(), plain=False))
     if pairs:
         yield "{" + ", ".join(f"{quoted(name)}: {value}" for name, value in pairs.items()) + "}"
+
+
+def _range(node: Mapping) -> Iterator[str]:
+    """Yield the range of dates that `from` and `to`, in whatever words, seem to mean."""
+    ends = [entry.value for name, entry in node.entries.items() if name in _ENDS]
+    first, last = (*ends, None, None)[:2]
+    if isinstance(first, Scalar) and isinstance(last, Scalar) and len(node.entries) == len(ends):
+        yield f"[{quoted(f'{first.text}..{last.text}')}]"
 
 
 def _text(key: str, node: Node) -> str:

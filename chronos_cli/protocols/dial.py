@@ -13,7 +13,11 @@ _DELAY = 0.25
 
 async def dial(host: str, port: int) -> socket.socket:
     """Return a connected socket; raises OSError, that of the first address when all fail."""
-    found = await addresses(host, port)
+    return await dial_any(await addresses(host, port))
+
+
+async def dial_any(found: Sequence[Address]) -> socket.socket:
+    """Return a socket connected to one of a host's addresses; raises as `dial` does."""
     if len(found) == 1:
         return await _connected(found[0])
     return await _first(_in_turns(found))

@@ -201,7 +201,7 @@ async def end_tasks(tasks: "Collection[asyncio.Task[Any]]") -> None:
         _, pending = await asyncio.wait(pending, timeout=_CANCEL_AGAIN_AFTER)
 
 
-def look_at(task: "asyncio.Task[Any]") -> None:
-    """Take note of a task's exception, so that asyncio does not complain that nobody did."""
+def look_at(task: "asyncio.Future[Any]") -> None:
+    """Take note of an exception, so that asyncio does not complain that nobody did."""
     if not task.cancelled():
         task.exception()

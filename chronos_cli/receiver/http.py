@@ -1,7 +1,8 @@
-"""An HTTP/1.1 receiver on asyncio and h11: takes any request and answers as it is told to."""
+"""An HTTP/1.1 server on asyncio and h11: takes any request and answers as it is told to."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import h11
@@ -22,12 +23,26 @@ class ReceivedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What to answer: a status, a JSON body, after a delay in seconds."""
+    """What to answer: a status, a body, after a delay in seconds."""
 
     status: int = 200
     body: bytes = b'{"received": true}\n'
     delay: float = 0.0
     headers: list[tuple[str, str]] = field(default_factory=list)
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What clients may take: bytes of a body, connections at the same time, seconds of a request.
+
+    The seconds run from the end of the request before to the last byte of the answer. Without
+    them, and without a number of connections, there is no end.
+    """
+
+    body: int = MAX_BODY
+    connections: int | None = None
+    seconds: float | None = None
 
 
 Answer = Callable[[ReceivedRequest], Awaitable[Reply]]
@@ -36,8 +51,9 @@ Answer = Callable[[ReceivedRequest], Awaitable[Reply]]
 class HttpReceiver:
     """Listens on an address until it is closed; `answer` decides what each request gets."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, bounds: Bounds = Bounds()) -> None:
         self._answer = answer
+        self._bounds = bounds
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -60,18 +76,43 @@ class HttpReceiver:
             await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        most = self._bounds.connections
+        if most is not None and len(self._tasks) >= most:
+            writer.transport.abort()
+            return
         task = asyncio.current_task()
         assert task is not None
         self._tasks.add(task)
-        connection = h11.Connection(h11.SERVER)
+        # What has been drained is in the kernel's hands.
+        writer.transport.set_write_buffer_limits(0)
         try:
-            while await self._one_request(connection, reader, writer):
-                connection.start_next_cycle()
-        except (h11.ProtocolError, ConnectionError, asyncio.CancelledError):
+            await self._requests(h11.Connection(h11.SERVER), reader, writer)
+        except (h11.ProtocolError, ConnectionError, TimeoutError, asyncio.CancelledError):
             pass  # a client that breaks off or breaks the rules loses its connection
         finally:
             self._tasks.discard(task)
-            writer.close()
+            if writer.transport.get_write_buffer_size():
+                writer.transport.abort()  # nobody has read it in time
+            else:
+                writer.close()
+
+    async def _requests(
+        self,
+        connection: h11.Connection,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        """Answer one request after the other; raises TimeoutError for one that takes too long."""
+        is_open = True
+        while is_open:
+            async with asyncio.timeout(self._bounds.seconds):
+                try:
+                    is_open = await self._one_request(connection, reader, writer)
+                except h11.RemoteProtocolError as error:
+                    await _refuse(connection, writer, error)
+                    return
+            if is_open:
+                connection.start_next_cycle()
 
     async def _one_request(
         self,
@@ -93,7 +134,7 @@ class HttpReceiver:
                     writer.write(connection.send(go_on) or b"")
             elif isinstance(event, h11.Data):
                 body += event.data
-                if len(body) > MAX_BODY:
+                if len(body) > self._bounds.body:
                     return False
             elif isinstance(event, h11.EndOfMessage):
                 break
@@ -102,7 +143,7 @@ class HttpReceiver:
         assert request is not None
         reply = await self._answer(_received(request, bytes(body)))
         await asyncio.sleep(reply.delay)
-        await _send(connection, writer, reply)
+        await _send(connection, writer, reply, has_body=request.method != b"HEAD")
         return connection.our_state is h11.DONE and connection.their_state is h11.DONE
 
 
@@ -119,12 +160,23 @@ def _received(request: h11.Request, body: bytes) -> ReceivedRequest:
     )
 
 
-async def _send(connection: h11.Connection, writer: asyncio.StreamWriter, reply: Reply) -> None:
-    headers = [("Content-Type", "application/json"), ("Content-Length", str(len(reply.body)))]
+async def _send(
+    connection: h11.Connection, writer: asyncio.StreamWriter, reply: Reply, *, has_body: bool = True
+) -> None:
+    headers = [("Content-Type", reply.content_type), ("Content-Length", str(len(reply.body)))]
     response = h11.Response(status_code=reply.status, headers=[*headers, *reply.headers])
     parts = [connection.send(response)]
-    if reply.status not in {204, 304}:
+    if has_body and reply.status not in {204, 304}:
         parts.append(connection.send(h11.Data(data=reply.body)))
     parts.append(connection.send(h11.EndOfMessage()))
     writer.write(b"".join(part for part in parts if part))
     await writer.drain()
+
+
+async def _refuse(
+    connection: h11.Connection, writer: asyncio.StreamWriter, error: h11.RemoteProtocolError
+) -> None:
+    """Answer what is no HTTP, as far as an answer is possible."""
+    with suppress(h11.LocalProtocolError):
+        reply = Reply(error.error_status_hint, b'{"error": "this is no HTTP/1.1 request"}\n')
+        await _send(connection, writer, reply)

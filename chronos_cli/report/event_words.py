@@ -39,6 +39,10 @@ def _started(fields: _Fields, event: LoopEvent) -> tuple[str, str]:
     return "·", f"{', '.join(parts)}; {_next(fields, event)}"
 
 
+def _listening(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    return "·", f"listening on {fields['url']}"
+
+
 def _warning(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
     more = f" and {fields['more']} more" if "more" in fields else ""
     names = f" ({', '.join(fields['jobs'])}{more})" if fields.get("jobs") else ""
@@ -84,7 +88,16 @@ def _recovered(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
 
 
 def _notice_failed(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
-    return "✗", f"{fields['job_id']}: the notice did not get through{_because(fields)}"
+    hook = f" {fields['hook']}" if "hook" in fields else ""
+    return "✗", f"{fields['job_id']}: the notice{hook} did not get through{_because(fields)}"
+
+
+def _notice_sent(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    return "✓", f"{fields['job_id']} {fields['hook']} sent, {fields['target']}"
+
+
+def _notice_held(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    return "-", f"{fields['job_id']} {fields['hook']} not sent{_because(fields)}"
 
 
 def _clock_set(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
@@ -133,6 +146,7 @@ def _other(fields: _Fields, event: LoopEvent) -> tuple[str, str]:
 
 _WORDS: dict[EventKind, Callable[[_Fields, LoopEvent], tuple[str, str]]] = {
     EventKind.STARTED: _started,
+    EventKind.LISTENING: _listening,
     EventKind.WARNING: _warning,
     EventKind.FIRED: _fired,
     EventKind.ATTEMPT_FAILED: _attempt_failed,
@@ -142,6 +156,8 @@ _WORDS: dict[EventKind, Callable[[_Fields, LoopEvent], tuple[str, str]]] = {
     EventKind.MISSED: _missed,
     EventKind.RECOVERED: _recovered,
     EventKind.NOTICE_FAILED: _notice_failed,
+    EventKind.NOTICE_SENT: _notice_sent,
+    EventKind.NOTICE_HELD: _notice_held,
     EventKind.CLOCK_SET: _clock_set,
     EventKind.CLOCK_BEHIND: _clock_behind,
     EventKind.STATE_FAILED: _failure,

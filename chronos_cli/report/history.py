@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from chronos_cli.dispatch.outcome import Attempt, Status
-from chronos_cli.report.outcomes import STYLES
+from chronos_cli.report.outcomes import STYLES, notice_words
 from chronos_cli.report.text import Paint, aligned, count, milliseconds, printable, unpainted
 from chronos_cli.state.entries import HistoryEntry, HistoryStatus
 
@@ -86,6 +86,8 @@ def _run_lines(entry: HistoryEntry) -> Iterator[str]:
         yield f"  reason     {printable(entry.message)}"
     for attempt in entry.attempts:
         yield f"  attempt {attempt.number}  {_attempt_words(attempt)}"
+    for notice in entry.notices:
+        yield f"  notice     {notice_words(notice)}"
 
 
 def _attempt_words(attempt: Attempt) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
 from chronos_cli.dispatch.outcome import Outcome, Status
-from chronos_cli.report.outcomes import reason, status_with_code
+from chronos_cli.report.outcomes import notice_words, reason, status_with_code
 from chronos_cli.report.text import printable
 
 
@@ -29,6 +29,8 @@ def junit_document(outcomes: Sequence[Outcome]) -> str:
                 case, "failure", {"type": outcome.status.value, "message": message}
             )
             failure.text = f"{printable(outcome.target)}\n{message}"
+        if outcome.notices:
+            ET.SubElement(case, "system-out").text = "\n".join(map(notice_words, outcome.notices))
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)

@@ -32,5 +32,5 @@ def _lines(listings: Sequence[Listing], count: int) -> Iterator[str]:
 def _merged(listings: Sequence[Listing], count: int) -> list[tuple[Fire, Listing]]:
     """Return the first fire times of all; those of a job are as many as are wanted in all."""
     enabled = [listing for listing in listings if listing.enabled]
-    pairs = [(fire, one) for one in enabled for fire in one.fires if isinstance(fire, Fire)]
+    pairs = [(fire, one) for one in enabled for fire in one.times if isinstance(fire, Fire)]
     return sorted(pairs, key=lambda pair: pair[0].time)[:count]

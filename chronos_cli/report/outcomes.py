@@ -1,12 +1,12 @@
 """Outcomes as JSON data and as plain lines."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.report.text import (
     Paint,
     aligned,
@@ -17,6 +17,8 @@ from chronos_cli.report.text import (
 )
 
 SCHEMA_VERSION = 1
+# A signal may stop thousands at once, of a backfill: so many are named.
+_MOST_UNBEGUN = 10
 # Colours that can be read on white and on black.
 STYLES = {
     Status.SUCCEEDED: "green",
@@ -49,7 +51,15 @@ def summary(outcomes: Sequence[Outcome]) -> str:
     return f"{count(len(outcomes), 'job')}: {', '.join(parts)}"
 
 
-def status_with_code(ended: Outcome | Attempt) -> str:
+def notice_words(notice: Notice) -> str:
+    """Return what became of a notice in one line: `on_failure: succeeded 200, POST https://…`."""
+    words = f"{notice.hook}: {status_with_code(notice)}"
+    if notice.message:
+        return f"{words}: {printable(notice.message)}"
+    return f"{words}, {printable(notice.target)}"
+
+
+def status_with_code(ended: Outcome | Attempt | Notice) -> str:
     """Return the status as people say it, with the protocol's code."""
     words = _words(ended.status)
     return f"{words} {printable(ended.code)}" if ended.code else words
@@ -87,12 +97,25 @@ def plain_lines(outcomes: Sequence[Outcome], paint: Paint = unpainted) -> str:
         lines.append(line)
         if message := reason(outcome):
             lines.append(f"    {message}")
+        lines += [f"    {notice_words(notice)}" for notice in outcome.notices]
     return "\n".join([*lines, summary(outcomes)]) + "\n"
 
 
 def failure_line(outcome: Outcome) -> str:
     """Return a failed outcome in one line, for `--quiet`."""
     return f"{printable(outcome.job_id)}: {status_with_code(outcome)}: {reason(outcome)}"
+
+
+def failure_lines(failed: Sequence[Outcome]) -> Iterator[str]:
+    """Yield a line for each failed outcome, for `--quiet`.
+
+    Of many that a signal kept from their first attempt the rest is counted.
+    """
+    unbegun = [one for one in failed if one.status is Status.INTERRUPTED and not one.attempts]
+    untold = {id(one) for one in unbegun[_MOST_UNBEGUN:]}
+    yield from (failure_line(one) for one in failed if id(one) not in untold)
+    if untold:
+        yield f"{len(untold):,} more were stopped before the first attempt"
 
 
 def _words(status: str) -> str:

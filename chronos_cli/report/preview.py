@@ -13,12 +13,17 @@ _LONGEST_BODY = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class JobPreview:
-    """What a job would send, or why it could not be prepared."""
+    """What a job would send, or why it could not be prepared; `notices` are those of the job.
+
+    `hook` is the key of a notice in its job.
+    """
 
     execution: Execution
     target: str
     preview: Preview | None
     failure: str | None = None
+    hook: str | None = None
+    notices: "Sequence[JobPreview]" = ()
 
 
 def preview_lines(previews: Sequence[JobPreview], mask: Callable[[str], str]) -> str:
@@ -26,7 +31,8 @@ def preview_lines(previews: Sequence[JobPreview], mask: Callable[[str], str]) ->
 
     `mask` takes the secrets out of bodies, which may be cut; the rest is not masked yet.
     """
-    return "\n".join(_block(item, mask) for item in previews)
+    shown = (one for item in previews for one in (item, *item.notices))
+    return "\n".join(_block(item, mask) for item in shown)
 
 
 def previews_document(previews: Sequence[JobPreview], exit_code: int) -> dict[str, Any]:
@@ -40,7 +46,8 @@ def previews_document(previews: Sequence[JobPreview], exit_code: int) -> dict[st
 
 
 def _block(item: JobPreview, mask: Callable[[str], str]) -> str:
-    title = printable(f"# {item.execution.job.id}: {item.target}")
+    hook = f" {item.hook}" if item.hook else ""
+    title = printable(f"# {item.execution.job.id}{hook}: {item.target}")
     if item.preview is None:
         return f"{title}\ncannot be prepared: {printable(item.failure or '')}\n"
     headers = [printable(f"{name}: {value}") for name, value in item.preview.headers]
@@ -61,12 +68,22 @@ def _data(item: JobPreview) -> dict[str, Any]:
         "protocol": execution.job.protocol,
         "target": item.target,
         "scheduled_time": execution.scheduled_time.isoformat(),
+        "notices": [_notice_data(one) for one in item.notices],
     }
+    return {**found, **_message_data(item)}
+
+
+def _notice_data(item: JobPreview) -> dict[str, Any]:
+    found = {"hook": item.hook, "protocol": item.execution.job.protocol, "target": item.target}
+    return {**found, **_message_data(item)}
+
+
+def _message_data(item: JobPreview) -> dict[str, Any]:
     if item.preview is None:
-        return {**found, "message": item.failure}
+        return {"message": item.failure}
     request = {
         "summary": item.preview.summary,
         "headers": [list(pair) for pair in item.preview.headers],
         "body": item.preview.body,
     }
-    return {**found, "request": request}
+    return {"request": request}

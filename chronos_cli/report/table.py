@@ -7,7 +7,7 @@ from rich.text import Text
 
 from chronos_cli.dispatch.outcome import Outcome
 from chronos_cli.report.grid import Grid, GridRow
-from chronos_cli.report.outcomes import STYLES, reason, status_with_code, summary
+from chronos_cli.report.outcomes import STYLES, notice_words, reason, status_with_code, summary
 from chronos_cli.report.text import milliseconds, printable
 
 # Below this width a target has no room beside the other columns and goes under the row.
@@ -41,7 +41,9 @@ def _narrow_row(outcome: Outcome) -> GridRow:
 
 def _reason(outcome: Outcome) -> list[Text]:
     message = reason(outcome)
-    return [Text(message, style=STYLES[outcome.status])] if message else []
+    lines = [Text(message, style=STYLES[outcome.status])] if message else []
+    told = (Text(notice_words(one), style=STYLES[one.status]) for one in outcome.notices)
+    return [*lines, *told]
 
 
 def _figures(outcome: Outcome) -> tuple[Text, Text, Text]:

@@ -10,6 +10,9 @@ from chronos_cli.report.text import printable
 from chronos_cli.units import format_duration
 
 SCHEMA_VERSION = 1
+# How a time that does not fire is written, and what a terminal strikes out (SGR 9 of ECMA-48).
+_MARK = "- "
+_STRUCK, _PLAIN = "\x1b[9m", "\x1b[29m"
 
 
 class Fire(Struct, frozen=True):
@@ -19,30 +22,51 @@ class Fire(Struct, frozen=True):
     note: str | None = None
 
 
+class Excepted(Struct, frozen=True):
+    """A time, in the job's zone, at which an exception keeps the job silent; its words.
+
+    With `more`, others follow that are not listed.
+    """
+
+    time: datetime
+    words: str
+    more: bool = False
+
+
+Time = Fire | Excepted
+
+
 class Listing(Struct, frozen=True):
-    """A job with its coming fire times; `jitter` is how far starts may be put off, in seconds."""
+    """A job with its coming times; `jitter` is how far starts may be put off, in seconds."""
 
     job_id: str
-    schedule: str
+    schedules: Sequence[str]
     timezone: str
     enabled: bool
     description: str
-    fires: Sequence[Fire]
+    times: Sequence[Time]
     jitter: float = 0.0
 
 
 def timetable_document(listings: Sequence[Listing]) -> dict[str, Any]:
     """Return the fire times in their stable JSON shape; a disabled job has none."""
+    results = [_data(listing) for listing in listings]
+    return {"schema_version": SCHEMA_VERSION, "results": results}
+
+
+def _data(listing: Listing) -> dict[str, Any]:
+    times = listing.times if listing.enabled else ()
+    several = len(listing.schedules) > 1
     return {
-        "schema_version": SCHEMA_VERSION,
-        "results": [
-            {
-                "job_id": listing.job_id,
-                "schedule": listing.schedule,
-                "timezone": listing.timezone,
-                "fires": [rfc3339(fire.time) for fire in listing.fires if listing.enabled],
-            }
-            for listing in listings
+        "job_id": listing.job_id,
+        "schedule": list(listing.schedules) if several else listing.schedules[0],
+        "timezone": listing.timezone,
+        "fires": [rfc3339(one.time) for one in times if isinstance(one, Fire)],
+        "excepted": [
+            {"time": rfc3339(one.time), "exception": one.words}
+            | ({"more": True} if one.more else {})
+            for one in times
+            if isinstance(one, Excepted)
         ],
     }
 
@@ -50,28 +74,59 @@ def timetable_document(listings: Sequence[Listing]) -> dict[str, Any]:
 def timetable_lines(listings: Sequence[Listing], width: int | None = None) -> str:
     """Return a block for each job: what its schedule says, and each time locally and in UTC.
 
-    With a `width`, that of a terminal, what is too long for a line goes on below it, indented.
+    Before a time that does not fire stands a dash. With a `width`, that of a terminal, what is
+    too long for a line goes on below it, indented.
     """
     return "\n".join(_block(listing, width) for listing in listings)
 
 
+def strike_out(text: str) -> str:
+    """Strike out, for a terminal, the times in `timetable_lines` that do not fire."""
+    return "".join(
+        f"{_MARK}{_STRUCK}{line[2:-1].replace('UTC', f'UTC{_PLAIN}', 1)}\n"
+        if line.startswith(_MARK)
+        else line
+        for line in text.splitlines(keepends=True)
+    )
+
+
 def _block(listing: Listing, width: int | None) -> str:
     mark = "" if listing.enabled else " (disabled: does not fire)"
+    schedules = printable(" | ".join(listing.schedules))
     lines = [
         printable(f"{listing.job_id}{mark}: {listing.description}"),
-        f"  {printable(listing.schedule)}  {printable(listing.timezone)}{_put_off(listing.jitter)}",
+        f"  {schedules}  {printable(listing.timezone)}{_put_off(listing.jitter)}",
     ]
-    for fire in listing.fires:
-        line = f"  {local(fire.time)}  =  {clock_text(fire.time.astimezone(UTC))} UTC"
-        if fire.note and width is not None and len(f"{line}  ! {fire.note}") > width:
-            lines += [line, f"    ! {fire.note}"]
-        else:
-            lines.append(f"{line}  ! {fire.note}" if fire.note else line)
-    if not listing.fires:
-        lines.append("  never again before the year 10000")
+    for one in listing.times:
+        lines += _lines(one, width)
+    if not any(isinstance(one, Fire) for one in listing.times) and not _is_at_start(listing):
+        lines.append("  never again")
     if width is not None:
         lines = [part for line in lines for part in _wrapped(line, width)]
     return "\n".join(lines) + "\n"
+
+
+def _is_at_start(listing: Listing) -> bool:
+    """Whether a job fires at the start of the loop, whatever its times are."""
+    return any(schedule.strip() == "@reboot" for schedule in listing.schedules)
+
+
+def _lines(one: Time, width: int | None) -> list[str]:
+    """Return a time, and what is to be said of it, on one line or on two."""
+    mark = "  " if isinstance(one, Fire) else _MARK
+    times = f"{mark}{local(one.time)}  =  {clock_text(one.time.astimezone(UTC))} UTC"
+    if not (note := _note(one)):
+        return [times]
+    if width is not None and len(f"{times}  ! {note}") > width:
+        return [times, f"    ! {note}"]
+    return [f"{times}  ! {note}"]
+
+
+def _note(one: Time) -> str | None:
+    if isinstance(one, Fire):
+        return one.note
+    more = ", and more after it" if one.more else ""
+    return f"does not fire: {printable(one.words)}{more}"
 
 
 def _wrapped(line: str, width: int) -> list[str]:

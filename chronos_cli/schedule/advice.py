@@ -9,9 +9,16 @@ from chronos_cli.schedule.zones import check_zone
 from chronos_cli.units import meant_duration
 
 _EXAMPLE = 'a schedule is: minute hour day month weekday, such as "0 9 * * 1-5" or "*/5 * * * *"'
+_FIELDS = 5
+# Of a list without quotes a part is left.
+_QUOTED = 'a comma ends an entry of a list; write each in quotes: ["0 9 * * 1,2", "0 12 * * 6"]'
 _UNITS = {"second": "* * * * * *", "minute": "* * * * *", "hour": "@hourly", "day": "@daily"}
 _UNITS |= {"week": "@weekly", "month": "@monthly", "year": "@yearly"}
 _FIRST_YEAR = 1970
+_NAMES_IN_FULL = (
+    r"\b((?:mon|tues|wednes|thurs|fri|satur|sun)day|january|february|march|april|june|july"
+    r"|august|september|october|november|december)\b"
+)
 _TIME = r"(?:(?:every\s*day|daily)\s+)?(?:at\s+)?(\d{1,2}):(\d\d)(?::00)?"
 
 
@@ -20,15 +27,30 @@ def line_to_write(key: str, text: str) -> str | None:
     if key == "timezone":
         zone = next(_zones(text.strip()), None)
         return f"write: {key}: {zone}" if zone else None
-    schedules = (one for one in _schedules(text.strip()) if check_schedule(one) is None)
-    schedule = next(schedules, None)
+    schedule = _schedule(text)
     return f'write: {key}: "{schedule}"' if schedule else _EXAMPLE
+
+
+def schedule_to_write(text: str) -> str:
+    """Return what to write in the place of one schedule of a list."""
+    if len(text.split()) < _FIELDS and text.strip()[:1].isdigit():
+        return _QUOTED
+    schedule = _schedule(text)
+    return f'write: "{schedule}"' if schedule else _EXAMPLE
+
+
+def _schedule(text: str) -> str | None:
+    schedules = (one for one in _schedules(text.strip()) if check_schedule(one) is None)
+    return next(schedules, None)
 
 
 def _schedules(text: str) -> Iterator[str]:
     """Yield what a text may mean that is no schedule; not all of it need be one."""
     words = text.split()
     yield from _in_words(text.lower())
+    yield re.sub(_NAMES_IN_FULL, lambda name: name[0][:3], text.lower())
+    if text.startswith("@at "):  # a date alone
+        yield f"{text}T00:00"
     if len(words) == 7:  # Quartz ends with a year
         yield " ".join(words[:6])
     if len(words) == 6 and words[5].isdigit() and int(words[5]) >= _FIRST_YEAR:
@@ -50,6 +72,10 @@ def _in_words(text: str) -> Iterator[str]:
         yield f"@{text}"
     if match := re.fullmatch(_TIME, text):
         yield f"{int(match[2])} {int(match[1])} * * *"
+    if (match := re.fullmatch(r"(?:at\s+)?(\d{1,2})(?::(\d\d))?\s*([ap])m", text)) and match[
+        1
+    ] != "0":
+        yield f"{int(match[2] or 0)} {int(match[1]) % 12 + 12 * (match[3] == 'p')} * * *"
     rest = re.sub(r"^(@?every|each|\*/)\s*", "", text)
     if rest.removesuffix("s") in _UNITS:
         yield _UNITS[rest.removesuffix("s")]

@@ -2,7 +2,18 @@
 
 from collections.abc import Callable, Sequence
 
-from chronos_cli.schedule.expression import LAST, Cron, Every, Field, Part, parse_schedule
+from chronos_cli.schedule.calendar import Calendar
+from chronos_cli.schedule.expression import (
+    LAST,
+    Cron,
+    Every,
+    Field,
+    Once,
+    Part,
+    Reboot,
+    parse_schedule,
+)
+from chronos_cli.schedule.zones import load_zone
 from chronos_cli.units import format_duration, parse_duration
 
 _MONTHS = (
@@ -14,6 +25,17 @@ _ENDINGS = {1: "st", 2: "nd", 3: "rd"}
 _MOST_TIMES = 6
 
 
+def describe_calendar(calendar: Calendar) -> str:
+    """Say in English when a job fires: all its schedules, and between which times."""
+    words = "; and ".join(map(describe, calendar.schedules))
+    zone = load_zone(calendar.zone)
+    if calendar.starts is not None:
+        words += f"; from {calendar.starts.astimezone(zone):%Y-%m-%d %H:%M}"
+    if calendar.ends is not None:
+        words += f"; until {calendar.ends.astimezone(zone):%Y-%m-%d %H:%M}"
+    return words
+
+
 def describe(schedule: str) -> str:
     """Say in English when a schedule fires; ValueError for one that validation refuses."""
     parsed = parse_schedule(schedule)
@@ -22,6 +44,10 @@ def describe(schedule: str) -> str:
         short = format_duration(seconds)
         exact = f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
         return f"every {short if parse_duration(short) == seconds else exact}"
+    if isinstance(parsed, Once):
+        return f"once, at {parsed.moment.isoformat(' ')}"
+    if isinstance(parsed, Reboot):
+        return "when the loop starts"
     listed = _times(parsed)
     days = _days(parsed)
     if not listed:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import NoReturn
 
@@ -28,7 +28,6 @@ _INSTEAD = {
     "@quarterly": "'0 0 1 */3 *'",
     "@weekdays": "'0 0 * * 1-5'",
     "@weekends": "'0 0 * * 0,6'",
-    "@reboot": "no schedule, and have the system start 'chronos run'",
 }
 # As the number of a weekday in its month: the last one.
 LAST = -1
@@ -116,6 +115,19 @@ class Every(Struct, frozen=True):
     interval: timedelta
 
 
+class Once(Struct, frozen=True):
+    """`@at`: one moment; a naive one is read on the job's own clock."""
+
+    moment: datetime
+
+
+class Reboot(Struct, frozen=True):
+    """`@reboot`: no time of the calendar, but each start of the loop."""
+
+
+Schedule = Cron | Every | Once | Reboot
+
+
 class _Kind(Struct, frozen=True):
     """What may stand in a field. `last` ends `*` and `n/step`, `high` is the highest number."""
 
@@ -151,7 +163,7 @@ def check_schedule(text: str) -> str | None:
 
 
 @lru_cache(maxsize=1024)
-def parse_schedule(text: str) -> Cron | Every:
+def parse_schedule(text: str) -> Schedule:
     """Return what a schedule says; ValueError, with a message for the user, when it says nothing.
 
     A schedule that could never fire is refused too.
@@ -159,14 +171,9 @@ def parse_schedule(text: str) -> Cron | Every:
     expression = text.strip()
     if len(expression) > _LONGEST:
         raise ValueError(f"the schedule is longer than {_LONGEST} characters")
-    if expression.startswith("@every"):
-        interval = timedelta(seconds=parse_duration(expression.removeprefix("@every").strip()))
-        if interval < timedelta(seconds=1):
-            raise ValueError("'@every' needs at least 1s")
-        return Every(interval)
     if expression.startswith("@"):
         if expression not in NICKNAMES:
-            _unknown_nickname(expression)
+            return _special(expression)
         expression = NICKNAMES[expression]
     if zone := re.match(r"(?:CRON_)?TZ=(\S*)\s*(.*)", expression):
         instead = f"'schedule: {zone[2][:60]}' and 'timezone: {zone[1][:60]}'"
@@ -177,11 +184,28 @@ def parse_schedule(text: str) -> Cron | Every:
     return cron
 
 
+def _special(expression: str) -> Every | Once | Reboot:
+    """Return what begins with `@` and stands for no cron expression."""
+    name, _, rest = expression.partition(" ")
+    if expression.startswith("@every"):
+        interval = timedelta(seconds=parse_duration(expression.removeprefix("@every").strip()))
+        if interval < timedelta(seconds=1):
+            raise ValueError("'@every' needs at least 1s")
+        return Every(interval)
+    if name == "@at":
+        from chronos_cli.schedule.moments import parse_moment  # only where there is one
+
+        return Once(parse_moment(rest.strip()))
+    if expression != "@reboot":
+        _unknown_nickname(expression)
+    return Reboot()
+
+
 def _unknown_nickname(expression: str) -> NoReturn:
     shown = f"'{expression[:40]}'"
     if instead := _INSTEAD.get(expression.lower()):
         raise ValueError(f"{shown} is not supported; write {instead}")
-    known = ", ".join([*NICKNAMES, "@every 30s"])
+    known = ", ".join([*NICKNAMES, "@every 30s", "@at 2027-01-04T09:00", "@reboot"])
     raise ValueError(f"{shown} is not one of: {known}")
 
 

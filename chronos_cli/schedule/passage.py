@@ -3,11 +3,14 @@
 Instants are aware datetimes in UTC, readings naive ones on the wall clock; all in whole seconds.
 """
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from msgspec import Struct
 
 _SECOND = timedelta(seconds=1)
+# Two changes within it that undo each other would be passed by.
+_STRIDE = timedelta(days=7)
 
 
 class Change(Struct, frozen=True):
@@ -54,6 +57,19 @@ def gap_ending(instant: datetime, zone: tzinfo) -> Change | None:
     """Return the gap whose end an instant is."""
     change = _change(instant, zone)
     return change if change.before < change.after else None
+
+
+def changes(zone: tzinfo, after: datetime, until: datetime) -> Iterator[Change]:
+    """Yield the changes of the clock later than `after` and not later than `until`, in order."""
+    low = after.replace(microsecond=0)
+    while low < until:
+        high = min(low + _STRIDE, until)
+        offset = low.astimezone(zone).utcoffset()
+        if high.astimezone(zone).utcoffset() != offset:
+            change = _change_between(low, high, zone)
+            yield change
+            high = change.instant
+        low = high
 
 
 def _change_between(low: datetime, high: datetime, zone: tzinfo) -> Change:

@@ -1,14 +1,28 @@
 """What a change of the clock does to fire times, in words."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
-from chronos_cli.schedule.expression import Cron, parse_schedule
+from chronos_cli.schedule.calendar import Calendar
+from chronos_cli.schedule.expression import Cron, Once, parse_schedule
 from chronos_cli.schedule.passage import Change, fold_at, gap_at, gap_ending, reading
-from chronos_cli.schedule.timetable import wall_clock
+from chronos_cli.schedule.timetable import next_fire, wall_clock
 from chronos_cli.schedule.wallclock import WallClock
 from chronos_cli.schedule.zones import load_zone
 
 _MOST_NAMED = 3
+_FIRST_ONLY = "fires the first time only"
+
+
+def calendar_note(calendar: Calendar, previous: datetime, fire: datetime) -> str | None:
+    """Say what `shift_note` does, of the schedules whose tick this is."""
+    for schedule in calendar.schedules:
+        try:
+            is_one_of_it = next_fire(schedule, calendar.zone, previous) == fire
+        except OverflowError:
+            continue
+        if is_one_of_it and (note := shift_note(schedule, calendar.zone, previous, fire)):
+            return note
+    return None
 
 
 def shift_note(schedule: str, zone: str, previous: datetime, fire: datetime) -> str | None:
@@ -17,9 +31,12 @@ def shift_note(schedule: str, zone: str, previous: datetime, fire: datetime) -> 
     Returns None when it did nothing. `fire` must be the first fire time after `previous`.
     """
     cron = parse_schedule(schedule)
+    place = load_zone(zone)
+    if isinstance(cron, Once):
+        return _note_of_once(cron.moment, place)
     if not isinstance(cron, Cron):
         return None  # intervals do not look at the clock
-    place, clock = load_zone(zone), wall_clock(cron)
+    clock = wall_clock(cron)
     instant = fire.astimezone(UTC)
     now = reading(instant, place)
     if cron.is_fixed:
@@ -33,9 +50,21 @@ def shift_note(schedule: str, zone: str, previous: datetime, fire: datetime) -> 
             return f"{_missing(_within(gap, missed, clock), gap)}; does not fire then"
     if fold := fold_at(now, place):
         which = "second" if now.fold else "first"
-        effect = "fires the first time only" if cron.is_fixed else f"this is the {which} time"
-        return f"{_written(now, fold)} comes twice ({_put(fold)}); {effect}"
+        return _twice(now, fold, _FIRST_ONLY if cron.is_fixed else f"this is the {which} time")
     return None
+
+
+def _note_of_once(moment: datetime, zone: tzinfo) -> str | None:
+    if moment.tzinfo is not None:
+        return None
+    if gap := gap_at(moment, zone):
+        return f"{_missing([moment], gap)}; fires at {_written(gap.after, gap)}"
+    fold = fold_at(moment, zone)
+    return _twice(moment, fold, _FIRST_ONLY) if fold else None
+
+
+def _twice(now: datetime, fold: Change, effect: str) -> str:
+    return f"{_written(now, fold)} comes twice ({_put(fold)}); {effect}"
 
 
 def _within(gap: Change, first: datetime | None, clock: WallClock) -> list[datetime]:

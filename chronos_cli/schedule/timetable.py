@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, tzinfo
 from functools import lru_cache
 
-from chronos_cli.schedule.expression import Cron, Every, parse_schedule
+from chronos_cli.schedule.expression import Cron, Every, Once, Reboot, parse_schedule
 from chronos_cli.schedule.passage import (
     first_instant,
     fold_at,
@@ -30,8 +30,8 @@ def next_fire(schedule: str, zone: str, after: datetime) -> datetime:
     The answer depends on nothing but the arguments, so a restart changes nothing. Compare answers
     in UTC: Python compares times of one zone by their wall clock, wrongly in a fold.
 
-    Raises ValueError for a schedule or zone that validation refuses, OverflowError when the
-    calendar ends first, with the year 9999.
+    Raises ValueError for a schedule or zone that validation refuses, OverflowError when there is
+    none: `@at` is over, `@reboot` has no times, or the calendar ends first, with the year 9999.
     """
     return _next_fire(schedule, zone, after.astimezone(UTC)).astimezone(load_zone(zone))
 
@@ -53,11 +53,30 @@ def _next_fire(schedule: str, zone: str, after: datetime) -> datetime:
     if isinstance(parsed, Every):
         passed = (after - _EPOCH) // parsed.interval
         return _EPOCH + (passed + 1) * parsed.interval
+    if isinstance(parsed, Once):
+        return _once(parsed.moment, load_zone(zone), after)
+    if isinstance(parsed, Reboot):
+        raise OverflowError("the schedule has no times of its own")
     search = _next_fixed if parsed.is_fixed else _next_wildcard
     found = search(wall_clock(parsed), load_zone(zone), after.replace(microsecond=0))
     if found is None:
         raise OverflowError("the schedule does not fire again before the year 10000")
     return found
+
+
+def instant_of(moment: datetime, zone: tzinfo) -> datetime:
+    """Return the instant of a moment, in UTC; a naive one is read on the zone's clock.
+
+    It is that of a fixed schedule: the first of two, or right after the gap that swallows it.
+    """
+    return first_instant(moment, zone) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def _once(moment: datetime, zone: tzinfo, after: datetime) -> datetime:
+    instant = instant_of(moment, zone)
+    if instant <= after:
+        raise OverflowError("the schedule was for one time, which is over")
+    return instant
 
 
 @lru_cache(maxsize=1024)

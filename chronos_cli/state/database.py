@@ -4,7 +4,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from errno import ENOTDIR
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from chronos_cli.state.schema import VERSION, migrate, version_of
 # How long another process may hold the file, in seconds. Ours hold it for a millisecond.
 _PATIENCE = 5.0
 _ELSEWHERE = "name another place with --state PATH"
+# Pages of 4 KiB.
+_LONGEST_LOG = 10_000
 
 
 class Database:
@@ -51,6 +53,15 @@ class Database:
         with self.failures():
             self._connection().execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
             self._patience = seconds
+
+    def write_log_only(self) -> None:
+        """Leave what is written in the log beside the file: somebody else calls `move_log`.
+
+        By default the writer does so whenever the log is long, and waits for the disk meanwhile.
+        It still does when the log is very long, lest that fill the disk.
+        """
+        with self.failures():
+            self._connection().execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG}")
 
     def close(self) -> None:
         """Give the file back; what cannot be tidied up now, the next one to open it does."""
@@ -132,6 +143,15 @@ class Database:
             _switch_to_wal(db)
         with self.writing():
             migrate(db)
+
+
+def move_log(path: Path) -> None:
+    """Move what is in the log beside a file into the file, by a connection of its own.
+
+    Holds up neither readers nor the writer. What cannot be moved now, the next call moves.
+    """
+    with suppress(sqlite3.Error), closing(_connect(path)) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
 
 def _make_private(path: Path) -> None:

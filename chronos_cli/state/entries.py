@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 from msgspec import Struct
 
-from chronos_cli.dispatch.outcome import Attempt
+from chronos_cli.dispatch.outcome import Attempt, Notice
 from chronos_cli.state.process import Process
 
 
@@ -94,6 +94,7 @@ class HistoryEntry(Struct, frozen=True, kw_only=True):
     duration_ms: float | None = None
     receipt: dict[str, Any] = {}
     attempts: list[Attempt] = []
+    notices: list[Notice] = []
     pid: int
     host: str
     snapshot: Snapshot

@@ -3,10 +3,14 @@
 import asyncio
 from collections.abc import Callable, Container, Iterable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
+
+from msgspec import structs
 
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import RunningExecution
+from chronos_cli.dispatch.notifier import hook_of, notice_of, told_of
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.errors import StateError
 from chronos_cli.jobs.model import Job
@@ -23,12 +27,19 @@ from chronos_cli.state.snapshot import snapshot_of
 from chronos_cli.state.store import Store
 from chronos_cli.state.write_behind import WriteBehind
 
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.streak import Streak
+
 _ENDED = frozenset(HistoryStatus) - {HistoryStatus.RUNNING, HistoryStatus.SKIPPED}
 
 
 def schedule_of(job: Job) -> str:
-    """Return what the times of a job depend on: its expression and zone."""
-    return f"{job.spec.schedule} {job.spec.timezone}"
+    """Return all that a job's ticks depend on: its schedule and zone, and what else there is."""
+    if job.calendar is None:
+        return f"{job.spec.schedule} {job.spec.timezone}"
+    from chronos_cli.jobs.calendars import text_of  # for those who have more
+
+    return text_of(job.calendar)
 
 
 class StateJournal:
@@ -61,6 +72,7 @@ class StateJournal:
         self._keeps_notices = keeps_notices
         # How the jobs last ended in this process, also while the state cannot be read.
         self._statuses: dict[str, Status] = {}
+        self._streaks: dict[str, Streak] = {}
 
     def begin(self, execution: Execution, *, tick: bool = False) -> RunningExecution | None:
         """Record a start; see `Journal.begin`."""
@@ -101,11 +113,17 @@ class StateJournal:
         return False
 
     def end(
-        self, execution: Execution, outcome: Outcome, notices: Sequence[Execution] = ()
+        self,
+        execution: Execution,
+        outcome: Outcome,
+        notices: Sequence[Execution] = (),
+        streak: "Streak | None" = None,
     ) -> None:
         """Record an outcome, also of what was never started."""
         if outcome.status is not Status.SKIPPED:
             self._statuses[execution.job.id] = outcome.status
+        if streak is not None:
+            self._streaks[execution.job.id] = streak
         under_way = _under_way(execution, notices) if self._keeps_notices else []
 
         def record(store: Store) -> None:
@@ -115,13 +133,32 @@ class StateJournal:
             store.ended(outcome, origin=self._origin, snapshot=snapshot)
             if under_way:
                 store.notices_began(under_way)
+            if streak is not None:
+                store.set_streak(execution.job.id, streak)
 
         self._state.surely(execution.id, record)
 
-    def end_notice(self, execution_id: str) -> None:
-        """Record that a notice has ended, however."""
-        if self._keeps_notices:
-            self._state.surely(execution_id, lambda store: store.notice_ended(execution_id))
+    def end_notice(self, outcome: Outcome) -> None:
+        """Record how a notice ended; see `Journal.end_notice`."""
+        notice, (job_id, execution_id) = notice_of(outcome), told_of(outcome)
+        if notice.hook == "on_failure" and notice.status.is_failure and job_id in self._streaks:
+            self._streaks[job_id] = structs.replace(self._streaks[job_id], told_at=None)
+
+        def record(store: Store) -> None:
+            store.told(job_id, execution_id, notice)
+            if self._keeps_notices:
+                store.notice_ended(outcome.execution_id)
+
+        self._state.surely(outcome.execution_id, record)
+
+    def give_up_notice(self, execution_id: str) -> None:
+        """Record that a notice of an earlier loop is not sent again."""
+        self._state.surely(execution_id, lambda store: store.notice_ended(execution_id))
+
+    def streak(self, job_id: str) -> "Streak | None":
+        """Return how often in a row a job has failed, where that is known."""
+        known = self._streaks.get(job_id)
+        return known or self._state.read(lambda store: store.streak(job_id), None)
 
     def mark(self, job: Job, moment: datetime) -> None:
         """Record that a job's schedule was seen to up to this time."""
@@ -196,7 +233,7 @@ def _under_way(execution: Execution, notices: Sequence[Execution]) -> list[Unfin
         UnfinishedNotice(
             execution_id=notice.id,
             job_id=execution.job.id,
-            name=notice.id.rpartition(".")[2],
+            name=hook_of(notice.id),
             scheduled_time=notice.scheduled_time,
             outcome=notice.outcome or {},
         )

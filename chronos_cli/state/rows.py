@@ -10,6 +10,7 @@ import msgspec
 
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch.outcome import Attempt
+from chronos_cli.state import notices
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
@@ -151,8 +152,23 @@ class Rows:
                 break
             status = self._progress(row)
             if not wanted.statuses or status in wanted.statuses:
-                entries.append(entry_of(row, status, _attempts(db, row["id"])))
+                told = notices.of_run(db, row["id"])
+                entries.append(entry_of(row, status, _attempts(db, row["id"]), told))
         return entries
+
+    def statuses(
+        self, db: sqlite3.Connection, ids: Sequence[str]
+    ) -> dict[tuple[str, str], list[HistoryStatus]]:
+        """Return how the runs of executions ended, oldest first, by execution and job."""
+        found: dict[tuple[str, str], list[HistoryStatus]] = {}
+        for start in range(0, len(ids), _MOST_MARKS):
+            some = ids[start : start + _MOST_MARKS]
+            marks = ", ".join("?" * len(some))
+            query = f"SELECT * FROM runs WHERE execution_id IN ({marks}) ORDER BY id"  # noqa: S608
+            for row in rows_of(db, query, some):
+                key = row["execution_id"], row["job_id"]
+                found.setdefault(key, []).append(self._progress(row))
+        return found
 
     def stats(self, db: sqlite3.Connection, wanted: HistoryFilter) -> list[JobStats]:
         """Return the figures of the jobs that a filter wants; it may not ask for statuses."""
@@ -211,6 +227,10 @@ class Rows:
         return is_alive(process, self._here) is False
 
 
+# SQLite has a bound on the values of one statement.
+_MOST_MARKS = 500
+
+
 @lru_cache(maxsize=4)
 def _insert(names: tuple[str, ...]) -> str:
     # The names are ours, not a user's.
@@ -225,7 +245,9 @@ _TICKS = (
     "SELECT job_id, scheduled_time, schedule FROM ticks LEFT JOIN tick_schedules USING (job_id)"
 )
 # Of an outcome, what has a column or a table of its own.
-_IN_COLUMNS = frozenset({"execution_id", "job_id", "scheduled_time", "status", "attempts"})
+_IN_COLUMNS = frozenset(
+    {"execution_id", "job_id", "scheduled_time", "status", "attempts", "notices"}
+)
 
 
 def _condition(wanted: HistoryFilter) -> tuple[str, list[Any]]:

@@ -66,8 +66,23 @@ CREATE TABLE notices (
 ) WITHOUT ROWID;
 """
 
+# What became of notices, and the failures in a row of jobs that are told of once.
+_TOLD = """
+CREATE TABLE told (
+    run INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    hook TEXT NOT NULL,                -- on_failure, on_success, on_recovery
+    notice TEXT NOT NULL,              -- JSON: how it ended, masked
+    PRIMARY KEY (run, hook)
+) WITHOUT ROWID;
+CREATE TABLE streaks (
+    job_id TEXT PRIMARY KEY,
+    failures INTEGER NOT NULL,
+    told_at REAL                       -- seconds since 1970; NULL: nobody was told
+) WITHOUT ROWID;
+"""
+
 # The step at place n leads from version n to n + 1. Steps are never changed, only added.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SCHEDULES, _NOTICES)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SCHEDULES, _NOTICES, _TOLD)
 VERSION = len(MIGRATIONS)
 
 

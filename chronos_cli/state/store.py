@@ -1,23 +1,24 @@
 """The state of one machine: what was started, what came of it, and who is running."""
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from msgspec import Struct, structs
 
 from chronos_cli.clock import Clock, SystemClock
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import notices
-from chronos_cli.state.database import Database
+from chronos_cli.state.database import Database, move_log
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
+    HistoryStatus,
     JobStats,
     LastTick,
     Snapshot,
@@ -26,8 +27,12 @@ from chronos_cli.state.entries import (
 )
 from chronos_cli.state.loop_lock import LoopLock
 from chronos_cli.state.process import this_process
+from chronos_cli.state.recent import RecentEnding, last_successes, recent_endings
 from chronos_cli.state.rows import Rows
 from chronos_cli.state.values import encoded
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.streak import Streak
 
 # The bounds that hold without being asked for; looked at whenever so many runs were recorded.
 KEPT_FOR = timedelta(days=90)
@@ -77,6 +82,14 @@ class Store:
     def set_patience(self, seconds: float) -> None:
         """Wait no longer than this for another process that holds the file."""
         self._database.set_patience(seconds)
+
+    def write_log_only(self) -> None:
+        """Write the log beside the file and no more: see `keep_log_short`."""
+        self._database.write_log_only()
+
+    def move_log(self) -> None:
+        """Move the log into the file. Any thread may call."""
+        move_log(self._database.path)
 
     def close(self) -> None:
         """Give everything back. What was not ended counts as interrupted."""
@@ -158,6 +171,7 @@ class Store:
     def ended(self, outcome: Outcome, *, origin: str, snapshot: Snapshot | None = None) -> None:
         """Record an outcome with its attempts; one that was never started is recorded whole."""
         masked = self._masked_outcome(outcome)
+        held = [self._masked(notice) for notice in outcome.notices]
         with self._database.writing() as db:
             run = self._open.get(outcome.execution_id)
             if run is None:
@@ -169,6 +183,8 @@ class Store:
                     ),
                 )
             self._rows.end(db, run, outcome.status, masked)
+            for notice in held:
+                notices.tell(db, outcome.execution_id, outcome.job_id, notice)
             if run % _PRUNED_EVERY == 0:
                 self._rows.prune(db, self._clock.now() - KEPT_FOR, KEPT)
         self._open.pop(outcome.execution_id, None)
@@ -179,9 +195,27 @@ class Store:
             notices.insert(db, began)
 
     def notice_ended(self, execution_id: str) -> None:
-        """Record that a notice was sent, or given up."""
+        """Record that a notice is under way no longer."""
         with self._database.writing() as db:
             notices.delete(db, execution_id)
+
+    def told(self, job_id: str, execution_id: str, notice: Notice) -> None:
+        """Record what became of a notice of an execution."""
+        masked = self._masked(notice)
+        with self._database.writing() as db:
+            notices.tell(db, execution_id, job_id, masked)
+            if notice.hook == "on_failure" and notice.status.is_failure:
+                notices.untell(db, job_id)
+
+    def streak(self, job_id: str) -> "Streak":
+        """Return how often in a row a job has failed, as far as that was counted."""
+        with self._database.reading() as db:
+            return notices.streak(db, job_id)
+
+    def set_streak(self, job_id: str, streak: "Streak") -> None:
+        """Record how often in a row a job has failed."""
+        with self._database.writing() as db:
+            notices.set_streak(db, job_id, streak)
 
     def unfinished_notices(self) -> list[UnfinishedNotice]:
         """Return the notices that loops before this one began and did not live to end."""
@@ -262,10 +296,25 @@ class Store:
         """Return all runs of an execution, newest first."""
         return self.history(HistoryFilter(execution_id=execution_id))
 
+    def statuses(self, ids: Sequence[str]) -> dict[tuple[str, str], list[HistoryStatus]]:
+        """Return how the runs of executions ended, oldest first, by execution and job ID."""
+        with self._database.reading() as db:
+            return self._rows.statuses(db, ids)
+
     def stats(self, wanted: HistoryFilter) -> list[JobStats]:
         """Return the figures of every job of which something fits, in the order of their IDs."""
         with self._database.reading() as db:
             return self._rows.stats(db, wanted)
+
+    def recent_endings(self, jobs: Collection[str], most: int) -> dict[str, list[RecentEnding]]:
+        """Return the last `most` endings of each job, oldest first."""
+        with self._database.reading() as db:
+            return recent_endings(db, jobs, most)
+
+    def last_successes(self) -> dict[str, float]:
+        """Return when each job last succeeded, in seconds since 1970."""
+        with self._database.reading() as db:
+            return last_successes(db)
 
     def ids_beginning(self, text: str, most: int) -> list[tuple[str, str]]:
         """Return up to `most` recorded execution IDs that begin with a text, and their jobs."""
@@ -331,11 +380,13 @@ class Store:
         """Return what a struct holds, with secrets masked where they can stand."""
         kept: dict[str, Any] = msgspec.to_builtins(value)
         # The names are ours, and most values too: looking through all takes its time.
-        for name in _FREE & kept.keys():
-            if kept[name]:
-                kept[name] = self._redactor.data(kept[name])
+        free = {name: kept[name] for name in _FREE & kept.keys() if kept[name]}
+        if self._redactor.may_change(free):
+            kept |= {name: self._redactor.data(item) for name, item in free.items()}
         return kept
 
     def _masked_outcome(self, outcome: Outcome) -> dict[str, Any]:
         attempts = [self._masked(attempt) for attempt in outcome.attempts]
-        return self._masked(structs.replace(outcome, attempts=[])) | {"attempts": attempts}
+        return self._masked(structs.replace(outcome, attempts=[], notices=[])) | {
+            "attempts": attempts
+        }

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from chronos_cli.dispatch.outcome import Attempt
+from chronos_cli.dispatch.outcome import Attempt, Notice
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryStatus,
@@ -70,7 +70,9 @@ def started_of(row: Row) -> StartedExecution:
     )
 
 
-def entry_of(row: Row, status: HistoryStatus, attempts: list[Attempt]) -> HistoryEntry:
+def entry_of(
+    row: Row, status: HistoryStatus, attempts: list[Attempt], notices: list[Notice]
+) -> HistoryEntry:
     """Return a run as an entry of the history."""
     snapshot = msgspec.json.decode(row["snapshot"], type=Snapshot)
     known = {name: getattr(snapshot, name) for name in ("job_name", "protocol", "target")}
@@ -87,6 +89,7 @@ def entry_of(row: Row, status: HistoryStatus, attempts: list[Attempt]) -> Histor
         ended_at=_moment(row["ended_at"]) if row["ended_at"] else None,
         status=status,
         attempts=attempts,
+        notices=notices,
         pid=row["pid"],
         host=row["host"],
         snapshot=snapshot,

@@ -21,5 +21,7 @@ except ModuleNotFoundError as error:
 
 # A failed assertion of the contract shows its values, as one in a test file does.
 pytest.register_assert_rewrite(
-    "chronos_cli.testing.contract", "chronos_cli.testing.hostile_contract"
+    "chronos_cli.testing.contract",
+    "chronos_cli.testing.check_contract",
+    "chronos_cli.testing.hostile_contract",
 )

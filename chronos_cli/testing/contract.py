@@ -18,6 +18,7 @@ from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import DispatcherCommon
 from chronos_cli.jobs.model import JobSpec, Settings
 from chronos_cli.testing import ports
+from chronos_cli.testing.check_contract import CheckContract
 from chronos_cli.testing.checks import SECRET, credentials, holds, open_things, over_tls, run
 from chronos_cli.testing.harness import Harness
 from chronos_cli.testing.inside import FailsFirst, dispatched, job_of, shown
@@ -31,7 +32,7 @@ class UnforeseenError(Exception):
     """An error of a client library that no plug-in can know."""
 
 
-class Contract:
+class Contract(CheckContract):
     """The tests, for a subclass whose name begins with `Test`.
 
     A fixture `harness` must be in sight of it.

@@ -80,15 +80,15 @@ class Sender:
                 await self._reading
         self._log.close()
 
-    async def send(self, execution_id: str, text: str) -> Sent:
-        """Have a job sent; the status is `crashed` where the process died of it."""
+    async def send(self, execution_id: str, text: str, *, is_check: bool = False) -> Sent:
+        """Have a job sent, or only checked; it is `crashed` where the process died of it."""
         if self._process is None:
             self._process = await self._start()
             self._reading = asyncio.create_task(self._read(self._process))
         stdin = self._process.stdin
         assert stdin is not None
         answer = self._answers[execution_id] = asyncio.get_running_loop().create_future()
-        stdin.write(json.dumps([execution_id, text]).encode() + b"\n")
+        stdin.write(json.dumps([execution_id, text, is_check]).encode() + b"\n")
         try:
             return await asyncio.wait_for(answer, _NEVER)
         except TimeoutError:
@@ -125,15 +125,23 @@ class Sender:
 
 
 class Trial:
-    """Sends to one target of a harness through every kind of behaviour."""
+    """Sends to one target of a harness through every kind of behaviour, or only checks."""
 
-    def __init__(
-        self, harness: Harness, target: dict[str, Any], log: Path, *, seed: int, limit: float
+    def __init__(  # noqa: PLR0913
+        self,
+        harness: Harness,
+        target: dict[str, Any],
+        log: Path,
+        *,
+        seed: int,
+        limit: float,
+        is_check: bool = False,
     ) -> None:
         self._harness = harness
         self._target = target
         self._limit = limit
         self._seed = seed
+        self._is_check = is_check
         self._sender = Sender(log)
         self._cases: list[Case] = []
 
@@ -159,7 +167,7 @@ class Trial:
         async with HostileProxy(behaviour, gate, self._seed) as proxy:
             target = self._harness.rerouted(self._target, proxy.port)
             text = self._harness.job(target, timeout=f"{self._limit}s")
-            sent = await self._sender.send(uuid4().hex, text)
+            sent = await self._sender.send(uuid4().hex, text, is_check=self._is_check)
             return Case(behaviour, proxy.has_acted, self._limit, sent)
 
 

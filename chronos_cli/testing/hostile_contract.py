@@ -22,6 +22,7 @@ from chronos_cli.testing.hostile_cases import Case, Trial, counted
 WIRES = ("plain", "tls", "login")
 # Without CHRONOS_TEST_PACKETS these are tried, and each has less time, in seconds.
 _FEW, _SHORT, _LONG = (0, 1, 2, 3, 5, 8, 13, 21, 34), 0.6, 1.0
+_OF_A_CHECK = (1,)
 _MOST = os.environ.get("CHRONOS_TEST_PACKETS")
 _SEED = int(os.environ.get("CHRONOS_TEST_SEED", "1"))
 # How long what was acknowledged may take to be seen by somebody else, in seconds.
@@ -51,6 +52,17 @@ class HostileContract:
         assert not flaws, f"seed {_SEED}:\n" + "\n".join(flaws)
         assert log.read_text() == ""
         assert any(case.sent.status == "succeeded" for case in cases)
+
+    def test_hostile_far_sides_of_a_check(self, harness: Harness, tmp_path: Path) -> None:
+        """The same for a check, which need not come so far as to be deceived."""
+        target, log = harness.checked(target_of(harness, "plain")), tmp_path / "stderr"
+        limit = _LONG if _MOST else _SHORT
+        trial = Trial(harness, target, log, seed=_SEED, limit=limit, is_check=True)
+        cases = asyncio.run(trial.cases(packets() if _MOST else _OF_A_CHECK))
+        everything = {case.sent.execution_id for case in cases}  # nothing is to arrive
+        flaws = [flaw for case in cases if (flaw := case.flaw(everything))]
+        assert not flaws, f"seed {_SEED}:\n" + "\n".join(flaws)
+        assert log.read_text() == ""
 
     @pytest.mark.parametrize(
         ("behaviour", "timeout", "code"),

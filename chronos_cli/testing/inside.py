@@ -5,7 +5,9 @@ from typing import Any
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.attempts import Attempts
+from chronos_cli.dispatch.check import Check, Checked
 from chronos_cli.dispatch.delivery import Delivery, prepare
+from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.outcome import Outcome
 from chronos_cli.dispatch.plugin import Preview, Receipt
@@ -63,6 +65,22 @@ async def dispatched(jobs: list[Job], *, lossy: FailsFirst | None = None) -> lis
     left = asyncio.all_tasks() & before_close - {asyncio.current_task()}
     assert not left, left
     return list(outcomes)
+
+
+def check_of(job: Job) -> Check:
+    """Return the check of a job, not begun."""
+    return Check(_execution(0, job), Dispatchers(Registry(), {}), SystemClock())
+
+
+async def checked(job: Job) -> Checked:
+    """Check a job as `chronos check` does, before known secrets are masked; no task may be left."""
+    before = asyncio.all_tasks()
+    result = await check_of(job).result()
+    # A client library may take a moment to let its own go.
+    if left := asyncio.all_tasks() - before:
+        await asyncio.wait(left, timeout=1)
+    assert not asyncio.all_tasks() - before
+    return result
 
 
 async def shown(job: Job) -> Preview:

@@ -1,8 +1,8 @@
 """Sends jobs that come on stdin, each by a dispatcher of its own: `python -m` of this module.
 
-A line is a JSON array of an execution ID and the text of a job file; for each comes one line
-on stdout, a `Sent` as JSON, in the order in which they end. A far side that ends this process
-ends no test with it.
+A line is a JSON array of an execution ID, the text of a job file, and whether the job is only
+checked; for each comes one line on stdout, a `Sent` as JSON, in the order in which they end. A far
+side that ends this process ends no test with it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from chronos_cli.dispatch.attempts import Attempts
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.dispatch.registry import Registry
-from chronos_cli.testing.inside import job_of
+from chronos_cli.testing.inside import check_of, job_of
 
 # Bytes of one line.
 _LONGEST = 1 << 20
@@ -46,9 +46,9 @@ async def _main() -> None:
             group.create_task(_answer(*msgspec.json.decode(line)))
 
 
-async def _answer(execution_id: str, text: str) -> None:
+async def _answer(execution_id: str, text: str, is_check: bool) -> None:
     try:
-        sent = await _send(execution_id, text)
+        sent = await (_check if is_check else _send)(execution_id, text)
     except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - none may come out
         message = f"{type(error).__name__}: {error}"
         sent = Sent(execution_id=execution_id, status="crashed", message=message)
@@ -72,6 +72,18 @@ async def _send(execution_id: str, text: str) -> Sent:
         message=outcome.message,
         seconds=ended - began,
         closing=time.monotonic() - ended,
+    )
+
+
+async def _check(execution_id: str, text: str) -> Sent:
+    began = time.monotonic()
+    result = await check_of(job_of(text)).result()
+    failed = [step for step in result.steps if step.status.is_failure]
+    return Sent(
+        execution_id=execution_id,
+        status=result.status.value,
+        message=f"{failed[0].name}: {failed[0].message}" if failed else "",
+        seconds=time.monotonic() - began,
     )
 
 

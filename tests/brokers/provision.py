@@ -77,6 +77,7 @@ def _provide_packages() -> None:
         "wget": lambda: find_program("wget"),
         "nginx-light": lambda: find_program("nginx"),
         "apache2-bin": lambda: find_program("apache2"),
+        "systemd": lambda: find_program("systemd-analyze"),
         "default-jre-headless": find_java,
     }
     if not have_jars():

@@ -23,6 +23,13 @@ CRONTAB = """\
 0 9 * * * größe
 """
 
+MINUTELY = """\
+name: größe
+id: one
+schedule: "* * * * *"
+webhook: {url: 'http://größe.example.com/'}
+"""
+
 # Those that go on until they are stopped.
 LASTING = ("cron", "receive")
 
@@ -37,12 +44,17 @@ def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
         "next": ["next", job],
         "list": ["list", job],
         "validate": ["validate", job],
+        "check": ["check", job],
         "history": ["history", *state],
         "replay": ["replay", "--failed", "--since", "1d", *state],
+        "backfill": ["backfill", job, "--since", "2s", *state],
         "init": ["init", "-"],
         "explain": ["explain", "retry_policy"],
         "import crontab": ["import", "crontab", write(folder, CRONTAB, "crontab")],
         "import curl": ["import", "curl", "--", "curl", "http://größe.example.com/"],
+        "export crontab": ["export", "crontab", write(folder, MINUTELY, "minutely.yaml")],
+        "export systemd": ["export", "systemd", job],
+        "export kubernetes": ["export", "kubernetes", write(folder, MINUTELY, "minutely.yaml")],
         "schema": ["schema"],
         "receive": ["receive", "--listen", f"127.0.0.1:{free_port()}"],
         "demo": ["demo"],

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 from textwrap import dedent
+from uuid import uuid4
 
 import pytest
 
@@ -156,8 +157,18 @@ def test_notices(server: HttpServer, tmp_path: Path, path: str, code: int, told:
     assert identity.startswith(result.only["execution_id"])
     assert identity != result.only["execution_id"]
     assert "notice-canary" not in notice["body"]
+    only = result.only
+    (sent,) = only.pop("notices")
+    assert sent == {
+        "hook": f"on_{told.replace('failed', 'failure').replace('succeeded', 'success')}",
+        "protocol": "http",
+        "target": f"POST {server.url}/status/200?{told}-{mark}",
+        "status": "succeeded",
+        "code": "200",
+        "message": "",
+    }
     if told == "failed":
-        assert json.loads(notice["body"]) == result.only
+        assert json.loads(notice["body"]) == only
     else:
         assert notice["body"] == "a succeeded 200"
 
@@ -171,7 +182,7 @@ def test_a_notice_that_fails_is_told_and_changes_nothing(
     )
     result = chronos("run", write(tmp_path, text), "--quiet")
     assert result.code == 0
-    assert "chronos: the notice did not get through: a: rejected 404" in result.err
+    assert "chronos: the notice on_success did not get through: a: rejected 404" in result.err
 
 
 def test_notices_are_checked_too(tmp_path: Path) -> None:
@@ -226,3 +237,61 @@ def test_the_end_of_the_calendar_is_a_usage_message(tmp_path: Path, moment: str)
     path = write(tmp_path, JOB % "x")
     result = chronos("run", path, "--no-state", "--scheduled-time", moment)
     assert (result.code, "takes a time between 1900 and 9000" in result.err) == (2, True)
+
+
+HOOKS = """\
+name: a
+retry_policy: {{max_attempts: 1}}
+webhook: {{url: '{url}/status/404'}}
+notify: {{after: 2}}
+on_failure: {{webhook: {{url: '{url}/status/200?{mark}&code={{{{ outcome.code }}}}'}}}}
+on_recovery: {{webhook: {{url: '{url}/status/404'}}}}
+"""
+
+
+def test_what_became_of_notices_stands_in_every_report(server: HttpServer, tmp_path: Path) -> None:
+    job = write(tmp_path, HOOKS.format(url=server.url, mark=uuid4().hex))
+    state = ("--state", str(tmp_path / "state.sqlite"))
+    (held,) = chronos("run", job, *state, "-o", "json").only["notices"]
+    assert (held["status"], held["message"]) == ("skipped", "failure 1 in a row, notify.after is 2")
+    junit = tmp_path / "junit.xml"
+    lines = chronos("run", job, *state, "-o", "jsonl", "--report-junit", str(junit)).out
+    (sent,) = json.loads(lines)["notices"]
+    assert (sent["hook"], sent["status"], sent["code"]) == ("on_failure", "succeeded", "200")
+    assert f"<system-out>on_failure: succeeded 200, {sent['target'].replace('&', '&amp;')}" in (
+        junit.read_text()
+    )
+    plain = chronos("run", job, *state).out
+    assert "    on_failure: skipped: told of already, failure 3\n" in plain
+    write(tmp_path, HOOKS.format(url=server.url, mark="").replace("404", "200", 1))
+    recovered = chronos("run", job, *state)
+    assert (recovered.code, recovered.out.splitlines()[1]) == (
+        0,
+        "    on_recovery: rejected 404: 404 Not Found: status 404",
+    )
+
+
+def test_notices_are_shown_and_tried(server: HttpServer, tmp_path: Path) -> None:
+    mark = uuid4().hex
+    job = write(tmp_path, HOOKS.format(url=server.url, mark=mark) + "enabled: false\n")
+    shown = chronos("run", job, "--dry-run", "-o", "json").only["notices"]
+    assert [one["hook"] for one in shown] == ["on_failure", "on_recovery"]
+    assert shown[0]["request"]["summary"] == f"POST /status/200?{mark}&code=TEST HTTP/1.1"
+    state = tmp_path / "state.sqlite"
+    tried = chronos("run", job, "--test-notice", "on_failure", "--state", str(state), "-o", "json")
+    assert (tried.code, tried.only["target"]) == (0, f"POST {server.url}{path_of(mark)}")
+    (request,) = server.requests(path_of(mark))
+    told = json.loads(request["body"])
+    assert (told["test"], told["status"], told["code"]) == (True, "rejected", "TEST")
+    assert told["message"] == "a test of on_failure: nothing has failed"
+    assert headers(request)["x-chronos-execution-id"].startswith("test-")
+    assert not state.exists()
+    assert chronos("run", job, "--test-notice", "on_recovery").code == 4
+    for wrong, message in (("on_success", "has 'on_success'"), ("on_error", "takes one of")):
+        result = chronos("run", job, "--test-notice", wrong)
+        assert result.code == 2
+        assert message in result.err
+
+
+def path_of(mark: str) -> str:
+    return f"/status/200?{mark}&code=TEST"

@@ -2,9 +2,11 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.cli.test_validate import on_terminal
 from tests.support import chronos, write
 
 JOBS = """
@@ -27,15 +29,17 @@ def test_json_is_exactly_this(tmp_path: Path) -> None:
         "schedule": "30 2 * * *",
         "timezone": "America/New_York",
         "fires": ["2024-03-10T03:00:00-04:00", "2024-03-11T02:30:00-04:00"],
+        "excepted": [],
     }
     pulse = ["2024-03-10T05:01:30+00:00", "2024-03-10T05:03:00+00:00"]
+    utc: dict[str, Any] = {"timezone": "UTC", "excepted": []}
     assert result.report == {
         "schema_version": 1,
         "results": [
             {"job_id": "nightly", **nightly},
             {"job_id": "twin", **nightly},
-            {"job_id": "pulse", "schedule": "@every 90s", "timezone": "UTC", "fires": pulse},
-            {"job_id": "paused", "schedule": "@daily", "timezone": "UTC", "fires": []},
+            {"job_id": "pulse", "schedule": "@every 90s", **utc, "fires": pulse},
+            {"job_id": "paused", "schedule": "@daily", **utc, "fires": []},
         ],
     }
     assert result.err == (
@@ -147,7 +151,7 @@ def test_a_wrong_command_line(arguments: tuple[str, ...], tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    "schedule", ["0 0 31 2,4,6,9,11 *", "0 0 */30 * 1#2", "0 22-2 * * *", "@reboot", "0 0 W * *"]
+    "schedule", ["0 0 31 2,4,6,9,11 *", "0 0 */30 * 1#2", "0 22-2 * * *", "@boot", "0 0 W * *"]
 )
 def test_a_schedule_that_cannot_be(schedule: str, tmp_path: Path) -> None:
     path = write(tmp_path, f'name: a\nschedule: "{schedule}"\nwebhook: {{url: "http://h/"}}\n')
@@ -155,3 +159,66 @@ def test_a_schedule_that_cannot_be(schedule: str, tmp_path: Path) -> None:
     assert (result.code, result.out) == (3, "")
     assert "job.yaml:2:11: " in result.err
     assert result.seconds < 5
+
+
+CALENDAR = """\
+BEGIN:VCALENDAR
+BEGIN:VEVENT
+DTSTART;VALUE=DATE:20201225
+DTEND;VALUE=DATE:20201227
+RRULE:FREQ=YEARLY
+SUMMARY:Christmas
+END:VEVENT
+END:VCALENDAR
+"""
+EXCEPTIONS = """
+name: a
+schedule: ["0 9 * * *", "@at 2026-12-27T12:00"]
+starts: 2026-12-24
+except: [holidays.ics, 2026-12-28..2026-12-31]
+webhook: {url: "http://h/"}
+"""
+FROM_CHRISTMAS = ("--after", "2026-12-01T00:00Z", "--count", "4")
+
+
+def test_exceptions_are_struck_out(tmp_path: Path) -> None:
+    """The zone is that of chronos.yaml."""
+    write(tmp_path, CALENDAR, "holidays.ics")
+    path = write(tmp_path, EXCEPTIONS)
+    write(tmp_path, "scheduler: {timezone: Asia/Tokyo}\n", "chronos.yaml")
+    result = chronos("next", path, *FROM_CHRISTMAS, "--output", "json", cwd=tmp_path)
+    assert result.only["schedule"] == ["0 9 * * *", "@at 2026-12-27T12:00"]
+    assert result.only["timezone"] == "Asia/Tokyo"
+    assert result.only["fires"] == [
+        "2026-12-24T09:00:00+09:00",
+        "2026-12-27T09:00:00+09:00",
+        "2026-12-27T12:00:00+09:00",
+        "2027-01-01T09:00:00+09:00",
+    ]
+    days = [(one["time"][:10], one["exception"]) for one in result.only["excepted"]]
+    assert days == [
+        ("2026-12-25", "Christmas"),
+        ("2026-12-26", "Christmas"),
+        *((f"2026-12-{day}", "2026-12-28..2026-12-31") for day in (28, 29, 30, 31)),
+    ]
+    lines = chronos("next", path, *FROM_CHRISTMAS, cwd=tmp_path).out.splitlines()
+    assert lines[0] == (
+        "a: at 09:00 every day; and once, at 2026-12-27 12:00:00; from 2026-12-24 00:00"
+    )
+    assert lines[3] == (
+        "- Fri 2026-12-25 09:00:00 +09:00  =  2026-12-25 00:00:00 UTC  ! does not fire: Christmas"
+    )
+    _, shown = on_terminal(["next", path, *FROM_CHRISTMAS], tmp_path)
+    struck = "\x1b[9mFri 2026-12-25 09:00:00 +09:00  =  2026-12-25 00:00:00 UTC\x1b[29m"
+    assert f"- {struck}\n    ! does not fire: Christmas\n" in shown
+
+
+def test_an_exception_without_end_is_cut_short(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        "name: a\nschedule: '* * * * * *'\nexcept: 2026-12-01..8999-12-31\n"
+        "webhook: {url: 'http://h/'}\n",
+    )
+    result = chronos("next", path, *FROM_CHRISTMAS[:2], "--count", "2", "--output", "json")
+    assert result.only["fires"] == ["9000-01-01T00:00:00+00:00", "9000-01-01T00:00:01+00:00"]
+    assert [one.get("more") for one in result.only["excepted"]] == [None, True]

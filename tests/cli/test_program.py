@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -273,10 +274,14 @@ def test_receive_prints_what_arrives(tmp_path: Path) -> None:
     url = process.stderr.readline().split()[2].rstrip(",")
     path = write(tmp_path, JOB.format(name="a", url=url + "/x", interval="1s"))
     assert chronos("run", path, "-o", "json").only["code"] == "202"
+    with urllib.request.urlopen(urllib.request.Request(url, method="HEAD")) as answer:
+        assert (answer.status, answer.read()) == (202, b"")
     process.send_signal(signal.SIGINT)
     result = finish(process)
     assert (result.code, result.err) == (0, "")
-    request = json.loads(result.out)
+    first, second = result.out.splitlines()
+    assert json.loads(second)["method"] == "HEAD"
+    request = json.loads(first)
     assert (request["method"], request["target"]) == ("POST", "/x")
     assert ["X-Chronos-Job-ID", "a"] in request["headers"]
 
@@ -310,8 +315,17 @@ def test_junit_report(server: HttpServer, tmp_path: Path) -> None:
 
 def test_receive_says_when_the_address_is_taken(server: HttpServer) -> None:
     result = chronos("receive", "--listen", f"127.0.0.1:{server.port}")
-    assert (result.code, "Traceback" in result.err) == (2, False)
-    assert "in use" in result.err.lower()
+    said = f"chronos: cannot listen on 127.0.0.1:{server.port}: Address already in use\n"
+    assert (result.code, result.err) == (2, said)
+
+
+def test_what_is_no_command_is_mended_from_the_message() -> None:
+    for words, told in (
+        (["a.yaml"], "'a.yaml' is no command. Write: chronos run a.yaml"),
+        (["init", "kafka"], "write: chronos init --protocol kafka (a file of that name: ./kafka)"),
+    ):
+        result = chronos(*words)
+        assert (result.code, told in result.err) == (2, True)
 
 
 def test_demo() -> None:

@@ -24,6 +24,7 @@ from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.model import Job, JobSpec, Payload, Target
 from chronos_cli.problems import Position
 from chronos_cli.redact import Redactor
+from chronos_cli.schedule.calendar import Calendar
 from chronos_cli.state.store import Store
 
 
@@ -147,12 +148,14 @@ class OneDispatcher(Dispatchers):
 
 def job(
     name: str = "a",
-    schedule: str = "* * * * *",
+    schedule: str | tuple[str, ...] = "* * * * *",
     *,
+    calendar: Calendar | None = None,
     takes: float = 0.0,
     fails: str = "",
     notices: Iterable[str] = (),
     notice_takes: float = 0.0,
+    notice_fails: str = "",
     **spec: Any,
 ) -> Job:
     """A job on this stage; keys of the job file are given as they are there."""
@@ -177,7 +180,10 @@ def job(
         made_job.target,
         Payload(),
         where,
-        notices={notice: made(Nowhere(takes=notice_takes)) for notice in notices},
+        notices={
+            notice: made(Nowhere(takes=notice_takes, fails=notice_fails)) for notice in notices
+        },
+        calendar=calendar,
     )
 
 

@@ -13,7 +13,8 @@ from chronos_cli.cron import sleep, timer
 from chronos_cli.cron.events import EventKind
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.dispatch.execution import scheduled_id
-from chronos_cli.schedule.timetable import fires, next_fire
+from chronos_cli.schedule.calendar import Calendar, next_tick
+from chronos_cli.schedule.timetable import fires
 from tests.cron.stage import FakeClock, Stage, job, utc
 
 Play = Callable[[Stage], Coroutine[Any, Any, None]]
@@ -43,14 +44,14 @@ def test_every_tick_fires_once_at_its_instant_under_its_own_id(stage: Stage) -> 
 def test_jobs_of_one_schedule_share_one_computation(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[str] = []
-    original = next_fire
+    asked: list[Calendar] = []
+    original = next_tick
 
-    def counted(schedule: str, zone: str, after: datetime) -> datetime:
-        asked.append(schedule)
-        return original(schedule, zone, after)
+    def counted(calendar: Calendar, after: datetime) -> datetime:
+        asked.append(calendar)
+        return original(calendar, after)
 
-    monkeypatch.setattr(timer, "next_fire", counted)
+    monkeypatch.setattr(timer, "next_tick", counted)
 
     async def play() -> None:
         await stage.play(*[job(f"job-{number}") for number in range(500)])

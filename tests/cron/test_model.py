@@ -18,8 +18,11 @@ import pytest
 from chronos_cli.cron import sleep
 from chronos_cli.cron.timer import PUNCTUAL
 from chronos_cli.dispatch.execution import scheduled_id
+from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
-from chronos_cli.schedule.timetable import fires
+from chronos_cli.schedule.calendar import Calendar
+from chronos_cli.schedule.calendar import ticks as calendar_ticks
+from chronos_cli.schedule.exceptions import parse_exemption
 from tests.cron.stage import FakeClock, Stage, job, utc
 
 MORE = int(os.environ.get("CHRONOS_TEST_EXAMPLES", "0"))
@@ -31,14 +34,26 @@ CORRECTION = timedelta(hours=3)
 Step = tuple[str, float]
 
 SCHEDULES = ("* * * * *", "*/10 * * * * *", "@every 25s", "*/5 * * * *", "0 * * * *")
+CALENDARS = (
+    Calendar(("*/2 * * * *", "*/3 * * * *", "@at 2026-03-02T12:17"), "UTC"),
+    Calendar(
+        ("* * * * *", "@every 40s"),
+        "UTC",
+        starts=utc("2026-03-02T12:04:00"),
+        ends=utc("2026-03-03T08:00:00"),
+        exceptions=(parse_exemption("12:10-12:20"), parse_exemption("17:00-09:00")),
+    ),
+)
 JITTERS = (0.0, 9.0, 45.0, 290.0, 3000.0)
 POLICIES = ("ignore", "execute_one", "execute_all")
 
 
 def a_life(chance: Random) -> tuple[Job, list[Step]]:
     """A job, and what is done to its loop: steps with the seconds that they take."""
+    calendar = chance.choice([None, *CALENDARS])
     one = job(
-        schedule=chance.choice(SCHEDULES),
+        schedule=calendar.schedules if calendar else chance.choice(SCHEDULES),
+        calendar=calendar,
         jitter=chance.choice(JITTERS),
         missed_runs=chance.choice(POLICIES),
     )
@@ -124,8 +139,7 @@ class Life:
 
 def ticks(one: Job, after: datetime, until: datetime) -> Iterator[datetime]:
     """The ticks of a job in a time, by the timetable alone."""
-    assert one.spec.schedule is not None
-    for time in fires(one.spec.schedule, one.spec.timezone, after):
+    for time in calendar_ticks(calendar_of(one), after):
         if time > until:
             return
         yield time

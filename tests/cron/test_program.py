@@ -526,7 +526,7 @@ class TestTold:
             assert cron.stop() == 0
             assert "s3cret" not in cron.text
             assert "status=rejected code=400" in cron.text
-            head = re.compile(r"time=20\S{21}Z level=(info|error) event=\w+")
+            head = re.compile(r"time=20\S{21}\+00:00 level=(info|error) event=\w+")
             assert all(head.match(line) for line in cron.text.splitlines())
 
     def test_the_service_manager_is_told(

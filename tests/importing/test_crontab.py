@@ -334,7 +334,10 @@ def test_a_file_for_each_job(tmp_path: Path, run: Run) -> None:
     assert chronos("validate", str(folder), "--no-env").code == 0
     (folder / "a.example.com-report.yaml").write_text("mine")
     refused = run(*again)
-    assert (refused.code, "exists already; add --force" in refused.err) == (2, True)
+    assert (refused.code, "exist already; add --force to overwrite them" in refused.err) == (
+        2,
+        True,
+    )
     assert (folder / "a.example.com-report.yaml").read_text() == "mine"
     assert run(*again, "--force").code == 0
     assert (folder / "a.example.com-report.yaml").read_text() != "mine"
@@ -374,13 +377,14 @@ def test_exit_codes(
     assert (result.code, text in result.err, "hunter22" in result.err) == (code, True, False)
 
 
-def test_three_ways_to_give_a_command_line(run: Run) -> None:
+def test_ways_to_give_a_command_line(run: Run) -> None:
     words = ["curl", "-X", "PUT", "-d", "a b", "http://a/b"]
     line = "curl -X PUT -d 'a b' http://a/b"
     results = [
         run("curl", "--", *words),
         run("curl", line),
         chronos("import", "curl", "-", stdin=line),
+        run("curl", f"$ {line}"),  # as it stands in a manual
     ]
     assert {(result.code, result.out) for result in results} == {(0, results[0].out)}
     assert "payload: a b\n" in results[0].out

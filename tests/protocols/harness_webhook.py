@@ -37,6 +37,9 @@ class WebhookHarness(Harness):
         url = self._plain.url.replace("//", f"//user:{secret}@")
         return {"url": f"{url}/auth/x"}
 
+    def checked(self, target: dict[str, Any]) -> dict[str, Any]:
+        return {**target, "check": "OPTIONS"}
+
     def tls(self, ca: Path) -> dict[str, Any]:
         url = f"{self._secured.url}/status/200?contract={uuid4().hex}"
         return {"url": url, "tls": {"ca": str(ca)}}
@@ -48,7 +51,7 @@ class WebhookHarness(Harness):
         return {**target, "url": with_port(target["url"], port)}
 
     def break_client(self, patch: pytest.MonkeyPatch, error: Exception) -> bool:
-        patch.setattr("h11.Connection.send", raising(error))
+        patch.setattr("chronos_cli.protocols.http.http1.written", raising(error))
         return True
 
 

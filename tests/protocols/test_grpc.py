@@ -17,8 +17,7 @@ from google.protobuf import json_format
 from google.protobuf import message as protobuf_message
 from google.rpc import error_details_pb2, status_pb2
 
-from chronos_cli.dispatch.attempts import status_of
-from chronos_cli.dispatch.outcome import Status
+from chronos_cli.dispatch.outcome import Status, status_of
 from chronos_cli.errors import DispatchError
 from chronos_cli.protocols.grpc.errors import library_errors, translated
 from chronos_cli.receiver.grpc import GrpcReceiver, ReceivedCall
@@ -293,6 +292,7 @@ def test_refused_at_load(tmp_path: Path, text: str, line: int, told: str) -> Non
         body = f"name: g\ngrpc:\n  {target[:-1]}, {text[1:]}\n"
     path = tmp_path / "job.yaml"
     path.write_text(body)
+    (tmp_path / "k.pem").touch()
     result = chronos("validate", str(path))
     assert result.code == 3
     assert f"job.yaml:{line}:" in result.out + result.err

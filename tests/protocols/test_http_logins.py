@@ -252,7 +252,10 @@ def test_a_dry_run_asks_nobody_and_hides_everything() -> None:
     [
         ({"auth": {}}, "no way is given"),
         ({"auth": {"basic": {"username": "a"}}}, "'password' is missing"),
-        ({"auth": {"bearer": {"token": "a", "token_file": "b"}}}, "both 'token' and 'token_file'"),
+        (
+            {"auth": {"bearer": {"token": "a", "token_file": __file__}}},
+            "both 'token' and 'token_file'",
+        ),
         ({"auth": {"api_key": {"secret": "a"}}}, "'header' or in the 'query'"),
         ({"auth": {"api_key": {"header": "a b", "secret": "a"}}}, "'a b' is not a header name"),
         ({"auth": {"bearer": {"token": "a"}, "netrc": True}}, "2 ways: bearer, netrc"),

@@ -9,6 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -24,6 +25,7 @@ from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
 from chronos_cli.protocols.kafka.target import KafkaSettings
 from tests.brokers.certificates import Certificates
 from tests.brokers.kafka import KafkaBroker
+from tests.protocols.checking import check, failed, names, step
 from tests.protocols.harness_kafka import KafkaHarness, consume, headers_of, run_all
 from tests.protocols.mock_kafka import MockCluster
 from tests.support import HttpServer, Result, chronos
@@ -570,3 +572,31 @@ def test_broker_that_is_slow_is_not_down(mock: MockCluster, run: Run) -> None:
     mock.slow(400)
     result = run(on_mock(mock))
     assert (result.code, len(result.only["attempts"])) == (0, 1)
+
+
+def test_checks(kafka: KafkaHarness, certificates: Certificates) -> None:
+    """The login, the topic, its partition, our right; no topic is made by asking for it."""
+    good = kafka.target()
+    result = check("kafka", good)
+    steps = ["loaded", "resolve", "connect", "kafka", "login", "topic", "partition", "write"]
+    assert (result.status, names(result)) == ("succeeded", steps)
+    assert step(result, "topic").message == f"{good['topic']}: 1 partition, 1 replica"
+    assert step(result, "write").message == "allowed"
+
+    absent = f"jobs-{uuid4()}"
+    for _ in range(2):  # had it been made, the second would find it
+        status, name, message = failed(check("kafka", {**good, "topic": absent}))
+        assert (status, name, "does not exist" in message) == ("rejected", "topic", True)
+    status, name, message = failed(check("kafka", {**good, "partition": 7}))
+    assert (status, name, "no partition 7" in message) == ("rejected", "partition", True)
+
+    secured = kafka.login_target()
+    assert secured is not None
+    result = check("kafka", secured)
+    assert (result.status, step(result, "tls").status) == ("succeeded", "succeeded")
+    assert step(result, "login").message == "PLAIN accepted; 1 broker"
+    limited = {**secured, "sasl": kafka.login(username=kafka.broker.limited_user)}
+    status, name, message = failed(check("kafka", limited))
+    assert (status, name, "may not write" in message) == ("rejected", "topic", True)
+    wrong = {**secured, "sasl": kafka.login(password="not-it")}
+    assert failed(check("kafka", wrong))[:2] == ("rejected", "login")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from tests.protocols.checking import check, failed, names, step
 from tests.protocols.harness_rabbitmq import RabbitNode, bare_channel, declare_queue, take_all
 from tests.servers.cutting_proxy import CuttingProxy
 from tests.support import Result, chronos
@@ -478,3 +479,30 @@ def test_dry_run_shows_the_message_and_no_secret(tmp_path: Path) -> None:
     assert "publish to queue 'q'" in result.out
     assert "hunter22" not in result.out
     assert "t0psecret" not in result.out
+
+
+def test_checks(rabbitmq_broker: RabbitNode) -> None:
+    """Exchange and queue are declared passively: what is absent is not made."""
+    url, queue = rabbitmq_broker.url, declare_queue(rabbitmq_broker.url)
+    result = check("rabbitmq", {"url": url, "queue": queue})
+    assert names(result) == ["loaded", "resolve", "connect", "login", "queue"]
+    assert step(result, "queue").message == f"'{queue}' is there; 0 ready, 0 consuming"
+    result = check("rabbitmq", {"url": url, "exchange": "amq.topic", "routing_key": "a"})
+    assert (result.status, names(result)[-1]) == ("succeeded", "exchange")
+
+    for kind in ("queue", "exchange"):
+        absent = {kind: missing_name(), **({"routing_key": "a"} if kind == "exchange" else {})}
+        for _ in range(2):  # had it been made, the second would find it
+            status, name, message = failed(check("rabbitmq", {"url": url, **absent}))
+            assert (status, name, absent[kind] in message) == ("rejected", kind, True)
+    nowhere = {"url": url.rstrip("/"), "vhost": "nowhere", "queue": queue}
+    nowhere["url"] = url.rpartition("/")[0]
+    assert failed(check("rabbitmq", nowhere))[:2] == ("rejected", "login")
+
+    with bare_channel(url) as channel:
+        channel.queue_declare(own := missing_name(), exclusive=True)
+        locked = check("rabbitmq", {"url": url, "queue": own})
+        assert (locked.status, "one consumer alone" in locked.steps[-1].message) == (
+            "succeeded",
+            True,
+        )

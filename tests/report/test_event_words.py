@@ -33,6 +33,11 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         "· started with 1 job, 2 without a schedule; next at 23:00:00",
     ),
     (
+        EventKind.LISTENING,
+        {"url": "http://127.0.0.1:9190/"},
+        "· listening on http://127.0.0.1:9190/",
+    ),
+    (
         EventKind.WARNING,
         {"message": "any certificate is trusted", "jobs": ["a", "b"], "more": 3},
         "! any certificate is trusted (a, b and 3 more)",
@@ -71,6 +76,16 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         EventKind.NOTICE_FAILED,
         {"job_id": "report", "message": "rejected: status 404"},
         "✗ report: the notice did not get through: rejected: status 404",
+    ),
+    (
+        EventKind.NOTICE_SENT,
+        {"job_id": "report", "hook": "on_failure", "target": "nats://h/alerts"},
+        "✓ report on_failure sent, nats://h/alerts",
+    ),
+    (
+        EventKind.NOTICE_HELD,
+        {"job_id": "report", "hook": "on_failure", "message": "told of already, failure 2"},
+        "- report on_failure not sent: told of already, failure 2",
     ),
     (EventKind.CLOCK_SET, {"by_s": -3600.0}, "! the clock was set back by 1h"),
     (

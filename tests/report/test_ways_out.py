@@ -19,10 +19,12 @@ from rich.console import Console, RenderableType
 import chronos_cli.report
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.overview import Ending, Row
+from chronos_cli.dispatch.check import Checked
 from chronos_cli.dispatch.execution import Execution
-from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
+from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.dispatch.plugin import Preview
 from chronos_cli.dispatch.registry import Registry
+from chronos_cli.dispatch.steps import Step, StepStatus
 from chronos_cli.jobs.config import Config
 from chronos_cli.jobs.explain import Key
 from chronos_cli.jobs.files import SourceFile
@@ -35,6 +37,8 @@ from chronos_cli.redact import Redactor
 from chronos_cli.report import (
     annotations,
     attempts,
+    check_table,
+    checks,
     event_words,
     events,
     history,
@@ -45,6 +49,7 @@ from chronos_cli.report import (
     keys,
     live,
     merged,
+    missing,
     outcomes,
     preview,
     problems,
@@ -91,6 +96,23 @@ HOSTILE = {
 FORBIDDEN = {letter for text in HOSTILE.values() for letter in text if not letter.isprintable()}
 
 
+def notice(text: str) -> Notice:
+    return Notice(
+        hook="on_failure",
+        protocol=text,
+        target=text,
+        status=Status.REJECTED,
+        code=text,
+        message=text,
+    )
+
+
+def found(text: str) -> Checked:
+    step = Step(name=text, status=StepStatus.REJECTED, message=text, duration_ms=1.0)
+    status = Status.REJECTED
+    return Checked(job_id=text, protocol=text, target=text, status=status, steps=[step])
+
+
 def outcome(text: str) -> Outcome:
     attempt = Attempt(
         number=1,
@@ -112,6 +134,7 @@ def outcome(text: str) -> Outcome:
         message=text,
         receipt={text: text},
         attempts=[attempt],
+        notices=[notice(text), replace(notice(text), message="")],
     )
 
 
@@ -132,6 +155,7 @@ def entry(text: str) -> HistoryEntry:
         message=text,
         receipt={text: text},
         attempts=told.attempts,
+        notices=told.notices,
         pid=1,
         host=text,
         snapshot=Snapshot(file=text),
@@ -164,8 +188,9 @@ def execution(text: str) -> Execution:
 
 def previews(text: str) -> list[preview.JobPreview]:
     shown = Preview(summary=text, headers=[(text, text)], body=f"1{text}2")
+    notice = preview.JobPreview(execution(text), text, None, failure=text, hook="on_failure")
     return [
-        preview.JobPreview(execution(text), text, shown),
+        preview.JobPreview(execution(text), text, shown, notices=[notice]),
         preview.JobPreview(execution(text), text, None, failure=text),
     ]
 
@@ -180,7 +205,12 @@ def call(text: str) -> ReceivedCall:
 
 
 def listing(text: str) -> timetable.Listing:
-    return timetable.Listing(text, text, text, True, text, [timetable.Fire(NOW)])
+    times: list[timetable.Time] = [timetable.Fire(NOW), timetable.Excepted(NOW, text)]
+    return timetable.Listing(text, (text, text), text, True, text, times)
+
+
+def missing_tick(text: str) -> missing.MissingTick:
+    return missing.MissingTick(text, text, NOW.isoformat(), "missing")
 
 
 def key(text: str) -> Key:
@@ -202,7 +232,8 @@ def event(text: str) -> LoopEvent:
 
 def told(text: str) -> dict[str, Any]:
     """All fields that events have."""
-    texts = dict.fromkeys(("job_id", "message", "code", "status", "policy", "action"), text)
+    names = "job_id message code status policy action hook target url".split()
+    texts = dict.fromkeys(names, text)
     times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
     figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
     numbers = dict.fromkeys((*figures, "next_in_s", "duration_ms", "by_s", "grace_s"), 1)
@@ -235,6 +266,11 @@ TEXTS: dict[Callable[..., Any], Way] = {
     annotations.github_annotations: lambda t: annotations.github_annotations([problem(t)]),
     attempts.attempt_line: lambda t: attempts.attempt_line(t, outcome(t).attempts[0], 3, 1.0),
     attempts.attempt_words: lambda t: attempts.attempt_words(t, 1, 3, -1.0, t),
+    checks.check_rows: lambda t: "".join(
+        cell for row in checks.check_rows([found(t)]) for cell in row.cells
+    ),
+    checks.check_lines: lambda t: checks.check_lines([found(t)]),
+    checks.check_failure_line: lambda t: checks.check_failure_line(found(t)),
     event_words.event_words: lambda t: "".join(
         event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
     ),
@@ -253,9 +289,12 @@ TEXTS: dict[Callable[..., Any], Way] = {
     keys.overview_lines: lambda t: keys.overview_lines({t: key(t)}, None),
     merged.merged_lines: lambda t: merged.merged_lines([listing(t)], 9),
     outcomes.status_with_code: lambda t: outcomes.status_with_code(outcome(t)),
+    outcomes.notice_words: lambda t: outcomes.notice_words(notice(t)),
     outcomes.reason: lambda t: outcomes.reason(outcome(t)),
     outcomes.plain_lines: lambda t: outcomes.plain_lines([outcome(t)]),
     outcomes.failure_line: lambda t: outcomes.failure_line(outcome(t)),
+    outcomes.failure_lines: lambda t: "".join(outcomes.failure_lines([outcome(t)])),
+    missing.missing_lines: lambda t: missing.missing_lines([missing_tick(t)]),
     preview.preview_lines: lambda t: preview.preview_lines(previews(t), lambda text: text),
     problems.aside_messages: lambda t: "".join(problems.aside_messages([problem(t)])),
     problems.problem_line: lambda t: problems.problem_line(problem(t)),
@@ -271,6 +310,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
 TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     history_table.history_table: lambda t, width: history_table.history_table([entry(t)], width),
     jobs_table.jobs_table: lambda t, width: jobs_table.jobs_table([one_listed(t)], width),
+    check_table.check_table: lambda t, width: check_table.check_table([found(t)], width),
     history_table.stats_table: lambda t, width: history_table.stats_table([figures(t)], width),
     live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
     table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
@@ -278,8 +318,10 @@ TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
 DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     annotations.gitlab_document: lambda t: annotations.gitlab_document([problem(t)]),
     annotations.sarif_document: lambda t: annotations.sarif_document([problem(t)]),
+    checks.check_document: lambda t: checks.check_document([found(t)], 4),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),
+    missing.missing_document: lambda t: missing.missing_document([missing_tick(t)]),
     jobs.listed: lambda t: jobs.listed([execution(t).job]),
     jobs.jobs_document: lambda t: jobs.jobs_document([one_listed(t)]),
     merged.merged_document: lambda t: merged.merged_document([listing(t)], 9),
@@ -293,9 +335,9 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
 }
 # Nothing of a stranger's is in what these return.
 FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary", "summary"}
-FIGURES |= {"json_text", "style"}
-# They put together what is safe already.
-FIGURES |= {"aligned", "unpainted"}
+FIGURES |= {"json_text", "style", "check_summary"}
+# They put together what is safe already, or add what a terminal is to obey.
+FIGURES |= {"aligned", "unpainted", "strike_out"}
 FIGURES |= {"local", "clock_text", "rfc3339"}
 
 
@@ -392,3 +434,14 @@ def test_every_control_and_every_mark_of_direction_is_escaped() -> None:
 def test_ordinary_text_stays(text: str) -> None:
     assert printable(text) == text
     assert json_text([text]) == json.dumps([text], ensure_ascii=False)
+
+
+def test_of_many_that_were_stopped_before_they_began_there_is_a_count() -> None:
+    stopped = [
+        replace(outcome(f"j{number}"), status=Status.INTERRUPTED, code="", attempts=[])
+        for number in range(12)
+    ]
+    lines = list(outcomes.failure_lines([outcome("bad"), *stopped]))
+    assert (len(lines), lines[0][:14]) == (12, "bad: rejected ")
+    assert lines[-1] == "2 more were stopped before the first attempt"
+    assert len(list(outcomes.failure_lines([outcome(f"j{number}") for number in range(12)]))) == 12

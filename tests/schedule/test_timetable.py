@@ -36,7 +36,7 @@ def test_fires_end_with_the_calendar() -> None:
         next_fire("@yearly", "Europe/Berlin", datetime(9999, 12, 30, tzinfo=UTC))
 
 
-@pytest.mark.parametrize("schedule", ["", "0 0 30 2 *", "*/0 * * * *", "@reboot", "@every 0s"])
+@pytest.mark.parametrize("schedule", ["", "0 0 30 2 *", "*/0 * * * *", "@boot", "@every 0s"])
 def test_what_is_refused_does_not_fire(schedule: str) -> None:
     assert check_schedule(schedule)
     with pytest.raises(ValueError, match=r"."):

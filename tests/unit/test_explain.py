@@ -95,7 +95,17 @@ def test_the_overview_names_both_files() -> None:
 def test_examples_of_a_job_s_own_keys_are_valid(tmp_path: Path) -> None:
     keys = [key for key in top_keys(KINDS).values() if key.file == "job file" and key.example]
     assert len(keys) > 10
+    write(tmp_path, "BEGIN:VCALENDAR\nEND:VCALENDAR\n", "holidays.ics")
     for key in keys:
         name = "" if key.path == "name" else "name: a\n"
         text = f"{name}{key.example}\nwebhook: {{url: 'http://h/'}}\n"
         assert load(Path(write(tmp_path, text))).problems == [], text
+
+
+def test_a_protocol_s_name_stands_for_its_block() -> None:
+    assert told("http.url") == told("webhook.url")
+
+
+def test_a_value_is_listed_once() -> None:
+    assert "type     -1, 0, 1, all\n  example  acks: all" in told("kafka.acks")
+    assert "a message without value (null)" in told("kafka")

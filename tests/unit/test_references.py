@@ -18,6 +18,8 @@ on_failure:
     address: h:1
     method: S/M
     proto: {files: [one.proto, two.proto]}
+schedule: "@daily"
+except: [2026-12-24, holidays.ics]
 ---
 name: b
 webhook:
@@ -29,10 +31,11 @@ webhook:
 def test_every_file_that_a_job_names(tmp_path: Path) -> None:
     for name in ("body.bin", "report.pdf"):
         (tmp_path / name).write_bytes(b"")
+    write(tmp_path, "BEGIN:VCALENDAR\nEND:VCALENDAR\n", "holidays.ics")
     loaded = load(Path(write(tmp_path, JOB)))
     assert loaded.problems == []
     names = [{Path(name).name for name in files_of(job)} for job in loaded.jobs]
     assert names == [
-        {"body.bin", "ca.pem", "cert.pem", "token", "one.proto", "two.proto"},
+        {"body.bin", "ca.pem", "cert.pem", "token", "one.proto", "two.proto", "holidays.ics"},
         {"report.pdf"},
     ]

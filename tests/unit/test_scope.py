@@ -1,6 +1,7 @@
 """A command is stopped only by what is wrong with the jobs, and the keys, that it needs."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -119,15 +120,18 @@ def test_a_choice_that_leaves_no_job(tmp_path: Path) -> None:
     write(tmp_path, GOOD, "good.yaml")
     write(tmp_path, "name: b\nwebhook: {url: 'http://h/'}\n", "b.yaml")
     for scope, told in (
+        (chosen("god"), "no job 'god' in these files (did you mean 'good'?)"),
         (chosen("nope"), "no job 'nope' in these files"),
         (chosen("good", "nope", team="a"), "no job 'nope' in these files"),
         (chosen("b", team="a"), "no job has the tag team=a"),
         (chosen(team=""), "no job has the tag team="),
     ):
-        with pytest.raises(UsageError, match=told):
+        with pytest.raises(UsageError, match=re.escape(told)):
             read(tmp_path, scope)
     write(tmp_path, "name: [\n", "nope.yaml")
-    assert "not valid YAML" in messages(read(tmp_path, chosen("nope")))[0]
+    checked = read(tmp_path, chosen("nope"))
+    assert "not valid YAML" in messages(checked)[0]
+    assert checked.note == "no job 'nope' in these files, as far as they are read"
 
 
 def test_a_file_counts_as_a_whole_where_a_chosen_job_stands_in_it(tmp_path: Path) -> None:

@@ -221,3 +221,16 @@ def test_the_epoch_is_that_of_any_zone(monkeypatch: pytest.MonkeyPatch) -> None:
     finally:
         monkeypatch.undo()
         time.tzset()
+
+
+def test_a_value_that_is_not_given_is_named(context: Context) -> None:
+    for text, told in (
+        (
+            "{{ vars.day | upper }}",
+            "vars.day is not given (add --var day=…, or write {{ vars.day |",
+        ),
+        ("{{ job.tags.day }}", "has no attribute 'day'"),
+    ):
+        with pytest.raises(RejectedError) as caught:
+            render(Template(text), context)
+        assert told in str(caught.value)

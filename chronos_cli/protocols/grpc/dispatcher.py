@@ -8,6 +8,8 @@ status is rejected, and so is whatever TLS objects to.
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
@@ -59,7 +61,7 @@ class GrpcDispatcher:
                 if not is_last and call.may_be_repeated(error):
                     connection.retire()
                     return None
-                raise await self._failure(error, connection, call) from error
+                raise await _failure(error, connection, call) from error
 
     async def preview(self, delivery: Delivery[Grpc]) -> Preview:
         """Return the request as it would leave; see `Dispatcher.preview`.
@@ -78,7 +80,7 @@ class GrpcDispatcher:
                 except TimeoutError as error:
                     raise call.too_late() from error
                 except library_errors() as error:
-                    raise await self._failure(error, connection, call) from error
+                    raise await _failure(error, connection, call) from error
         except RejectedError:
             raise
         except DispatchError as error:
@@ -88,23 +90,33 @@ class GrpcDispatcher:
         """Close all channels."""
         await self._pool.close()
 
-    async def _failure(self, error: Exception, connection: Connection, call: Call) -> DispatchError:
-        """Return what an exception means, with the cause of a connection that never stood."""
-        import grpc
 
-        if not isinstance(error, grpc.aio.AioRpcError):
-            return translated(error, call.target.address)
-        if error.code() is grpc.StatusCode.UNAVAILABLE and not connection.is_connected:
-            connection.retire()
-            if cause := await permanent_cause(call.target, call.time_left()):
-                return cause
-        if error.code() is grpc.StatusCode.UNIMPLEMENTED:
-            connection.methods.clear()  # the server may have changed since it described itself
-        if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and call.time_left() <= 0:
-            return call.too_late()
-        await call.learn(types_of_details(error))
-        pool = call.method.pool if call.method else None
-        return failure(error, call.target.address, pool)
+@asynccontextmanager
+async def failures_of(connection: Connection, call: Call) -> AsyncIterator[None]:
+    """Raise what the exceptions of the library mean that the block raises."""
+    try:
+        yield
+    except library_errors() as error:
+        raise await _failure(error, connection, call) from error
+
+
+async def _failure(error: Exception, connection: Connection, call: Call) -> DispatchError:
+    """Return what an exception means, with the cause of a connection that never stood."""
+    import grpc
+
+    if not isinstance(error, grpc.aio.AioRpcError):
+        return translated(error, call.target.address)
+    if error.code() is grpc.StatusCode.UNAVAILABLE and not connection.is_connected:
+        connection.retire()
+        if cause := await permanent_cause(call.target, call.time_left()):
+            return cause
+    if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+        connection.methods.clear()  # the server may have changed since it described itself
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED and call.time_left() <= 0:
+        return call.too_late()
+    await call.learn(types_of_details(error))
+    pool = call.method.pool if call.method else None
+    return failure(error, call.target.address, pool)
 
 
 async def _preview(call: Call, *notes: str) -> Preview:

@@ -6,13 +6,21 @@ from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
 
 if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.importer import CommandLine, Draft
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: GrpcSettings) -> Dispatcher[Grpc]:
     from chronos_cli.protocols.grpc.dispatcher import GrpcDispatcher
 
     return GrpcDispatcher(settings)
+
+
+async def _check(settings: GrpcSettings, delivery: "Delivery[Grpc]", steps: "Steps") -> None:
+    from chronos_cli.protocols.grpc.check import check
+
+    await check(settings, delivery, steps)
 
 
 def _from_grpcurl(call: "CommandLine") -> "Draft":
@@ -27,6 +35,7 @@ plugin = Plugin(
     target=Grpc,
     settings=GrpcSettings,
     dispatcher=_dispatcher,
+    check=_check,
     # The second is the compiler of .proto files; it brings protobuf along.
     client_modules=("grpc", "grpc_tools"),
     extra="grpc",

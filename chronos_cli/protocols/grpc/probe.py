@@ -168,7 +168,7 @@ def _is_settings(frame: bytes) -> bool:
 @asynccontextmanager
 async def _connected(target: Grpc, context: ssl.SSLContext | None) -> AsyncIterator[_Streams]:
     address = parse_address(target.address)
-    name = _server_name(target, address) if context else None
+    name = server_name(target, address) if context else None
     if address.path:
         dial = partial(asyncio.open_unix_connection, address.path)
     else:
@@ -181,7 +181,8 @@ async def _connected(target: Grpc, context: ssl.SSLContext | None) -> AsyncItera
         writer.transport.abort()
 
 
-def _server_name(target: Grpc, address: Address) -> str:
+def server_name(target: Grpc, address: Address) -> str:
+    """Return the name that the server's certificate must bear."""
     if target.secure is not None and target.secure.server_name:
         return target.secure.server_name
     return _host(target.authority) or address.host or "localhost"

@@ -111,7 +111,11 @@ class Grpc(Target, kw_only=True, frozen=True):
                 yield Flaw(("address",), str(error), _address_to_write(self.address))
         if not isinstance(self.method, Template) and not re.fullmatch(_METHOD, self.method):
             message = f"'{self.method[:60]}' does not name a method"
-            yield Flaw(("method",), message, "for example JobService/Execute")
+            service, dot, method = self.method.rpartition(".")
+            written = f"{service}/{method}"
+            fits = dot and re.fullmatch(_METHOD, written)
+            hint = f"write: method: {written}" if fits else "for example JobService/Execute"
+            yield Flaw(("method",), message, hint)
         for key, value in self.metadata.items():
             yield from _metadata_flaws(key, value)
         yield from self._identity_flaws()

@@ -1,4 +1,7 @@
-"""HTTP/1.1 (RFC 9112) on one connection: one request at a time, by h11."""
+"""HTTP/1.1 (RFC 9112) on one connection: one request at a time.
+
+A plain answer is read at once, any other by h11.
+"""
 
 import asyncio
 from functools import lru_cache
@@ -7,6 +10,7 @@ import h11
 
 from chronos_cli.errors import DispatchError
 from chronos_cli.protocols.http.errors import AgainError, RequestError, ResponseError
+from chronos_cli.protocols.http.plain import plain_answer
 from chronos_cli.protocols.http.request import Headers, Outgoing
 from chronos_cli.protocols.http.response import Answer, AnswerReader
 from chronos_cli.protocols.http.syntax import is_header_name
@@ -41,6 +45,8 @@ class Http1Connection(Receiver):
         self._parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD)
         self._answer: asyncio.Future[Answer] | None = None
         self._reader: AnswerReader | None = None
+        self._method = ""
+        self._is_parsing = False  # the answer is no plain one
         self._interim = 0
         self._is_kept = False  # it has served before
         self._has_begun = False  # something of the answer has come
@@ -61,6 +67,7 @@ class Http1Connection(Receiver):
         """
         self._answer = asyncio.get_running_loop().create_future()
         self._reader, self._has_begun, self._interim = None, False, 0
+        self._method, self._is_parsing = request.method, False
         try:
             message = self._encoded(request)
             if self.is_spoilt:
@@ -108,13 +115,13 @@ class Http1Connection(Receiver):
             return
         if error is not None:
             self._fail(error)
-        elif self._parser.their_state is h11.SEND_RESPONSE and not self._has_begun:
+        elif not self._has_begun:
             self._fail(_silent())
         else:
             self._parse(b"")
 
     def _encoded(self, request: Outgoing) -> bytes:
-        """Return a request as bytes, and let the parser know which kind of answer follows."""
+        """Return a request as bytes."""
         where = place(request.url)
         headers = request.head(where)
         target = where.target
@@ -122,12 +129,14 @@ class Http1Connection(Receiver):
             target = where.absolute
             headers = [*self._forwarding, *headers]
         message = written(request.method, target, headers)
-        self._parser.send(_announcement(request.method))
-        self._parser.send(h11.EndOfMessage())
         return message + request.body.content if request.body is not None else message
 
     def _parse(self, data: bytes) -> None:
         try:
+            if not self._is_parsing and (answer := plain_answer(self._method, data)) is not None:
+                self._settle(answer)
+                return
+            self._announce()
             self._parser.receive_data(data)
             while self._answer is not None and not self._answer.done():
                 event = self._parser.next_event()
@@ -136,6 +145,13 @@ class Http1Connection(Receiver):
                 self._take(event)
         except (h11.RemoteProtocolError, ResponseError, DispatchError) as error:
             self._fail(error)
+
+    def _announce(self) -> None:
+        """Let the parser know, once, which kind of answer follows."""
+        if not self._is_parsing:
+            self._is_parsing = True
+            self._parser.send(_announcement(self._method))
+            self._parser.send(h11.EndOfMessage())
 
     def _take(self, event: object) -> None:
         if isinstance(event, h11.Response):
@@ -162,11 +178,17 @@ class Http1Connection(Receiver):
         if self.wire.was_cut and answer.is_whole:
             raise ResponseError("TLS was broken off, so the body may be cut")
         is_done = self._parser.our_state is h11.DONE and self._parser.their_state is h11.DONE
-        if not is_done or self._parser.trailing_data[0] or self.wire.has_unsent:
+        if not is_done or self._parser.trailing_data[0]:
             self.is_spoilt = True
+        self._settle(answer)
         if not self.is_spoilt:
             self._parser.start_next_cycle()
-        self._answer.set_result(answer)
+
+    def _settle(self, answer: Answer) -> None:
+        """Hand the answer over; one that came before all was sent is the last."""
+        self.is_spoilt = self.is_spoilt or self.wire.has_unsent
+        if self._answer is not None:
+            self._answer.set_result(answer)
 
     def _fail(self, error: Exception) -> None:
         self.is_spoilt = True

@@ -6,13 +6,21 @@ from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.http.target import HttpSettings, Webhook
 
 if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.importer import CommandLine, Draft
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: HttpSettings) -> Dispatcher[Webhook]:
     from chronos_cli.protocols.http.dispatcher import HttpDispatcher
 
     return HttpDispatcher(settings)
+
+
+async def _check(settings: HttpSettings, delivery: "Delivery[Webhook]", steps: "Steps") -> None:
+    from chronos_cli.protocols.http.check import check
+
+    await check(settings, delivery, steps)
 
 
 def _from_curl(call: "CommandLine") -> "Draft":
@@ -33,6 +41,7 @@ plugin = Plugin(
     target=Webhook,
     settings=HttpSettings,
     dispatcher=_dispatcher,
+    check=_check,
     client_modules=("h11",),
     event_modes=("binary", "structured"),
     importers={"curl": _from_curl, "wget": _from_wget},

@@ -15,6 +15,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 Origin = tuple[str, str, int]
 
 
+@lru_cache(maxsize=1024)
 def is_header_name(text: str) -> bool:
     """Whether a text can be a header's name, or a method."""
     return bool(text) and not text.strip(_TOKEN)

@@ -65,6 +65,13 @@ class Webhook(Target, kw_only=True, frozen=True):
     ] = None
     http2: Annotated[bool, Meta(description="Offer HTTP/2 to the far side")] = False
     expect: HttpExpect = HttpExpect()
+    check: Annotated[
+        Literal["HEAD", "OPTIONS", "GET"] | None,
+        Meta(
+            description="What `chronos check` asks, without the payload. Default: nothing, since "
+            "any request may act; it looks at the way there"
+        ),
+    ] = None
     tls: Tls | None = None
 
     @classmethod

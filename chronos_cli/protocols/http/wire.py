@@ -76,6 +76,11 @@ class Wire(asyncio.Protocol):
         return layer.agreed()
 
     @property
+    def peer(self) -> ssl.SSLObject:
+        """The innermost layer of TLS, to be asked for the far side's certificate."""
+        return self._layers[-1].peer
+
+    @property
     def is_tls(self) -> bool:
         """Whether TLS has begun."""
         return bool(self._layers)
@@ -222,14 +227,14 @@ class _Layer:
     def __init__(self, context: ssl.SSLContext, name: str) -> None:
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
-        self._object = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+        self.peer = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
         self._unsent = b""  # cannot be written before more has been read
         self.is_ready = False  # the handshake is done
         self.is_over = False  # the far side has said farewell
 
     def agreed(self) -> str | None:
         """Return the protocol that was agreed on."""
-        return self._object.selected_alpn_protocol()
+        return self.peer.selected_alpn_protocol()
 
     def receive(self, data: bytes) -> bytes:
         """Take what came; return what it holds. Raises ssl.SSLError."""
@@ -237,9 +242,9 @@ class _Layer:
         parts: list[bytes] = []
         try:
             if not self.is_ready:
-                self._object.do_handshake()
+                self.peer.do_handshake()
                 self.is_ready = True
-            while part := self._object.read(_CHUNK):
+            while part := self.peer.read(_CHUNK):
                 parts.append(part)
             self.is_over = True
         except ssl.SSLWantReadError:
@@ -252,7 +257,7 @@ class _Layer:
             rest = memoryview(self._unsent + data)
             try:
                 while rest:
-                    rest = rest[self._object.write(rest) :]
+                    rest = rest[self.peer.write(rest) :]
             except ssl.SSLWantReadError:
                 pass
             self._unsent = bytes(rest)
@@ -262,7 +267,7 @@ class _Layer:
         """Write the alert that ends TLS; the far side's own is not waited for."""
         if self.is_ready:
             with suppress(ssl.SSLError):
-                self._object.unwrap()
+                self.peer.unwrap()
 
 
 def _settle(future: "asyncio.Future[None]", error: Exception | None) -> None:

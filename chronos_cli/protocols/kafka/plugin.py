@@ -6,13 +6,23 @@ from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
 
 if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.importer import CommandLine, Draft
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: KafkaSettings) -> Dispatcher[KafkaTarget]:
     from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
 
     return KafkaDispatcher(settings)
+
+
+async def _check(
+    settings: KafkaSettings, delivery: "Delivery[KafkaTarget]", steps: "Steps"
+) -> None:
+    from chronos_cli.protocols.kafka.check import check
+
+    await check(settings, delivery, steps)
 
 
 def _from_kcat(call: "CommandLine") -> "Draft":
@@ -27,6 +37,7 @@ plugin = Plugin(
     target=KafkaTarget,
     settings=KafkaSettings,
     dispatcher=_dispatcher,
+    check=_check,
     client_modules=("confluent_kafka",),
     extra="kafka",
     event_modes=("binary", "structured"),

@@ -118,7 +118,7 @@ class Probe:
 
 async def _ask(broker: str, context: "ssl.SSLContext | None") -> None:
     """Ask one broker once; raises UnreachableError, _PassingError or _UnclearError."""
-    host, port = _host_and_port(broker)
+    host, port = host_and_port(broker)
     try:
         connected = await dial(host, port)
     except OSError as error:
@@ -158,7 +158,8 @@ async def _talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, brok
     check_answer(await reader.readexactly(length_of_answer(beginning, broker)), broker)
 
 
-def _host_and_port(broker: str) -> tuple[str, int]:
+def host_and_port(broker: str) -> tuple[str, int]:
+    """Return the two halves of a broker's address."""
     host, separator, port = broker.rpartition(":")
     if not separator or port.endswith("]"):
         host, port = broker, _DEFAULT_PORT

@@ -131,7 +131,8 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
         Acks | UnsetType,
         Meta(
             description="Who must have the message: all in-sync replicas, 1 (the leader) or "
-            "0 (nobody: delivery is not confirmed). Default: all"
+            "0 (nobody: delivery is not confirmed). Default: all",
+            examples=["all"],
         ),
     ] = UNSET
     required_acks: Annotated[Acks | UnsetType, Meta(description="Another name of acks")] = UNSET

@@ -16,6 +16,7 @@ the library in these ways, each by one overridden method:
 
 import asyncio
 import logging
+import re
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -83,6 +84,12 @@ class Transport(TcpTransport):
         self._io_writer = asyncio.StreamWriter(transport, protocol, reader, loop)
 
     @property
+    def peer(self) -> ssl.SSLObject | None:
+        """The far side's part of TLS; None without TLS."""
+        found = self._io_writer.get_extra_info("ssl_object") if self._io_writer else None
+        return found if isinstance(found, ssl.SSLObject) else None
+
+    @property
     def is_unused(self) -> bool:
         """Whether it was never connected."""
         return self._io_writer is None
@@ -115,9 +122,21 @@ class Client(library.Client):
         return str(self._server_info.get("server_name", ""))
 
     @property
+    def server_version(self) -> tuple[int, ...]:
+        """The first two numbers of the server's version; empty for a server of another kind."""
+        found = re.match(r"(\d{1,4})\.(\d{1,4})\.", str(self._server_info.get("version", "")))
+        is_original = bool(self._server_info.get("go"))  # what it was made with
+        return (int(found[1]), int(found[2])) if found and is_original else ()
+
+    @property
     def was_greeted(self) -> bool:
         """Whether the server has said what it is; or there was no connection to hear it on."""
         return bool(self._server_info) or self._socket.is_unused
+
+    @property
+    def peer(self) -> ssl.SSLObject | None:
+        """The far side's part of TLS, to be asked for its certificate; None without TLS."""
+        return self._socket.peer
 
     @property
     def has_jetstream(self) -> bool:

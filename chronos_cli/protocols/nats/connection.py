@@ -13,6 +13,8 @@ from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.servers import Limit
 
 if TYPE_CHECKING:
+    import ssl
+
     from nats.aio.msg import Msg
 
     from chronos_cli.protocols.nats.client import Client
@@ -129,6 +131,21 @@ class Connection:
         """Bytes of the largest message, with its headers, that the server takes."""
         assert self._client is not None
         return self._client.max_payload
+
+    @property
+    def server_name(self) -> str:
+        """The name that the server gave itself."""
+        return self._client.server_name if self._client is not None else ""
+
+    @property
+    def server_version(self) -> tuple[int, ...]:
+        """The first two numbers of the server's version; empty for a server of another kind."""
+        return self._client.server_version if self._client is not None else ()
+
+    @property
+    def peer(self) -> "ssl.SSLObject | None":
+        """The far side's part of TLS, to be asked for its certificate; None without TLS."""
+        return self._client.peer if self._client is not None else None
 
     @property
     def has_jetstream(self) -> bool:

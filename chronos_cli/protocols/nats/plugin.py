@@ -6,13 +6,21 @@ from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.nats.target import Nats, NatsSettings
 
 if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.importer import CommandLine, Draft
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: NatsSettings) -> Dispatcher[Nats]:
     from chronos_cli.protocols.nats.dispatcher import NatsDispatcher
 
     return NatsDispatcher(settings)
+
+
+async def _check(settings: NatsSettings, delivery: "Delivery[Nats]", steps: "Steps") -> None:
+    from chronos_cli.protocols.nats.check import check
+
+    await check(settings, delivery, steps)
 
 
 def _from_nats(call: "CommandLine") -> "Draft":
@@ -27,6 +35,7 @@ plugin = Plugin(
     target=Nats,
     settings=NatsSettings,
     dispatcher=_dispatcher,
+    check=_check,
     client_modules=("nats", "nkeys"),
     extra="nats",
     # The NATS binding of CloudEvents 1.0.2 has no other than structured.

@@ -15,7 +15,9 @@ _NAMES = "$JS.API.STREAM.NAMES"
 _PATIENCE = 2.0
 
 
-class _Names(Struct):
+class Names(Struct):
+    """The streams that store a subject, or why the server does not say."""
+
     streams: list[str] | None = None
     error: dict[str, object] | None = None
 
@@ -28,7 +30,7 @@ async def no_stream(connection: Connection, subject: str) -> DispatchError:
     """
     try:
         async with asyncio.timeout(_PATIENCE):
-            names = await _names(connection, subject)
+            names = await names_of(connection, subject)
     except (DispatchError, TimeoutError, msgspec.DecodeError) as error:
         return _unknown(subject, str(error) or "no answer in time")
     if names is None:
@@ -43,8 +45,11 @@ async def no_stream(connection: Connection, subject: str) -> DispatchError:
     return RejectedError(f"no stream stores the subject {subject}", code="NO_STREAM")
 
 
-async def _names(connection: Connection, subject: str) -> _Names | None:
-    """Ask for the streams of a subject; None when the server is without JetStream."""
+async def names_of(connection: Connection, subject: str) -> Names | None:
+    """Ask for the streams of a subject; None when the server is without JetStream.
+
+    Raises DispatchError, and msgspec.DecodeError for an answer that cannot be read.
+    """
     question = json.dumps({"subject": subject}).encode()
     try:
         reply = await connection.ask(PendingMessage(_NAMES, needs_inbox=True), question)
@@ -52,7 +57,7 @@ async def _names(connection: Connection, subject: str) -> _Names | None:
         if error.code == NO_RESPONDERS and not connection.has_jetstream:
             return None
         raise
-    return msgspec.json.decode(reply.data, type=_Names)
+    return msgspec.json.decode(reply.data, type=Names)
 
 
 def _unknown(subject: str, why: str) -> UnreachableError:

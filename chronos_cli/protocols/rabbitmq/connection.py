@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pika import exceptions
 
@@ -13,6 +13,7 @@ from chronos_cli.protocols.rabbitmq.address import Address, Login
 from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel
 from chronos_cli.protocols.rabbitmq.errors import translated
 from chronos_cli.protocols.rabbitmq.message import Message
+from chronos_cli.protocols.rabbitmq.passive import Kind, declare_passively
 from chronos_cli.protocols.rabbitmq.trials import Trials
 from chronos_cli.protocols.refusal import refusal
 from chronos_cli.protocols.resolver import resolve
@@ -103,6 +104,10 @@ class Connection:
                 reason, where = adapter.chronos_blocked_by, adapter.chronos_address
                 error.add_note(f"the broker blocks publishers: {reason} ({where})")
             raise
+
+    async def declared(self, kind: Kind, name: str) -> Any:
+        """Return what the broker says of an exchange or a queue; see `declare_passively`."""
+        return await declare_passively(self._adapter, kind, name)
 
     async def _publish(self, message: Message) -> None:
         is_known = await self._trials.is_known(message)

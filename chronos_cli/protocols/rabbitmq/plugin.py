@@ -1,7 +1,13 @@
 """The protocol RabbitMQ: the target block `rabbitmq`."""
 
+from typing import TYPE_CHECKING
+
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.steps import Steps
 
 
 def _dispatcher(settings: RabbitmqSettings) -> Dispatcher[Rabbitmq]:
@@ -10,12 +16,21 @@ def _dispatcher(settings: RabbitmqSettings) -> Dispatcher[Rabbitmq]:
     return RabbitmqDispatcher(settings)
 
 
+async def _check(
+    settings: RabbitmqSettings, delivery: "Delivery[Rabbitmq]", steps: "Steps"
+) -> None:
+    from chronos_cli.protocols.rabbitmq.check import check
+
+    await check(settings, delivery, steps)
+
+
 plugin = Plugin(
     key="rabbitmq",
     protocol="rabbitmq",
     target=Rabbitmq,
     settings=RabbitmqSettings,
     dispatcher=_dispatcher,
+    check=_check,
     client_modules=("pika",),
     extra="rabbitmq",
     event_modes=("binary", "structured"),

@@ -3,12 +3,14 @@
 import asyncio
 import json
 from base64 import b64encode
-from typing import Annotated
+from contextlib import closing
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Plugin, Preview, Receipt
+from chronos_cli.dispatch.steps import Steps
 from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.jobs.model import Settings, Target
 
@@ -35,22 +37,7 @@ class LineDispatcher:
         self._settings = settings
 
     async def send(self, delivery: Delivery[Line]) -> Receipt:
-        target, limit = delivery.target, self._settings.max_answer
-        body = b64encode(delivery.body).decode()
-        line = json.dumps({"headers": headers(delivery), "body": body})
-        try:
-            reader, writer = await asyncio.open_connection(target.host, target.port, limit=limit)
-            try:
-                writer.write(line.encode() + b"\n")
-                answer = await reader.readuntil(b"\n")
-            finally:  # also when the time is over, which is a cancellation
-                writer.close()
-        except (OSError, EOFError, asyncio.LimitOverrunError) as error:
-            name = type(error).__name__
-            raise UnreachableError(f"{target.describe()}: {name}: {error}", code=name) from error
-        said = answer.decode(errors="replace").strip()
-        if said != "ok":
-            raise RejectedError(f"{target.describe()} said: {said}", code="REFUSED")
+        await exchange(self._settings, delivery, {"body": b64encode(delivery.body).decode()})
         return Receipt(code="ok")
 
     async def preview(self, delivery: Delivery[Line]) -> Preview:
@@ -61,12 +48,36 @@ class LineDispatcher:
         pass  # no connection outlives its message
 
 
+async def check(settings: LineSettings, delivery: Delivery[Line], steps: Steps) -> None:
+    with steps.step("answer"):  # to a line that the far side does not keep
+        await exchange(settings, delivery, {"check": True})
+
+
+async def exchange(settings: LineSettings, delivery: Delivery[Line], line: dict[str, Any]) -> None:
+    target, limit = delivery.target, settings.max_answer
+    text = json.dumps({"headers": headers(delivery), **line})
+    try:
+        reader, writer = await asyncio.open_connection(target.host, target.port, limit=limit)
+        with closing(writer):  # also when the time is over, which is a cancellation
+            writer.write(text.encode() + b"\n")
+            answer = await reader.readuntil(b"\n")
+    except (OSError, EOFError, asyncio.LimitOverrunError) as error:
+        raise UnreachableError(f"{target.describe()}: {error!r}") from error
+    said = answer.decode(errors="replace").strip()
+    if said != "ok":
+        raise RejectedError(f"{target.describe()} said: {said}", code="REFUSED")
+
+
 def headers(delivery: Delivery[Line]) -> dict[str, str]:
-    token = delivery.target.token
-    more = {"Token": token} if token else {}
+    more = {"Token": token} if (token := delivery.target.token) else {}
     return {**delivery.metadata, "Content-Type": delivery.content_type, **more}
 
 
 plugin = Plugin(
-    key="line", protocol="line", target=Line, settings=LineSettings, dispatcher=LineDispatcher
+    key="line",
+    protocol="line",
+    target=Line,
+    settings=LineSettings,
+    dispatcher=LineDispatcher,
+    check=check,
 )

@@ -1,0 +1,118 @@
+"""What is known of the loop at this moment: what it is asked for, and what it has told."""
+
+import os
+from collections.abc import Mapping
+from datetime import datetime
+
+from msgspec import Struct
+
+from chronos_cli import __version__
+from chronos_cli.clock import Clock
+from chronos_cli.cron.events import EventKind, LoopEvent
+from chronos_cli.cron.loop import Loop
+from chronos_cli.cron.overview import Overview, Running
+from chronos_cli.jobs.model import Job
+
+# A loop that looks at a tick later than this is not well, in seconds.
+ON_TIME = 10.0
+
+
+class Refusal(Struct, frozen=True):
+    """Why a reload was refused; the jobs before it are still in force."""
+
+    time: datetime
+    message: str
+    problems: list[str]
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """Whether the loop is well; `overdue` is for how many seconds it has left a tick alone."""
+
+    overdue: float
+    is_stopping: bool
+    state_failure: str | None
+
+    @property
+    def is_on_time(self) -> bool:
+        """Whether the loop looks at its ticks when they are due."""
+        return self.overdue <= ON_TIME
+
+    @property
+    def word(self) -> str:
+        """How the loop is, in a word."""
+        if self.is_stopping:
+            return "draining"
+        return "running" if self.is_on_time else "late"
+
+
+class Standing(Health, frozen=True, kw_only=True):
+    """The loop at one moment. What is running and what waits is by job.
+
+    What else befalls jobs or the loop (a pause, for one) is a field here, for page and metrics.
+    """
+
+    time: datetime
+    pid: int
+    version: str
+    started_at: datetime
+    jobs: list[tuple[Job, datetime | None]]
+    running: Mapping[str, Mapping[str, Running]]
+    waiting: Mapping[str, int]
+    reloads: Mapping[str, int]
+    refusal: Refusal | None
+
+
+class Board:
+    """Takes in what a loop tells, and shows how it stands."""
+
+    def __init__(self, loop: Loop, clock: Clock) -> None:
+        self._loop = loop
+        self._clock = clock
+        self._started_at = clock.now()
+        self._overview = Overview(lambda _: None)
+        self._reloads = {"adopted": 0, "refused": 0}
+        self._is_stopping = False
+        self._state_failure: str | None = None
+        self._refusal: Refusal | None = None
+
+    def note(self, event: LoopEvent) -> None:
+        """Take in one event of the loop."""
+        self._overview.note(event)
+        if event.kind is EventKind.RELOADED:
+            self._reloads["adopted"] += 1
+            self._refusal = None
+        elif event.kind is EventKind.RELOAD_REFUSED:
+            self._reloads["refused"] += 1
+            problems = event.fields.get("problems", [])
+            self._refusal = Refusal(event.time, event.fields["message"], problems)
+        elif event.kind is EventKind.STATE_FAILED:
+            self._state_failure = event.fields["message"]
+        elif event.kind is EventKind.STATE_RESTORED:
+            self._state_failure = None
+        elif event.kind is EventKind.DRAINING:
+            self._is_stopping = True
+
+    def health(self) -> Health:
+        """Return whether the loop is well; takes no longer for many jobs than for one."""
+        return Health(
+            overdue=self._loop.overdue(),
+            is_stopping=self._is_stopping,
+            state_failure=self._state_failure,
+        )
+
+    def standing(self) -> Standing:
+        """Return how the loop stands; what is in it does not change any more."""
+        return Standing(
+            time=self._clock.now(),
+            pid=os.getpid(),
+            version=__version__,
+            started_at=self._started_at,
+            jobs=list(self._loop.upcoming()),
+            running=self._overview.executions(),
+            waiting=self._loop.waiting(),
+            reloads=dict(self._reloads),
+            overdue=self._loop.overdue(),
+            is_stopping=self._is_stopping,
+            state_failure=self._state_failure,
+            refusal=self._refusal,
+        )
