@@ -22,7 +22,7 @@ def listed() -> tuple[list[str], list[str]]:
     page = (ROOT / "docs/cluster.md").read_text()
     _, _, rest = page.partition("<!-- rights -->")
     block, _, _ = rest.partition("<!-- end -->")
-    lines = [line.strip() for line in block.splitlines() if line.startswith("    ")]
+    lines = [line for line in block.splitlines() if line and not line.startswith("```")]
     at = lines.index("subscribe:")
     wanted = [line.replace("<g>", GROUP) for line in lines]
     return wanted[1:at], wanted[at + 1 :]

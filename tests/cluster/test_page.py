@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 
 from tests.cluster.stage import Stage, every_second, requests
-from tests.support import HttpServer, chronos
+from tests.support import ROOT, HttpServer, chronos
 
 Stages = Callable[..., Stage]
 
@@ -43,6 +43,12 @@ def test_history_replay_and_status(stage: Stages, server: HttpServer) -> None:
     assert again.only["execution_id"] == identity
     assert len(requests(server, ["j1"])) == before + 1
     assert chronos("history", "nothing", "--cluster", url, *config).code == 2
+
+
+def test_the_page_names_them() -> None:
+    page = (ROOT / "docs/cluster.md").read_text()
+    for words in ("cluster status", "cluster init", "history", "replay", "cron"):
+        assert f"chronos {words} " in page
 
 
 def test_what_cannot_be_asked(closed_port: int) -> None:
