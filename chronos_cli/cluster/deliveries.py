@@ -4,14 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from msgspec import Struct, structs
+from msgspec import structs
 
-from chronos_cli.cluster.claims import HASH, STARTS
+from chronos_cli.cluster.claims import HASH
 from chronos_cli.cluster.clock import ClusterClock
+from chronos_cli.cluster.delivery import Delivery
 from chronos_cli.cluster.holds import Hold, Holds
 from chronos_cli.cluster.locks import Holder, Lock, Locks
 from chronos_cli.cluster.members import Members
-from chronos_cli.cluster.names import PROBE, job_and_moment
 from chronos_cli.cluster.records import Record
 from chronos_cli.cluster.say import Troubles
 from chronos_cli.cron.events import EventKind, Events
@@ -37,35 +37,6 @@ _AGAIN = 1.0
 MOST_STARTS = 5
 # A tick whose job no host knows is dropped after so long, in seconds.
 _UNKNOWN_FOR = 600.0
-
-
-class Delivery(Struct, frozen=True):
-    """A tick as it was handed out, for the `count`th time; `ms` is its time (unix ms)."""
-
-    subject: str
-    job_id: str
-    ms: int
-    reply: str
-    count: int
-    stored_at: datetime
-    headers: Mapping[str, str]
-
-    @classmethod
-    def of(cls, message: "Msg") -> "Delivery":
-        """Read a message; the way of its acknowledgement tells how often it came."""
-        job_id, moment = job_and_moment(message.subject)
-        parts = message.reply.split(".")
-        # $JS.ACK.[domain.account.]stream.consumer.deliveries.seq.seq.time.pending[.token]
-        first = 4 if len(parts) == 9 else 6
-        stored = datetime.fromtimestamp(int(parts[first + 3]) / 1e9, UTC)
-        headers = message.headers or {}
-        count = int(parts[first])
-        return cls(message.subject, job_id, moment, message.reply, count, stored, headers)
-
-    @property
-    def is_probe(self) -> bool:
-        """Whether it is of no job."""
-        return f".{PROBE}." in self.subject
 
 
 _Reason = tuple[EventKind, Status, str]
@@ -109,7 +80,12 @@ class Deliveries:
 
     async def take(self, message: "Msg") -> None:
         """Decide on a message; every way ends in a start, an answer, or the message's return."""
-        one = Delivery.of(message)
+        try:
+            one = Delivery.of(message)
+        except (ValueError, IndexError):
+            self._troubles.warn(message.subject, f"{message.subject} is no tick: left alone")
+            await self._holds.answer(message.reply, b"+TERM")
+            return
         known = self._holds.get(one.subject)
         if known is not None:
             # A sign of life came too late: before anything more is sent it is asked whose it is.
@@ -194,7 +170,7 @@ class Deliveries:
     ) -> float | None:
         if not await self._holds.start(hold, record):
             return _AGAIN  # another host has it, or had it: the next time its record is read
-        starts = _starts_at(one)
+        starts = one.starts_at
         late = (self._clock.now() - starts).total_seconds()
         self._events.tell(
             EventKind.FIRED,
@@ -218,7 +194,7 @@ class Deliveries:
         if number and job.spec.on_interrupted == "ignore":
             reason = "its host died; on_interrupted is ignore; it may have arrived"
             return EventKind.DROPPED, Status.INTERRUPTED, reason
-        start = PendingStart(job, execution.id, execution.scheduled_time, _starts_at(one))
+        start = PendingStart(job, execution.id, execution.scheduled_time, one.starts_at)
         if not was_started and is_too_late(start, self._clock.now()):
             limit = format_duration(job.spec.starting_deadline or 0)
             reason = f"too late to start (starting_deadline {limit})"
@@ -336,11 +312,3 @@ class Deliveries:
             hash=mine if mine == theirs else f"{mine} claimed as {theirs}",
             snapshot=self.snapshot_of(execution),
         )
-
-
-def _starts_at(one: Delivery) -> datetime:
-    """Return when a tick was to start: its time, and what jitter puts it off by."""
-    try:
-        return datetime.fromisoformat(one.headers[STARTS])
-    except (KeyError, ValueError):
-        return datetime.fromtimestamp(one.ms / 1000, UTC)

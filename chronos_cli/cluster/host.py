@@ -32,8 +32,6 @@ from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import Snapshot
 from chronos_cli.state.snapshot import snapshot_of
 
-# After so long without quorum, or with full streams, a host is not ready, in seconds.
-_UNREADY = 10.0
 # How long a host waits at its start for servers that have no majority yet, in seconds.
 _PATIENCE = 30.0
 
@@ -161,11 +159,6 @@ class ClusterHost:
             elif self.clock.monotonic() - since > 2 * self._plan.ack_wait:
                 waiting = info["num_pending"]
                 self.troubles.begin("watchdog", f"{waiting} ticks wait and none is handed out")
-
-    def unready(self) -> list[str]:
-        """Return why this host cannot fire what is due; nothing when it can."""
-        at_once = [one for kind, one in self.troubles.now.items() if kind in {"claims", "clock"}]
-        return list(dict.fromkeys([*at_once, *self.troubles.lasting(_UNREADY)]))
 
     def _hash_of(self, job_id: str) -> str:
         return self._starts.hash_of(job_id) if self._starts else ""

@@ -88,7 +88,11 @@ class Link:
         """Hand what comes on a subject to a callback, on this connection and those after it."""
         self._subscriptions[subject] = callback
         if self._client is not None:
-            await self._client.subscribe(subject, cb=callback)
+            try:
+                await self._client.subscribe(subject, cb=callback)
+            except Exception as error:
+                if not _is_theirs(error):
+                    raise  # else the connection is lost, and the next one has it
 
     async def request(
         self, subject: str, body: bytes = b"", headers: bytes = b"", limit: float = 5.0
@@ -133,7 +137,12 @@ class Link:
     async def refusals(self) -> Sequence[str]:
         """Return what the server has refused so far, in its words."""
         if self._client is not None:
-            await self._client.rtt(5)
+            try:
+                await self._client.rtt(5)
+            except Exception as error:
+                if not _is_theirs(error):
+                    raise
+                raise NoAnswerError(f"the connection failed: {error}") from error
         return self._refused
 
     async def _connect(self) -> None:
@@ -163,11 +172,7 @@ class Link:
                 try:
                     async with asyncio.timeout(_OPENING * 2):
                         await self._connect()
-                except (DispatchError, TimeoutError):
-                    await asyncio.sleep(_PAUSE)
-                except Exception as error:
-                    if not _is_theirs(error):
-                        raise
+                except Exception:  # noqa: BLE001 - the library lets out whatever a server does to it
                     await asyncio.sleep(_PAUSE)
 
     def _on_lost(self) -> None:

@@ -134,7 +134,7 @@ class Marks:
         message = await self._api.last(self._names.bucket, self._names.key("mark", job_id))
         known = self._known.setdefault(job_id, _Known())
         if message is not None and message.data:
-            known.seq, known.mark = message.seq, msgspec.json.decode(message.data, type=_Mark)
+            known.seq, known.mark = message.seq, _mark(message.data)
 
     async def _write(self, job_id: str) -> None:
         """Write a mark by compare and set: it only moves forward, within one schedule."""
@@ -167,3 +167,10 @@ class Marks:
         oldest = self._oldest_open(job_id)
         latest = known.latest if oldest is None else min(known.latest, oldest - 1)
         return _Mark(latest, schedule) if latest > known.mark.ms else None
+
+
+def _mark(data: bytes) -> _Mark | None:
+    try:
+        return msgspec.json.decode(data, type=_Mark)
+    except msgspec.DecodeError:
+        return None  # a reset writes it anew

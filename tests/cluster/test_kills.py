@@ -69,6 +69,7 @@ def test_ten_kills(stage: Stages, server: HttpServer, row: Row) -> None:
     killing(stage(every_second(server, 5)), server, 60, 10, row)
 
 
+@pytest.mark.cluster
 @pytest.mark.row(4, "a host stopped past ack_wait, in the midst of a send and before it")
 def test_a_frozen_host(stage: Stages, server: HttpServer, row: Row) -> None:
     jobs = names(4)
@@ -109,6 +110,7 @@ def rolling(stage: Stage, server: HttpServer, times: int, row: Row) -> None:
     assert found.late <= 1.5
 
 
+@pytest.mark.cluster
 @pytest.mark.row(8, "rolling restart of one host")
 def test_a_restart(stage: Stages, server: HttpServer, row: Row) -> None:
     rolling(stage(every_second(server, 4)), server, 1, row)
@@ -118,3 +120,23 @@ def test_a_restart(stage: Stages, server: HttpServer, row: Row) -> None:
 @pytest.mark.row(8.1, "rolling SIGTERM, six times")
 def test_six_restarts(stage: Stages, server: HttpServer, row: Row) -> None:
     rolling(stage(every_second(server, 4)), server, 6, row)
+
+
+@pytest.mark.cluster
+@pytest.mark.row(8.2, "a stop that cuts a job off: another host carries it on")
+def test_what_is_cut_off_is_handed_on(stage: Stages, server: HttpServer, row: Row) -> None:
+    here = stage(every_second(server, 1, path="/slow/6", timeout="30s"))
+    first, second = here.host("--grace", "500ms"), here.host()
+    for host in here.hosts:
+        host.wait_for("started")
+    first.wait_for("fired")
+    code = first.stop()
+    cut = [one["execution_id"] for one in first.events("ended") if one["status"] == "skipped"]
+    second.wait_for("recovered", len(cut))
+    deadline = time.time() + 20
+    while not set(cut) <= {one["execution_id"] for one in second.events("ended")}:
+        assert time.time() < deadline, here.logs()
+        time.sleep(0.1)
+    row(f"exit {code}, {len(cut)} cut off and carried on")
+    assert code == 143
+    assert cut

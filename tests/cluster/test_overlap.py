@@ -79,6 +79,7 @@ def test_forbid(stage: Stages, server: HttpServer, row: Row) -> None:
     assert any("is still running" in one["message"] for one in skipped)
 
 
+@pytest.mark.cluster
 @pytest.mark.row(7.1, "replace, the same")
 def test_replace(stage: Stages, server: HttpServer, row: Row) -> None:
     jobs = every_second(server, 1, path="/slow/5", concurrency="replace", missed_runs="ignore")

@@ -31,6 +31,7 @@ def gap(sent: list[Sent], first: float, last: float) -> float:
     return max(b - a for a, b in pairwise(at))
 
 
+@pytest.mark.cluster
 @pytest.mark.row(5, "the ticks' leader killed")
 def test_a_killed_leader(stage: Stages, own_nodes: Nodes, server: HttpServer, row: Row) -> None:
     jobs = names(2)
@@ -95,6 +96,7 @@ def test_servers_killed(stage: Stages, own_nodes: Nodes, server: HttpServer, row
     assert any("no tick" in one or "no answer" in one for one in [here.logs()])
 
 
+@pytest.mark.cluster
 @pytest.mark.row(6, "the stream of ticks full")
 def test_a_full_stream(stage: Stages, nodes: Nodes, server: HttpServer, row: Row) -> None:
     here = stage(every_second(server, 1))

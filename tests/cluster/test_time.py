@@ -13,6 +13,7 @@ Stages = Callable[..., Stage]
 Row = Callable[[object], None]
 
 
+@pytest.mark.cluster
 @pytest.mark.row(3, "one host +5 min, one -5 min, one that starts after the fast one wrote marks")
 def test_wrong_clocks(stage: Stages, server: HttpServer, row: Row) -> None:
     jobs = names(3)
@@ -58,6 +59,7 @@ def test_a_wrong_ruler(stage: Stages, server: HttpServer, row: Row) -> None:
     assert all(-1.5 <= one.late + 290 <= 1.5 for one in sent if first <= one.tick <= first + 8)
 
 
+@pytest.mark.cluster
 @pytest.mark.row(9, "all hosts away for an hour, back at different times")
 def test_all_away_for_an_hour(stage: Stages, server: HttpServer, row: Row) -> None:
     def job(policy: str) -> dict[str, object]:
@@ -92,6 +94,7 @@ def test_all_away_for_an_hour(stage: Stages, server: HttpServer, row: Row) -> No
     assert sent["execute-one"][0].tick == every[-1]
 
 
+@pytest.mark.cluster
 @pytest.mark.row(12, "a host without the job, and one with another version of it")
 def test_jobs_that_differ(stage: Stages, server: HttpServer, row: Row) -> None:
     jobs = names(2)
