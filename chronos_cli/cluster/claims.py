@@ -21,6 +21,8 @@ PATIENCE = 10.0
 _TURN = 1.0
 # A host that claimed something within so many seconds is at work.
 _BUSY = 0.5
+# Claims under way at which a host does its own before those of others.
+_MANY = 32
 # So many claims wait for their answers at the same time.
 _SIDE_BY_SIDE = 256
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 0.5
@@ -143,7 +145,8 @@ class Claims:
                 if one.subject not in self._open or self._stopping:
                     continue
                 if self._is_others_turn(one, now):
-                    heapq.heappush(self._heap, (now + _BUSY / 2, next(self._order), one))
+                    one.at = now + _BUSY / 2
+                    heapq.heappush(self._heap, (one.at, next(self._order), one))
                 else:
                     self._begin(one)
             await self._sleep(self._heap[0][0] - now if self._heap else 1.0)
@@ -163,8 +166,13 @@ class Claims:
         task.add_done_callback(self._tasks.discard)
 
     def _is_others_turn(self, one: _Open, now: float) -> bool:
-        """Whether a host that a tick belongs to sooner is at work, and has many to claim."""
+        """Whether a host that a tick belongs to sooner is at work, and has many to claim.
+
+        One that has many itself cannot tell: what it hears of the others waits as well.
+        """
         before = self._members.before(one.subject)
+        if before and len(self._tasks) > _MANY:
+            return True
         return any(now - self._active.get(host, -_BUSY) < _BUSY for host in before)
 
     async def _sleep(self, seconds: float) -> None:

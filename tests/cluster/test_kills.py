@@ -55,7 +55,9 @@ def killing(stage: Stage, server: HttpServer, seconds: int, kills: int, row: Row
     again = {tick for tick in set(ticks) if ticks.count(tick) > 1}
     # Whatever was late, or sent twice, was with a host that died, or waited for one.
     for tick in late | {tick for _, tick in again}:
-        assert any(-4 <= tick - at <= 1.5 for at in deaths), (tick, deaths)
+        waited = [(one.job, one.late) for one in sent if one.tick == tick]
+        since = [round(tick - at, 1) for at in deaths]
+        assert any(-4 <= seconds <= 1.5 for seconds in since), (tick, waited, since)
 
 
 @pytest.mark.row(1, "three hosts, one killed")
