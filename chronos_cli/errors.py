@@ -4,6 +4,7 @@
     ├── UsageError            the command line cannot be carried out
     ├── InvalidInputError     job files or configuration with problems; carries all of them
     ├── StateError            the state file cannot be read or written
+    │   └── NoLoopError       no loop runs on it, or none that answers
     ├── NotImportableError    a command line of a shell cannot become a job
     ├── UnreadableFileError   a file that was named cannot be read; who named it says where
     │   └── FileTooLargeError it is larger than it may be
@@ -46,6 +47,10 @@ class InvalidInputError(ChronosError):
 
 class StateError(ChronosError):
     """The state file cannot be read or written; the message says why and what to do."""
+
+
+class NoLoopError(StateError):
+    """No loop runs on a state file, or it does not answer; the message says what to do."""
 
 
 class NotImportableError(ChronosError):

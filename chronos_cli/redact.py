@@ -42,7 +42,8 @@ _SETTINGS = frozenset({"true", "false", "none", "null"})
 
 # What Chronos itself writes at these keys, in documents of its own: scripts find their way by it.
 _OWN_KEYS = frozenset(
-    "job_id execution_id status protocol origin event time started_at scheduled_time hook".split()
+    "job_id execution_id status protocol origin event time started_at scheduled_time hook "
+    "trace_id".split()
 )
 _OWN_LISTS = frozenset({"results", "attempts", "notices", "jobs"})
 

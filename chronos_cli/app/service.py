@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
+from chronos_cli.app.control.address import control_path, listening
+from chronos_cli.app.control.answers import Answers
+from chronos_cli.app.control.server import ControlServer
 from chronos_cli.app.variables import require_variables
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.admission import TickJournal
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
+from chronos_cli.cron.heartbeat import HeartbeatSender
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.journal import loop_journal
 from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.reload import Reloader, watch_files
 from chronos_cli.cron.systemd import ServiceManager
 from chronos_cli.cron.watch import Watch
+from chronos_cli.dispatch.trace import collects_traces
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.jobs.config import Cluster, find_config
 from chronos_cli.jobs.files import find_files
@@ -30,6 +35,7 @@ from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
 
 if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import Telemetry
     from chronos_cli.monitor.access import Listen
     from chronos_cli.monitor.site import Monitor
 
@@ -91,6 +97,7 @@ class Service:
         self._manager = ServiceManager(environment)
         self._loop: Loop | None = None
         self._reloader: Reloader | None = None
+        self._answers: Answers | None = None
         self._monitor: Monitor | None = None
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
@@ -132,15 +139,22 @@ class Service:
     ) -> int:
         config = find_config(self._options.config, self._environment)
         journal = loop_journal(store, self._redactor, config, self.clock, self._events)
-        mask, variables = self._redactor.data, self._options.variables
-        loop = Loop(self.clock, journal, self._events, mask, variables)
+        telemetry = self._telemetry()
+        loop = Loop(
+            self.clock,
+            journal,
+            self._events,
+            self._redactor.data,
+            self._options.variables,
+            telemetry=telemetry,
+        )
 
         def begin() -> list[Coroutine[Any, Any, None]]:
             loop.begin(jobset)
             store.set_patience(_PATIENCE)
-            return [keep_log_short(store, self.clock)]
+            return [*self._control(loop), keep_log_short(store, self.clock)]
 
-        return await self._run_loop(loop, on_loop(loop, journal), begin)
+        return await self._run_loop(loop, journal, jobset, on_loop, begin, telemetry)
 
     async def _serve_in_cluster(
         self, url: str, jobset: JobSet, on_loop: Callable[[Loop, TickJournal], Display]
@@ -153,8 +167,16 @@ class Service:
         events = self._events = Events(clock, self._tell)
         config = find_config(self._options.config, self._environment)
         host = ClusterHost(url, self._cluster, clock, events, self._redactor, config)
-        mask, variables = self._redactor.data, self._options.variables
-        loop = Loop(clock, host.journal, events, mask, variables, host.starts)
+        telemetry = self._telemetry()
+        loop = Loop(
+            clock,
+            host.journal,
+            events,
+            self._redactor.data,
+            self._options.variables,
+            telemetry=telemetry,
+            make_starts=host.starts,
+        )
         await host.join(jobset.jobs.values())
 
         def begin() -> list[Coroutine[Any, Any, None]]:
@@ -162,23 +184,36 @@ class Service:
             host.begin(loop)
             return [host.watch()]
 
-        return await self._run_loop(loop, on_loop(loop, host.journal), begin)
+        return await self._run_loop(loop, host.journal, jobset, on_loop, begin, telemetry)
 
-    async def _run_loop(
+    async def _run_loop(  # noqa: PLR0913, PLR0917 - a loop, and all that goes with it
         self,
         loop: Loop,
-        display: Display,
+        journal: TickJournal,
+        jobset: JobSet,
+        on_loop: Callable[[Loop, TickJournal], Display],
         begin: Callable[[], list[Coroutine[Any, Any, None]]],
+        telemetry: "Telemetry | None",
     ) -> int:
         """Run a loop to its end; `begin` begins it, and returns what goes on beside it."""
         self._loop = loop
-        reloader = self._reloader = Reloader(self._reload, loop.adopt, self._events, self._manager)
+        beats = HeartbeatSender(self.clock, loop, journal, self._events)
+
+        def adopt(jobset: JobSet) -> None:
+            loop.adopt(jobset)
+            beats.adopt(jobset)
+
+        reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
         async with self._monitored(loop):
-            with display as shown:
-                helpers = [*begin(), *self._helpers(reloader), shown.keep_drawing()]
+            with on_loop(loop, journal) as shown:
+                helpers = begin()
+                beats.adopt(jobset)
+                helpers += [*self._helpers(reloader), shown.keep_drawing(), beats.serve()]
                 await self._keep_on(loop, helpers)
+        if telemetry is not None:
+            await telemetry.close()
         return loop.cut_off
 
     async def _keep_on(self, loop: Loop, helpers: list[Coroutine[Any, Any, None]]) -> None:
@@ -212,6 +247,19 @@ class Service:
         self._write(event)
         if self._monitor is not None:
             self._monitor.note(event)
+        if self._answers is not None:
+            self._answers.note(event)
+
+    def _telemetry(self) -> "Telemetry | None":
+        """Return what tells of executions to whoever collects traces, if anybody does."""
+        if not collects_traces(self._environment):
+            return None
+        from chronos_cli.app.tracing import open_telemetry  # not for those who collect none
+
+        def warn(message: str) -> None:
+            self._events.tell(EventKind.WARNING, message=message)
+
+        return open_telemetry(self._environment, self.clock, self._redactor, warn)
 
     def _helpers(self, reloader: Reloader) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on beside the loop, for as long as it runs."""
@@ -222,6 +270,19 @@ class Service:
             helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
         return helpers
 
+    def _control(self, loop: Loop) -> list[Coroutine[Any, Any, None]]:
+        """Return what answers on the control socket; a loop without one runs all the same."""
+        path = control_path(self._options.state)
+        try:
+            socket = listening(path)
+        except OSError as error:
+            reason = f"{path}: {error.strerror or error}"
+            message = f"no control socket, so that status, trigger and pause do not work: {reason}"
+            self._events.tell(EventKind.WARNING, message=message)
+            return []
+        self._answers = Answers(loop, self.clock, self._redactor.data)
+        return [ControlServer(socket, path, self._answers.to).serve()]
+
     def _load(self) -> JobSet:
         """Read the files; raises InvalidInputError, and UsageError for what cannot be read."""
         options = self._options
@@ -230,9 +291,9 @@ class Service:
         workspace = checked.workspace
         # One that is missing may come later, and make the set a good one.
         self._referred |= workspace.secret_files
-        if checked.problems:
-            raise InvalidInputError(checked.problems)
-        workspace.require_clients(workspace.jobs)
+        if problems := [*checked.problems, *workspace.heartbeat_problems]:
+            raise InvalidInputError(problems)
+        workspace.require_clients([*workspace.jobs, *workspace.own_jobs()])
         scheduled = {job.id: job for job in workspace.jobs if job.spec.schedule is not None}
         if not scheduled:
             where = workspace.jobs[0].position if workspace.jobs else Position(options.paths[0])
@@ -242,13 +303,14 @@ class Service:
         for message in aside_messages(workspace.aside):
             self._events.tell(EventKind.WARNING, message=message)
         self._cluster = workspace.config.scheduler.cluster
-        workspace.import_clients(scheduled.values())
+        workspace.import_clients([*scheduled.values(), *workspace.own_jobs()])
         self._referred = workspace.files()
         return JobSet(
             jobs=scheduled,
             dispatchers=workspace.dispatchers(),
             max_concurrent=options.max_concurrent or workspace.config.scheduler.max_concurrent_jobs,
             unscheduled=len(workspace.jobs) - len(scheduled),
+            heartbeat=workspace.heartbeat,
         )
 
     def _reload(self) -> JobSet:

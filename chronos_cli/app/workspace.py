@@ -27,13 +27,15 @@ from chronos_cli.redact import Redactor
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.dispatchers import Dispatchers
+    from chronos_cli.jobs.heartbeat import Heartbeat
 
 
 class Workspace(Struct, frozen=True):
     """The jobs of a command with what is needed to run them.
 
     `secret_files` are those that `${file:…}` stands for. `aside` are the problems of jobs that
-    were not chosen.
+    were not chosen. `heartbeat` is what a loop sends; `heartbeat_problems` are those of it, where
+    only some jobs were asked for.
     """
 
     jobs: list[Job]
@@ -41,10 +43,17 @@ class Workspace(Struct, frozen=True):
     registry: Registry
     secret_files: frozenset[str] = frozenset()
     aside: list[Problem] = []
+    heartbeat: "Heartbeat | None" = None
+    heartbeat_problems: list[Problem] = []
 
     def files(self) -> frozenset[str]:
         """Return every file that the jobs refer to, beside those that they stand in."""
-        return self.secret_files.union(name for job in self.jobs for name in files_of(job))
+        jobs = [*self.jobs, *self.own_jobs()]
+        return self.secret_files.union(name for job in jobs for name in files_of(job))
+
+    def own_jobs(self) -> list[Job]:
+        """Return what a loop sends that is no job of a file."""
+        return [] if self.heartbeat is None else [self.heartbeat.job]
 
     def dispatchers(self) -> "Dispatchers":
         """Return the dispatchers for these jobs, none of them opened yet."""
@@ -167,7 +176,9 @@ class WorkspaceReader:
         configs = [path for path in files if Path(path).name in CONFIG_NAMES]
         problems = ProblemList()
         for path in configs:
-            problems.extend(read_config(read_file(path, self._stdin), registry, sources)[1])
+            config, found = read_config(read_file(path, self._stdin), registry, sources)
+            _heartbeat(config, registry, found, None)
+            problems.extend(found)
         others = [path for path in files if path not in configs]
         if configs and not others:
             return Checked(Workspace([], Config(), registry), problems.sorted())
@@ -200,6 +211,8 @@ class WorkspaceReader:
         shown_only = scope.keys is not None
         faults = Faults(tolerates_absence=shown_only) if scope.is_partial else None
         config, problems = self._config(config_path, registry, sources, faults)
+        apart = ProblemList() if scope.is_partial else problems
+        heartbeat = None if shown_only else _heartbeat(config, registry, apart, faults)
         if problems:
             # Wrong defaults would be told again as problems of every job.
             config = Config()
@@ -217,7 +230,15 @@ class WorkspaceReader:
         needed = set(loaded.problems)
         rest = [one for broken in config.broken.values() for one in broken if one not in needed]
         aside = list(dict.fromkeys([*rest, *loaded.aside]))
-        workspace = Workspace(loaded.jobs, config, registry, frozenset(sources.files), aside)
+        workspace = Workspace(
+            loaded.jobs,
+            config,
+            registry,
+            frozenset(sources.files),
+            aside,
+            heartbeat,
+            apart.sorted() if scope.is_partial else [],
+        )
         checked = Checked(workspace, [*problems.sorted(), *loaded.problems])
         if checked.problems or scope.choice.is_all or scope.may_lack:
             return checked
@@ -230,6 +251,17 @@ class WorkspaceReader:
         if found is None:
             return Config(), ProblemList()
         return read_config(read_file(found, self._stdin), registry, sources, faults)
+
+
+def _heartbeat(
+    config: Config, registry: Registry, problems: ProblemList, faults: Faults | None
+) -> "Heartbeat | None":
+    """Return the heartbeat of a configuration, if it has a sound one."""
+    if config.heartbeat is None:
+        return None
+    from chronos_cli.jobs.heartbeat import read_heartbeat  # for those who have one
+
+    return read_heartbeat(config, registry, problems, faults)
 
 
 def _with_choice(checked: Checked, known: frozenset[str], choice: Choice) -> Checked:

@@ -101,10 +101,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         found = find_missing(fired, span, store, given, os.environ)
     _warn_of_what_is_forgotten(span.since)
     if not found.missing:
-        Output().note(f"nothing to send: all {found.ticks} ticks of the span are recorded")
+        Output().note(_nothing(found.ticks))
     if dry_run:
         return _show(found.missing, output)
-    if not found.missing and output is OutputFormat.TABLE:
+    if not found.missing and output in {OutputFormat.TABLE, OutputFormat.GITHUB}:
         return ExitCode.SUCCESS
     journal = recording(state, no_state=False, origin="backfill", config=config)
     options = RunOptions(
@@ -116,6 +116,13 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         verbose=verbose,
     )
     return carry_out(workspace, [one.execution for one in found.missing], options, journal)
+
+
+def _nothing(ticks: int) -> str:
+    if not ticks:
+        return "nothing to send: no job has a tick in the span (`chronos next --after` shows them)"
+    which = f"all {ticks:,} ticks" if ticks > 1 else "the one tick"
+    return f"nothing to send: {which} of the span {'are' if ticks > 1 else 'is'} recorded"
 
 
 def _bounds(since: str | None, until: str | None) -> tuple[datetime, datetime]:
@@ -155,7 +162,7 @@ def _show(missing: Sequence["Missing"], output: OutputFormat) -> ExitCode:
         )
         for one in missing
     ]
-    if output is not OutputFormat.TABLE:
+    if output in {OutputFormat.JSON, OutputFormat.JSONL}:
         Output().json(missing_document(listed))
     elif listed:
         Output().result(missing_lines(listed))

@@ -10,6 +10,10 @@ from chronos_cli.cli.arguments import Command
 SUMMARIES = {
     "run": "Dispatch each job once, now, and report what came of it.",
     "cron": "Fire jobs on their schedules, in the foreground, until SIGTERM or SIGINT.",
+    "status": "Show the loop's jobs: what runs, waits and comes, how it ended last, pauses.",
+    "trigger": "Let the loop start a job once, now.",
+    "pause": "Pass over the ticks of a job, or of all, until `chronos resume`.",
+    "resume": "End the pause of a job, or of all.",
     "next": "Show when jobs fire next, on their own clocks and in UTC.",
     "list": "List the jobs: ID, schedule, protocol, target, tags, file.",
     "validate": "Check job files, chronos.yaml and the files that they name; send nothing.",

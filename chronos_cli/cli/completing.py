@@ -55,6 +55,8 @@ def _lines(shell: str, current: str, words: dict[str, str]) -> Iterator[str]:
         if not word.startswith(current):
             continue
         written = word.replace(":", r"\:") if shell == "zsh" else word[kept:]
+        if shell == "bash":  # which takes it as it is; a tag is whatever a job file says
+            written = shlex.quote(written)
         separator = {"zsh": ":", "fish": "\t"}.get(shell)
         yield f"{written}{separator}{meaning}" if separator and meaning else written
 

@@ -22,8 +22,8 @@ def show(workspace: Workspace, executions: Sequence[Execution], output: OutputFo
     notes = (note for one in every if one.preview for note in one.preview.notes)
     for note in dict.fromkeys(notes):
         Output().note(f"dry run: {note}")
-    if output is OutputFormat.TABLE:
-        Output().result(preview_lines(shown, redactor.text))
-    else:
+    if output in {OutputFormat.JSON, OutputFormat.JSONL}:
         Output().json(previews_document(shown, code))
+    else:
+        Output().result(preview_lines(shown, redactor.text))
     return code

@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -22,6 +22,7 @@ from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.dispatch.notifier import notice_of, told_of
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome
+from chronos_cli.dispatch.trace import collects_traces
 from chronos_cli.report.outcomes import (
     failure_line,
     failure_lines,
@@ -32,6 +33,7 @@ from chronos_cli.report.outcomes import (
 
 if TYPE_CHECKING:
     from chronos_cli.cli.signs import Signs
+    from chronos_cli.dispatch.telemetry import Telemetry
 
 
 class RunOptions(Struct, frozen=True, kw_only=True):
@@ -93,7 +95,9 @@ class _BatchConsole:
         if not self._options.quiet:
             warn((execution.job for execution in self._executions), self._output)
         dispatchers = self._workspace.dispatchers()
-        executor = self._executor = Executor(self._clock, journal, self, redactor.data)
+        telemetry = self._telemetry()
+        executor = Executor(self._clock, journal, self, redactor.data, telemetry)
+        self._executor = executor
         options = BatchOptions(
             self._options.concurrency, self._options.fail_fast, self._options.makes_up
         )
@@ -108,9 +112,23 @@ class _BatchConsole:
         self._report(masked, code)
         self._report_to_ci(masked)
         await dispatchers.close()
+        if telemetry is not None:
+            await telemetry.close()
         if batch.failure is not None:
             raise batch.failure
         return code
+
+    def _telemetry(self) -> "Telemetry | None":
+        """Return what tells of all this to whoever collects traces, if anybody does."""
+        if not collects_traces(os.environ):
+            return None
+        from chronos_cli.app.tracing import open_telemetry
+
+        return open_telemetry(os.environ, self._clock, redactor, self._warn)
+
+    def _warn(self, message: str) -> None:
+        if not self._options.quiet:
+            self._output.note(f"chronos: warning: {message}")
 
     async def _outcomes(self, batch: Batch) -> list[Outcome]:
         """Carry everything out, with signs of life on a terminal."""
@@ -165,12 +183,21 @@ class _BatchConsole:
     def _report_to_ci(self, outcomes: list[Outcome]) -> None:
         """Write the reports that a CI server shows."""
         if os.environ.get("GITHUB_ACTIONS") == "true":
-            from chronos_cli.cli.github import tell_github
+            from chronos_cli.cli.github import write_summary
 
-            places = [execution.job.position for execution in self._executions]
-            tell_github(list(zip(outcomes, places, strict=True)), os.environ, self._output)
+            if self._options.output is not OutputFormat.GITHUB:
+                self._annotate(outcomes, self._output.note)
+            write_summary(outcomes, os.environ, self._output)
         if self._options.junit is not None:
             self._write_junit(self._options.junit, outcomes)
+
+    def _annotate(self, outcomes: list[Outcome], write: Callable[[str], None]) -> None:
+        """Write a line for GitHub for each job that failed."""
+        from chronos_cli.cli.github import annotations
+
+        places = [execution.job.position for execution in self._executions]
+        for line in annotations(list(zip(outcomes, places, strict=True)), os.environ):
+            write(line)
 
     def _write_junit(self, path: str, outcomes: list[Outcome]) -> None:
         """Write the report; that it cannot be written changes nothing of what was sent."""
@@ -198,6 +225,9 @@ class _BatchConsole:
             self._output.json(run_document(outcomes, code))
             self._output.sum_up(summary(outcomes))
         elif self._options.output is OutputFormat.JSONL:
+            self._output.sum_up(summary(outcomes))
+        elif self._options.output is OutputFormat.GITHUB:
+            self._annotate(outcomes, lambda line: self._output.result(line + "\n"))
             self._output.sum_up(summary(outcomes))
         elif streams.stdout.isatty():
             from chronos_cli.report.table import outcome_table  # imports Rich

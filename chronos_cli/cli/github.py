@@ -1,7 +1,7 @@
 """What a run leaves for GitHub Actions: annotations at the jobs, and a table in the summary."""
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from chronos_cli.cli.output import Output
@@ -13,16 +13,22 @@ from chronos_cli.report.annotations import github_failure
 from chronos_cli.report.step_summary import step_summary
 
 
-def tell_github(
-    found: Sequence[tuple[Outcome, Position]], environment: Mapping[str, str], output: Output
-) -> None:
-    """Write both, of masked outcomes and the places of their jobs; the annotations to stderr."""
+def annotations(
+    found: Sequence[tuple[Outcome, Position]], environment: Mapping[str, str]
+) -> Iterator[str]:
+    """Yield a line for each masked outcome that is a failure, at the place of its job."""
     for outcome, position in found:
         if outcome.status.is_failure:
             place = _in_repository(position, environment.get("GITHUB_WORKSPACE"))
-            output.note(github_failure(outcome, place))
+            yield github_failure(outcome, place)
+
+
+def write_summary(
+    outcomes: Sequence[Outcome], environment: Mapping[str, str], output: Output
+) -> None:
+    """Add a table of masked outcomes to the summary of the step, where there is one."""
     if path := environment.get("GITHUB_STEP_SUMMARY"):
-        _append(path, step_summary([outcome for outcome, _ in found]), output)
+        _append(path, step_summary(outcomes), output)
 
 
 def _append(path: str, text: str, output: Output) -> None:

@@ -24,10 +24,18 @@ from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import read_cluster, state_path, stored
 from chronos_cli.cli.streams import streams
 from chronos_cli.errors import UsageError
+from chronos_cli.report.control import pause_words
 from chronos_cli.report.history import execution_lines, history_document, history_lines
 from chronos_cli.report.stats import stats_document, stats_lines
 from chronos_cli.report.text import count
-from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus, JobStats
+from chronos_cli.state.entries import (
+    ALL_JOBS,
+    HistoryEntry,
+    HistoryFilter,
+    HistoryStatus,
+    JobStats,
+    Pause,
+)
 from chronos_cli.units import parse_duration
 
 # Entries that are listed unless more are asked for.
@@ -133,7 +141,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
             identity = full_id(text_of("ID", execution_id), store, state_path(state))
             wanted = structs.replace(wanted, execution_id=identity)
         entries = store.history(wanted) if store else []
+        pauses = store.pauses() if store and execution_id is None else {}
     _report(entries, output, one=execution_id is not None)
+    if output is HistoryFormat.TABLE:
+        _note_pauses(pauses, wanted.jobs)
     return ExitCode.SUCCESS
 
 
@@ -164,6 +175,14 @@ def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) ->
     else:
         out = Output()
         out.painted(history_lines(entries, out.paint(streams.stdout)))
+
+
+def _note_pauses(pauses: dict[str, Pause], jobs: frozenset[str]) -> None:
+    """Say why there may be no newer entries: what a pause passes over is not recorded."""
+    for job_id, pause in pauses.items():
+        if job_id == ALL_JOBS or not jobs or job_id in jobs:
+            words = f"{job_id or 'all jobs'}: paused {pause_words(pause)}"
+            Output().note(f"chronos: {words}")
 
 
 def _report_stats(found: list[JobStats], output: HistoryFormat) -> None:

@@ -18,7 +18,7 @@ from chronos_cli.cron.events import LoopEvent
 from chronos_cli.cron.overview import Overview
 from chronos_cli.jobs.model import Job
 from chronos_cli.report.live import live_table
-from chronos_cli.state.entries import HistoryEntry
+from chronos_cli.state.entries import HistoryEntry, Pause
 
 # How often it is drawn anew, in seconds: often enough for figures that count seconds.
 _INTERVAL = 0.5
@@ -35,9 +35,10 @@ class LiveTable(Display):
         self,
         upcoming: Callable[[], Iterator[tuple[Job, datetime | None]]],
         last_entry: Callable[[str], HistoryEntry | None],
+        paused: Callable[[str], Pause | None],
         clock: Clock,
     ) -> None:
-        self._overview = Overview(last_entry)
+        self._overview = Overview(last_entry, paused)
         self._upcoming = upcoming
         self.is_shown = False
         self._clock = clock

@@ -32,6 +32,7 @@ class OutputFormat(StrEnum):
     TABLE = "table"
     JSON = "json"
     JSONL = "jsonl"
+    GITHUB = "github"
 
 
 Jobs = Annotated[
@@ -199,8 +200,31 @@ def parse_moment(option: str, text: str) -> datetime:
             f"{option} takes a time such as now, today, yesterday, 2026-11-23, "
             f"2026-11-23T09:00:00+01:00 or 1d (ago), not '{text}'"
         )
+    _require_reason(option, moment)
+    return moment
+
+
+def _require_reason(option: str, moment: datetime) -> None:
     if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
         raise UsageError(f"{option} takes a time between {_FIRST_YEAR} and {_LAST_YEAR}")
+
+
+def parse_future(option: str, text: str | None) -> datetime | None:
+    """Read how long from now (`2h`), or a time that is yet to come; UsageError for all else."""
+    if text is None:
+        return None
+    try:
+        return datetime.now(UTC) + timedelta(seconds=parse_duration(text))
+    except ValueError:
+        moment = _named_time(text) or _date_or_time(text)
+    if moment is None:
+        raise UsageError(
+            f"{option} takes how long from now, such as 30m or 2h, a date, or a time such as "
+            f"2027-01-04T09:00:00+01:00, not '{text}'"
+        )
+    if moment <= datetime.now(UTC):
+        raise UsageError(f"{option} {text} has passed already")
+    _require_reason(option, moment)
     return moment
 
 

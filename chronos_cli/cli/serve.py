@@ -17,7 +17,7 @@ from chronos_cli.cli.streams import streams
 from chronos_cli.cron.admission import TickJournal
 from chronos_cli.cron.events import LoopEvent
 from chronos_cli.cron.loop import Loop
-from chronos_cli.report.events import event_document, event_text
+from chronos_cli.report.events import event_document, event_text, journal_prefix
 from chronos_cli.report.text import json_text
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class LoopConsole:
         self._as_json = log_format == "json"
         self._on_terminal = streams.stderr.isatty()
         self._speaks = log_format is None and self._on_terminal
+        self._to_journal = streams.stderr.is_journal(os.environ)
         self._wants_live = live and self._on_terminal
         self._live: LiveTable | None = None
         self._day: date | None = None
@@ -62,7 +63,9 @@ class LoopConsole:
             return Display()
         from chronos_cli.cli.live import LiveTable  # imports Rich
 
-        self._live = LiveTable(loop.upcoming, journal.last_entry, self._service.clock)
+        self._live = LiveTable(
+            loop.upcoming, journal.last_entry, loop.steering.pauses.of, self._service.clock
+        )
         return self._live
 
     def _on_hang_up(self) -> None:
@@ -81,10 +84,9 @@ class LoopConsole:
             self._live.tell(masked, line)
 
     def _line(self, event: LoopEvent) -> str:
-        if self._as_json:
-            return json_text(event_document(event))
         if not self._speaks:
-            return event_text(event)
+            line = json_text(event_document(event)) if self._as_json else event_text(event)
+            return journal_prefix(event) + line if self._to_journal else line
         from chronos_cli.report.event_words import event_words  # only for people
 
         paint = self._output.paint(streams.stderr)

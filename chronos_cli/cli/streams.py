@@ -13,7 +13,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import NoReturn
 
     from rich.console import Console
@@ -105,6 +105,13 @@ class OutputStream:
         if self.descriptor is None or other.descriptor is None:
             return False
         return os.path.sameopenfile(self.descriptor, other.descriptor)
+
+    def is_journal(self, environment: "Mapping[str, str]") -> bool:
+        """Whether systemd's journal reads it (systemd.exec(5), $JOURNAL_STREAM)."""
+        if self.descriptor is None or "JOURNAL_STREAM" not in environment:
+            return False
+        found = os.fstat(self.descriptor)
+        return environment["JOURNAL_STREAM"] == f"{found.st_dev}:{found.st_ino}"
 
     def is_ready(self) -> bool:
         """Whether it takes something at once; a terminal that was stopped does not."""

@@ -48,12 +48,16 @@ def moment_ms(moment: datetime) -> int:
 
 @dataclass(slots=True)
 class _Open:
-    """A tick that is to be claimed; `since` and `at` are monotonic: offered, and due for us."""
+    """A tick that is to be claimed, by monotonic times.
+
+    When it was `offered`, is due for us (`at`), and since when it is tried.
+    """
 
     start: PendingStart
     subject: str
-    since: float
+    offered: float
     at: float
+    since: float
     is_late: bool
 
 
@@ -123,7 +127,7 @@ class Claims:
         if late:
             at = self._next_late = max(now, self._next_late + 1 / _LATE_RATE)
         at += self._members.rank(subject) * _TURN
-        one = self._open[subject] = _Open(start, subject, now, at, late)
+        one = self._open[subject] = _Open(start, subject, now, at, at, late)
         self._waiting.setdefault(start.job.id, set()).add(moment)
         heapq.heappush(self._heap, (at, next(self._order), one))
         self._wake.set()
@@ -132,8 +136,11 @@ class Claims:
         """Take in that the servers have stored a tick that a host has claimed."""
         self._active[host] = self._clock.monotonic()
         one = self._open.get(subject)
-        if one is not None:
-            self._settle(one)
+        if one is None:
+            return
+        if self._clock.monotonic() - one.offered > _TURN * 0.8:
+            self._members.suspect(subject, host)
+        self._settle(one)
 
     async def serve(self) -> None:
         """Claim what is due; ends by being cancelled."""
@@ -218,7 +225,7 @@ class Claims:
             self._troubles.begin("claim", f"a claim has no answer, and is made again: {error}")
             return False
         if not stored.duplicate:
-            self._members.suspect(one.subject)
+            self._members.suspect(one.subject, self._members.me.id)
         self.stored += not stored.duplicate
         self.taken += stored.duplicate
         self._troubles.end("claims")

@@ -68,7 +68,7 @@ class ClusterHost:
         self.claims = Claims(self.api, names, self.members, clock, self.troubles, self._hash_of)
         self.marks = Marks(self.api, names, clock, self.claims.oldest_open, self._writes_mark)
         self.claims.on_settled = self.marks.settled
-        self.journal = ClusterJournal(self.holds, self.marks, clock, redactor)
+        self.journal = ClusterJournal(self.holds, self.marks, clock, redactor, self.troubles)
         self.deliveries.snapshot_of = partial(_snapshot, config=config, redactor=redactor)
         self._starts: ClusterStarts | None = None
 

@@ -1,6 +1,6 @@
 """The journal of a cluster's host: ticks and outcomes go to the servers, not to a file."""
 
-from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
 
 import msgspec
@@ -9,13 +9,14 @@ from msgspec import structs
 from chronos_cli.clock import Clock
 from chronos_cli.cluster.holds import Holds
 from chronos_cli.cluster.marks import Marks
+from chronos_cli.cluster.say import Troubles
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import RunningExecution
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status
 from chronos_cli.dispatch.streak import Streak
 from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
-from chronos_cli.state.entries import HistoryEntry, StartedExecution, UnfinishedNotice
+from chronos_cli.state.entries import HistoryEntry, Pause, StartedExecution, UnfinishedNotice
 
 
 class ClusterJournal:
@@ -27,13 +28,13 @@ class ClusterJournal:
         marks: Marks,
         clock: Clock,
         redactor: Redactor,
-        recent: Callable[[str], HistoryEntry | None] = lambda _: None,
+        troubles: Troubles,
     ) -> None:
+        self._troubles = troubles
         self._holds = holds
         self._marks = marks
         self._clock = clock
         self._redactor = redactor
-        self._recent = recent
         self._statuses: dict[str, Status] = {}
         self._streaks: dict[str, Streak] = {}
         # While the host stops, what is cut off is handed back.
@@ -110,7 +111,6 @@ class ClusterJournal:
 
     def last_entry(self, job_id: str) -> HistoryEntry | None:
         """Return nothing: what other hosts did is not known here."""
-        return self._recent(job_id)
 
     def mark(self, job: Job, moment: datetime) -> None:
         """Forget it: a job's marks are those of its claims."""
@@ -143,6 +143,22 @@ class ClusterJournal:
 
     def give_up(self, execution_id: str) -> None:
         """Do nothing: there is nothing unfinished."""
+
+    def pauses(self) -> dict[str, Pause]:
+        """Return none: a cluster knows no pauses."""
+        return {}
+
+    def pause(self, job_id: str, pause: Pause) -> bool:  # noqa: ARG002
+        """Refuse it: a cluster knows no pauses."""
+        return False
+
+    def resume(self, job_id: str, moment: datetime | None) -> bool:  # noqa: ARG002
+        """Refuse it: a cluster knows no pauses."""
+        return False
+
+    def confirm(self) -> bool:
+        """Whether ticks can be claimed now, as far as is known."""
+        return self._troubles.is_quiet
 
     def flush(self) -> None:
         """Do nothing: what is written is under way."""

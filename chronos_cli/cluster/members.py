@@ -20,6 +20,8 @@ INTERVAL = 10.0
 _SOON, _FORMING = 1.0, 10
 # A host that has not written for so long is not counted on.
 LIVES = 30.0
+# One that should have written by now is not waited for.
+_MISSED = INTERVAL + 2.0
 # Clocks may differ by so much, in seconds; beyond the second a host is not fit.
 TOLERATED, UNFIT = 2.0, 300.0
 # An answer that took longer says too little of the time.
@@ -126,6 +128,7 @@ class Members:
         self.seen = seen
         seqs = {one.member.id: one.seq for one in seen}
         self._silent = {one: seq for one, seq in self._silent.items() if seqs.get(one) == seq}
+        self._silent |= {one.member.id: one.seq for one in seen if one.age > _MISSED}
         self.live = sorted(one.member.id for one in seen if one.is_live)
         if ruler == self._ruler or self._rounds == 1:
             self._correct([one.member for one in seen if one.is_live])
@@ -135,18 +138,19 @@ class Members:
         """Return how many live hosts come before this one for a subject; 0 for its owner."""
         return len(self.before(subject).difference(self._silent))
 
-    def suspect(self, subject: str) -> None:
-        """Take in that those who come first have not claimed a tick.
+    def suspect(self, subject: str, host: str) -> None:
+        """Take in that a host had to claim a tick which belongs to others sooner.
 
         Until they write again, nobody waits for them.
         """
         seqs = {one.member.id: one.seq for one in self.seen}
-        self._silent |= {one: seqs.get(one, 0) for one in self.before(subject)}
+        self._silent |= {one: seqs.get(one, 0) for one in self.before(subject, host)}
 
-    def before(self, subject: str) -> set[str]:
-        """Return the live hosts that a tick belongs to sooner than to this one."""
-        mine = _weight(self.me.id, subject)
-        return {one for one in self.live if one != self.me.id and _weight(one, subject) > mine}
+    def before(self, subject: str, host: str = "") -> set[str]:
+        """Return the live hosts that a tick belongs to sooner than to one: by default, to us."""
+        weight = _weight(host or self.me.id, subject)
+        others = (one for one in self.live if one != self.me.id)
+        return {one for one in others if _weight(one, subject) > weight}
 
     async def tell_jobs(self, job_ids: Iterable[str]) -> None:
         """Let the others know which jobs this host has; raises StateError."""

@@ -15,6 +15,11 @@ class Troubles:
         self._now: set[str] = set()
         self._said: dict[str, float] = {}
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self._now
+
     def begin(self, kind: str, message: str) -> None:
         """Take in that something is wrong; say so, if it was not said in the last minute."""
         self._now.add(kind)

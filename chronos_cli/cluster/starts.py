@@ -82,6 +82,21 @@ class ClusterStarts:
         """Return how many ticks of each job are not claimed yet."""
         return self._claims.waiting()
 
+    def take_ticks(self, job_id: str) -> list[PendingStart]:  # noqa: ARG002
+        """Return nothing: what waits is with the servers."""
+        return []
+
+    def running_ids(self, job_id: str) -> list[str]:
+        """Return the IDs of a job's executions that are under way here."""
+        return self._executor.running_ids(job_id)
+
+    def waiting_ids(self, job_id: str) -> list[str]:  # noqa: ARG002
+        """Return nothing: what waits is with the servers."""
+        return []
+
+    def waits_since(self) -> datetime | None:
+        """Return nothing: a claim that has no answer is told of in its own way."""
+
     def begin(self) -> None:
         """Let the parts run, beside the loop."""
         parts = (self._claims, self._marks, self._members, self._holds, self.puller)

@@ -12,7 +12,7 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import Journal
 from chronos_cli.jobs.model import Job
-from chronos_cli.state.entries import HistoryEntry, StartedExecution, UnfinishedNotice
+from chronos_cli.state.entries import HistoryEntry, Pause, StartedExecution, UnfinishedNotice
 
 
 class TickJournal(Journal, Protocol):
@@ -62,6 +62,22 @@ class TickJournal(Journal, Protocol):
         """Record that an unfinished execution will not be sent again."""
         ...
 
+    def pauses(self) -> dict[str, Pause]:
+        """Return the pauses by job; that of all jobs under `ALL_JOBS`."""
+        ...
+
+    def pause(self, job_id: str, pause: Pause) -> bool:
+        """Record a pause; whether that could be done."""
+        ...
+
+    def resume(self, job_id: str, moment: datetime | None) -> bool:
+        """Record the end of a pause; whether that could be done."""
+        ...
+
+    def confirm(self) -> bool:
+        """Whether what happens can be recorded."""
+        ...
+
     def flush(self) -> None:
         """Record now what waits for the end of the turn."""
         ...
@@ -88,6 +104,22 @@ class Starts(Protocol):
 
     def put(self, start: PendingStart) -> None:
         """Add what is due."""
+        ...
+
+    def take_ticks(self, job_id: str) -> list[PendingStart]:
+        """Remove and return the ticks of a job that wait for their start."""
+        ...
+
+    def running_ids(self, job_id: str) -> list[str]:
+        """Return the IDs of a job's executions that are under way here."""
+        ...
+
+    def waiting_ids(self, job_id: str) -> list[str]:
+        """Return the IDs of a job's executions that wait for their start."""
+        ...
+
+    def waits_since(self) -> datetime | None:
+        """Return since when the longest has waited that is late by it, in UTC."""
         ...
 
     def correct(self, now: datetime) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from chronos_cli.dispatch.dispatchers import Dispatchers
+from chronos_cli.jobs.heartbeat import Heartbeat
 from chronos_cli.jobs.model import Job
 
 
@@ -18,6 +19,7 @@ class JobSet(Struct, frozen=True, kw_only=True):
     dispatchers: Dispatchers
     max_concurrent: int
     unscheduled: int = 0
+    heartbeat: Heartbeat | None = None
 
 
 def changes(before: Mapping[str, Job], after: Mapping[str, Job]) -> dict[str, int]:

@@ -4,10 +4,11 @@ from chronos_cli.clock import Clock
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
+from chronos_cli.state.entries import CRON
 from chronos_cli.state.journal import StateJournal
 from chronos_cli.state.store import Store
 
-ORIGIN = "cron"
+ORIGIN = CRON
 # A state that failed is left alone for so long, in seconds: each try may hold up the loop.
 _PAUSE = 1.0
 

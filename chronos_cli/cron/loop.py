@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
@@ -21,12 +21,14 @@ from chronos_cli.cron.messages import (
     tell_warnings,
 )
 from chronos_cli.cron.missed import CatchUp, catch_up
+from chronos_cli.cron.pauses import Pauses
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.cron.queue import Queue
 from chronos_cli.cron.recovery import Recovery
 from chronos_cli.cron.sleep import Sleeper
+from chronos_cli.cron.steering import Steering
 from chronos_cli.cron.tick import Tick, tick_at_start
-from chronos_cli.cron.timer import Gap, Timer
+from chronos_cli.cron.timer import PUNCTUAL, Gap, Timer
 from chronos_cli.dispatch.execution import Execution, in_zone, scheduled_id
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.outcome import Attempt, Outcome
@@ -34,6 +36,9 @@ from chronos_cli.jobs.calendars import calendar_of, has_schedule
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import allows
 from chronos_cli.state.journal import schedule_of
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import Telemetry
 
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
 _LAST_NOTICES = 10.0
@@ -56,19 +61,22 @@ class Loop:
     on the start of a tick.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what a loop runs with
+    def __init__(  # noqa: PLR0913 - what it works with
         self,
         clock: LoopClock,
         journal: TickJournal,
         events: Events,
         mask: Callable[[Any], Any],
         variables: dict[str, str] | None = None,
+        *,
+        telemetry: "Telemetry | None" = None,
         make_starts: StartsMaker | None = None,
     ) -> None:
         self._clock = clock
         self._journal = journal
         self._events = events
-        self._executor = Executor(clock, journal, self, mask)
+        self._executor = Executor(clock, journal, self, mask, telemetry)
+        self._pauses = Pauses(journal, events)
         make = make_starts or partial(Queue, journal=journal)
         self._queue: Starts = make(clock, events, self._executor, self.fail, variables or {})
         self._timer = Timer()
@@ -78,6 +86,15 @@ class Loop:
         self._stopping = False
         self._failure: BaseException | None = None
         self._fired = FiredTicks(journal)
+        self.steering = Steering(
+            clock,
+            journal,
+            self._queue,
+            self._timer,
+            self._pauses,
+            look=self._look,
+            make_up=self._make_up,
+        )
         # The latest time that the clock has read before it was set back by no correction.
         self._silent_until: datetime | None = None
 
@@ -90,7 +107,8 @@ class Loop:
         """Yield every job with its next time; None for one that will not fire."""
         for job in self._jobs.values():
             planned = self._timer.next_of(job) if job.spec.enabled else None
-            yield job, planned and self._fired.next_of(job, planned)
+            planned = planned and self._fired.next_of(job, planned)
+            yield job, self._pauses.next_of(job, planned)
 
     def job(self, job_id: str) -> Job | None:
         """Return a job of the set that is in force."""
@@ -112,12 +130,14 @@ class Loop:
         newest = self._journal.last_fired()
         if newest is not None and newest > now:
             self._fired.look_back_to(newest)  # the clock has been set back since
+        self._pauses.load()
         Recovery(self._journal, self._events, self._queue, self._jobs).recover()
         last = self._journal.last_ticks(jobset.jobs.values())
         for job in jobset.jobs.values():
             self._resume(job, last.get(job.id), now)
             if has_schedule(job, "@reboot") and allows(calendar_of(job), now):
                 self._timer.put(tick_at_start(job, now))
+        self._pauses.expire(now)
         self._events.tell(
             EventKind.STARTED,
             jobs=len(jobset.jobs),
@@ -146,6 +166,11 @@ class Loop:
         changed = changes(before, jobset.jobs)
         self._events.tell(EventKind.RELOADED, jobs=len(jobset.jobs), **changed)
         self._sleeper.wake()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether nothing starts any more."""
+        return self._stopping
 
     async def run(self) -> None:
         """Fire what is due until `stop`; raises what is a bug of ours."""
@@ -192,6 +217,7 @@ class Loop:
     def _set_jobs(self, jobset: JobSet, now: datetime) -> list[Tick]:
         """Take over a set of jobs; return the ticks that no longer wait for their start."""
         self._jobs = dict(jobset.jobs)
+        self.steering.jobs = self._jobs
         left = self._timer.set_jobs(jobset.jobs.values(), now)
         self._journal.keep_ticks(self._jobs)
         self._queue.adopt(jobset.jobs, jobset.dispatchers, jobset.max_concurrent)
@@ -240,6 +266,7 @@ class Loop:
             is_late = now - one.starts_at > _STALLED
             # Where all are executed, none is skipped because nobody looked in time.
             self._put(one, patient=is_late and one.job.spec.missed_runs == "execute_all")
+        self._pauses.expire(now)
 
     def _set_clock(self, jump: timedelta, now: datetime) -> None:
         """Take in that the clock was set."""
@@ -279,12 +306,14 @@ class Loop:
         coming = [time.astimezone(UTC) for _, time in self.upcoming() if time is not None]
         return min(coming).isoformat() if coming else None
 
-    def _make_up(self, gap: Gap, now: datetime) -> None:
-        found = catch_up(gap, now)
+    def _make_up(self, gap: Gap, now: datetime, punctual_for: timedelta = PUNCTUAL) -> int:
+        """See to what a job missed; return how many executions make up for it."""
+        found = catch_up(self._pauses.cut(gap), now, punctual_for)
         if found.last is not None:
             self._make_up_late(gap.job, found, found.last)
         for one in found.punctual:
             self._timer.put(one)
+        return len(found.late)
 
     def _make_up_late(self, job: Job, found: CatchUp, last: datetime) -> None:
         if not job.spec.enabled:
@@ -300,6 +329,10 @@ class Loop:
         job = one.job
         if not job.spec.enabled:
             self._journal.mark(job, one.scheduled_time)
+            return
+        pause = self._pauses.of(job.id)
+        if pause is not None and pause.holds(one.starts_at):
+            self._pauses.pass_over(job, one.scheduled_time, pause)
             return
         execution_id = scheduled_id(job.id, one.scheduled_time)
         if (patient or has_schedule(job, "@at")) and self._journal.has(execution_id):

@@ -36,15 +36,18 @@ class CatchUp:
     too_late: int = 0
 
 
-def catch_up(gap: Gap, now: datetime) -> CatchUp:
-    """Return what the job's policy says of the ticks of a gap that ends now."""
+def catch_up(gap: Gap, now: datetime, punctual_for: timedelta = PUNCTUAL) -> CatchUp:
+    """Return what the job's policy says of the ticks of a gap that ends now.
+
+    One that is late by `punctual_for`, or less, was not missed.
+    """
     job = gap.job
     found, more = gap.delayed, False
     if gap.since is not None:
         most = MOST if job.spec.missed_runs == "execute_all" else _COUNTED
         latest, more = _latest(job, gap.since, now, most)
         found = found + latest
-    late = [one for one in found if one.starts_at < now - PUNCTUAL]
+    late = [one for one in found if one.starts_at < now - punctual_for]
     punctual = found[len(late) :]
     if not late:
         return CatchUp(punctual, [])

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.jobs.model import Job
-from chronos_cli.state.entries import HistoryEntry
+from chronos_cli.state.entries import HistoryEntry, Pause
 
 # Sorts what never fires again behind everything else.
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -35,19 +35,29 @@ class Ending:
 class Row:
     """One job: the starts of its executions that are under way, its next time, its last ending.
 
-    `next_time` is in the job's zone; None for one that is disabled or never fires again.
+    `next_time` is in the job's zone; None for one that is disabled, paused for an unknown time, or
+    never fires again.
     """
 
     job: Job
     running_since: tuple[datetime, ...]
     next_time: datetime | None
     last: Ending | None
+    paused: Pause | None = None
 
 
 class Overview:
-    """Keeps the rows of all jobs; `last_entry` tells how a job ended before this process."""
+    """Keeps the rows of all jobs.
 
-    def __init__(self, last_entry: Callable[[str], HistoryEntry | None]) -> None:
+    `last_entry` tells how a job ended before this process, `paused` what keeps its ticks back.
+    """
+
+    def __init__(
+        self,
+        last_entry: Callable[[str], HistoryEntry | None],
+        paused: Callable[[str], Pause | None] = lambda _: None,
+    ) -> None:
+        self._paused = paused
         self._last_entry = last_entry
         self._running: dict[str, dict[str, Running]] = {}
         self._endings: dict[str, Ending | None] = {}
@@ -93,7 +103,7 @@ class Overview:
             entry = self._last_entry(job.id)
             self._endings[job.id] = _ending(entry) if entry else None
         since = tuple(one.since for one in self._running.get(job.id, {}).values())
-        return Row(job, since, next_time, self._endings[job.id])
+        return Row(job, since, next_time, self._endings[job.id], self._paused(job.id))
 
 
 def _ending(entry: HistoryEntry) -> Ending:

@@ -18,7 +18,8 @@ class PendingStart(Struct, frozen=True):
 
     A `patient` one makes up for something: it waits for the job's running execution where
     another would be skipped or replace it. A `recovered` one had been started before. One that
-    `marks` is recorded as the job's last tick.
+    `marks` is recorded as the job's last tick. `origin` is other than the loop's for one that was
+    asked for by hand, `triggered_by` the name of the user who did.
     """
 
     job: Job
@@ -28,6 +29,13 @@ class PendingStart(Struct, frozen=True):
     patient: bool = False
     recovered: bool = False
     marks: bool = True
+    origin: str | None = None
+    triggered_by: str | None = None
+
+    @property
+    def is_tick(self) -> bool:
+        """Whether it is one of the job's schedule, and starts for the first time."""
+        return self.origin is None and not self.recovered
 
 
 class PendingStarts:
@@ -74,6 +82,18 @@ class PendingStarts:
         for start in superseded:
             waiting.remove(start)
         return superseded
+
+    def take_ticks(self, job_id: str) -> list[PendingStart]:
+        """Remove and return the ticks of a job that wait. It keeps its turn, as in `supersede`."""
+        waiting = self._of_job.get(job_id, deque())
+        taken = [start for start in waiting if start.is_tick]
+        for start in taken:
+            waiting.remove(start)
+        return taken
+
+    def ids(self, job_id: str) -> list[str]:
+        """Return the execution IDs of a job's starts, the first to start first."""
+        return [start.execution_id for start in self._of_job.get(job_id, ())]
 
     def first(self, job_id: str) -> PendingStart | None:
         """Return what is to start first of a job."""

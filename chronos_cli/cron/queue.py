@@ -75,6 +75,23 @@ class Queue:
             self._pass_over(overflow, EventKind.DROPPED, f"over {MOST_PENDING} starts of it wait")
         self._changed[start.job.id] = None
 
+    def take_ticks(self, job_id: str) -> list[PendingStart]:
+        """Remove and return the ticks of a job that wait for their start."""
+        return self._pending.take_ticks(job_id)
+
+    def running_ids(self, job_id: str) -> list[str]:
+        """Return the IDs of a job's executions that are under way."""
+        return self._executor.running_ids(job_id)
+
+    def waiting_ids(self, job_id: str) -> list[str]:
+        """Return the IDs of a job's executions that wait for their start."""
+        return self._pending.ids(job_id)
+
+    def waits_since(self) -> datetime | None:
+        """Return since when the longest has waited that waits for nothing but room, in UTC."""
+        firsts = (self._pending.first(job_id) for job_id in self._pending)
+        return min((one.starts_at for one in firsts if one and not one.patient), default=None)
+
     def correct(self, now: datetime) -> None:
         """Take in that the clock was set back to now: a tick of later has not been seen to yet."""
         self._pending.unmark_after(now)
@@ -154,8 +171,10 @@ class Queue:
             EventKind.FIRED,
             job_id=start.job.id,
             execution_id=start.execution_id,
+            trace_id=execution.trace.trace_id,
             scheduled_time=start.scheduled_time.isoformat(),
             late_ms=round(late * 1000, 1),
+            triggered_by=start.triggered_by,
         )
         task = self._executor.start(execution, self._dispatchers)
         task.add_done_callback(self._look_for_crash)
@@ -182,4 +201,10 @@ class Queue:
         )
 
     def _execution(self, start: PendingStart) -> Execution:
-        return Execution(start.execution_id, start.job, start.scheduled_time, self._variables)
+        return Execution(
+            start.execution_id,
+            start.job,
+            start.scheduled_time,
+            self._variables,
+            origin=start.origin,
+        )

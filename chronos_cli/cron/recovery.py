@@ -5,6 +5,7 @@ from datetime import UTC
 
 from chronos_cli.cron.admission import Starts, TickJournal
 from chronos_cli.cron.events import EventKind, Events
+from chronos_cli.cron.journal import ORIGIN
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.jobs.model import Job
@@ -55,6 +56,7 @@ class Recovery:
                 patient=True,
                 recovered=True,
                 marks=False,  # it did so when it was started first
+                origin=started.origin if started.origin != ORIGIN else None,
             )
         )
 

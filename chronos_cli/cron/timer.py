@@ -1,7 +1,7 @@
 """When which job is due: one computation for all jobs that share schedule and zone."""
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -106,6 +106,13 @@ class Timer:
     def put(self, one: Tick) -> None:
         """Add a tick that waits for its start."""
         heapq.heappush(self._delayed, (one.starts_at, next(self._order), one))
+
+    def take_delayed(self, job_ids: Container[str]) -> None:
+        """Forget the ticks of some jobs that wait for their start; those of a loop's start stay."""
+        self._delayed = [
+            entry for entry in self._delayed if entry[2].at_start or entry[2].job.id not in job_ids
+        ]
+        heapq.heapify(self._delayed)
 
     def gaps(self, now: datetime) -> list[Gap]:
         """Return the jobs that missed ticks, and plan them from now on.

@@ -2,8 +2,8 @@
 
 import asyncio
 import random as randomness
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.clock import Clock
 from chronos_cli.dispatch import foreign
@@ -13,9 +13,13 @@ from chronos_cli.dispatch.limit import LimitError, within
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status, status_of
 from chronos_cli.dispatch.plugin import Dispatcher, Receipt
 from chronos_cli.dispatch.retry import is_retryable, wait_after
+from chronos_cli.dispatch.trace import Trace
 from chronos_cli.errors import DispatchError, RejectedError, TimedOutError
 from chronos_cli.jobs.model import Target
 from chronos_cli.units import format_duration
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import ExecutionSpan
 
 # Less than this is lost between the start of an execution and that of its first attempt.
 _NOTICEABLE = 0.05
@@ -42,6 +46,7 @@ def ended(
         scheduled_time=execution.scheduled_time.isoformat(),
         status=status,
         message=message,
+        trace_id=execution.trace.trace_id,
         **details,
     )
 
@@ -50,22 +55,26 @@ class Attempts:
     """Makes the attempts of one execution.
 
     `on_attempt` is called as each attempt ends, with the seconds until the next one, or None when
-    it was the last. The clock and the randomness are handed in.
+    it was the last. `span` is told of each one for whoever collects traces. The clock and the
+    randomness are handed in.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it takes, and who is told
         self,
         clock: Clock,
         execution: Execution,
         dispatcher: Dispatcher[Target],
         on_attempt: Callable[[Attempt, float | None], None] | None = None,
+        *,
         random: randomness.Random = _RANDOM,
+        span: "ExecutionSpan | None" = None,
     ) -> None:
         self._clock = clock
         self._random = random
         self._execution = execution
         self._dispatcher = dispatcher
         self._on_attempt = on_attempt
+        self._span = span
         self._attempts: list[Attempt] = []
         self._began = clock.monotonic()
         self._end = self._began + execution.job.deadline
@@ -110,31 +119,37 @@ class Attempts:
         return wait
 
     async def _attempt(self, number: int) -> Receipt:
-        started_at = self._clock.now().isoformat(timespec="milliseconds")
+        now = self._clock.now()
         began = self._clock.monotonic()
+        trace = self._execution.trace.attempt()
         status, code, message = Status.INTERRUPTED, None, "cut off"
+        data: Mapping[str, Any] = {}
         try:
-            receipt = await self._send(number)
+            receipt = await self._send(number, trace)
             status, code, message = Status.SUCCEEDED, receipt.code, receipt.message
+            data = receipt.data
         except DispatchError as error:
             status, code, message = status_of(error), error.code, error.message
+            data = error.receipt
             raise
         finally:
             attempt = Attempt(
                 number=number,
-                started_at=started_at,
+                started_at=now.isoformat(timespec="milliseconds"),
                 duration_ms=self._since(began),
                 status=status,
                 code=code,
                 message=message,
             )
             self._attempts.append(attempt)
+            if self._span is not None:
+                self._span.attempted(attempt, now, trace, self._target, data)
         return receipt
 
-    async def _send(self, number: int) -> Receipt:
+    async def _send(self, number: int, trace: Trace) -> Receipt:
         timeout = self._execution.job.spec.timeout
         limit = min(timeout, self._end - self._clock.monotonic())
-        delivery = prepare(self._execution, number, limit)
+        delivery = prepare(self._execution, number, limit, trace)
         self._target = delivery.target
         check_rendered(delivery)
         try:

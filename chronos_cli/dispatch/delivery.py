@@ -8,7 +8,7 @@ from msgspec import Struct
 from chronos_cli.dispatch.cloudevents import STRUCTURED_TYPE, Event, event_of
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.templates import Context, render
-from chronos_cli.dispatch.trace import TRACE_HEADERS
+from chronos_cli.dispatch.trace import TRACE_HEADERS, Trace
 from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.model import Target
 
@@ -55,10 +55,16 @@ class Delivery(Struct, Generic[T_co], frozen=True, kw_only=True):
         return self.event.as_text()
 
 
-def prepare(execution: Execution, attempt: int, timeout: float | None = None) -> Delivery[Target]:
+def prepare(
+    execution: Execution,
+    attempt: int,
+    timeout: float | None = None,
+    trace: Trace | None = None,
+) -> Delivery[Target]:
     """Render and encode one attempt's message; raises RejectedError when a template fails.
 
-    `timeout` is the attempt's limit when less is left than the job allows.
+    `timeout` is the attempt's limit when less is left than the job allows; `trace` is its context
+    where somebody is to know it.
     """
     job = execution.job
     context = Context(execution, attempt)
@@ -71,10 +77,10 @@ def prepare(execution: Execution, attempt: int, timeout: float | None = None) ->
             value = render(value, context)
     body, content_type = encode(value)
     content_type = payload.content_type or content_type
-    metadata = metadata_headers(execution, attempt)
+    metadata = metadata_headers(execution, attempt, trace or execution.trace.attempt())
     target = render(job.target, context) if job.has_templates else job.target
-    trace = {name: metadata[name] for name in TRACE_HEADERS if name in metadata}
-    event = event_of(context, target, trace, body, content_type)
+    headers = {name: metadata[name] for name in TRACE_HEADERS if name in metadata}
+    event = event_of(context, target, headers, body, content_type)
     is_enveloped = event is not None and event.is_structured
     if event is not None and is_enveloped:
         body, content_type = event.body(), STRUCTURED_TYPE
@@ -113,14 +119,14 @@ def own_metadata(execution: Execution, attempt: int) -> dict[str, Any]:
     }
 
 
-def metadata_headers(execution: Execution, attempt: int) -> dict[str, str]:
+def metadata_headers(execution: Execution, attempt: int, trace: Trace) -> dict[str, str]:
     """Return the headers that go with every dispatch; all values are printable ASCII."""
     return {
         "X-Chronos-Job-ID": execution.job.id,
         "X-Chronos-Execution-ID": execution.id,
         "X-Chronos-Scheduled-Time": execution.scheduled_time.isoformat(),
         "X-Chronos-Attempt": str(attempt),
-        **execution.trace.headers(),
+        **trace.headers(),
     }
 
 

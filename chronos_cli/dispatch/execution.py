@@ -26,6 +26,8 @@ class Execution(Struct, frozen=True):
     trace: Trace = msgspec.field(default_factory=Trace.start)
     # Of a notice: the outcome that it tells of, as JSON-like data with secrets masked.
     outcome: dict[str, Any] | None = None
+    # Who started it, where that is not what the journal is of: `trigger` within `cron`.
+    origin: str | None = None
 
 
 def is_execution_id(text: str) -> bool:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from msgspec import structs
 
@@ -16,6 +16,9 @@ from chronos_cli.dispatch.limit import wait_at_most
 from chronos_cli.dispatch.notifier import Notifier
 from chronos_cli.dispatch.outcome import Attempt, Outcome, Status, status_of
 from chronos_cli.errors import DispatchError
+
+if TYPE_CHECKING:
+    from chronos_cli.dispatch.telemetry import ExecutionSpan, Telemetry
 
 # How long a cancelled execution may take to let go of its connection, in seconds.
 _LETTING_GO = 5.0
@@ -40,13 +43,21 @@ class Observer(Protocol):
 class _Running:
     """An execution under way, and the task that carries it out."""
 
-    __slots__ = ("execution", "has_begun", "reason", "task")
+    __slots__ = ("execution", "has_begun", "reason", "span", "task")
 
     def __init__(self, execution: Execution, task: "asyncio.Task[Any] | None" = None) -> None:
         self.execution = execution
         self.task = task
         self.has_begun = False
+        self.span: ExecutionSpan | None = None
         self.reason: str | None = None  # why it is interrupted
+
+    def begin(self, telemetry: "Telemetry | None") -> None:
+        """Take note that it is carried out from now on."""
+        self.has_begun = True
+        if telemetry is not None:
+            self.span = telemetry.begin(self.execution)
+            self.execution = self.span.execution
 
     def interrupt(self, reason: str) -> None:
         # Once only: a second cancellation would break off the recording of the first.
@@ -62,16 +73,23 @@ class Executor:
 
     `failure` is the first bug of ours that an execution ended with: nothing that a far side, a
     plug-in or a full disk does leads there. `cut_off` counts what did not end by itself within
-    the grace. `mask` takes the secrets out of what notices tell.
+    the grace. `mask` takes the secrets out of what notices tell. `telemetry` passes on to whoever
+    collects traces what is done.
     """
 
     def __init__(
-        self, clock: Clock, journal: Journal, observer: Observer, mask: Callable[[Any], Any]
+        self,
+        clock: Clock,
+        journal: Journal,
+        observer: Observer,
+        mask: Callable[[Any], Any],
+        telemetry: "Telemetry | None" = None,
     ) -> None:
         self._clock = clock
         self._journal = journal
         self._observer = observer
-        self.notifier = Notifier(clock, journal, mask, self._on_notice)
+        self._telemetry = telemetry
+        self.notifier = Notifier(clock, journal, mask, self._on_notice, telemetry)
         self._running: dict[str, dict[str, _Running]] = {}
         self._count = 0
         self.failure: Exception | None = None
@@ -154,9 +172,11 @@ class Executor:
 
     async def _carry_out(self, running: _Running, dispatchers: Dispatchers) -> Outcome:
         await self._journal.recorded()
-        running.has_begun = True
+        running.begin(self._telemetry)
         execution = running.execution
         outcome = await self._outcome(running, dispatchers)
+        if running.span is not None:
+            running.span.end(outcome)
         # From here on nothing waits, so that nothing can break it off.
         try:
             if self._journal.hands_on(execution, outcome):
@@ -186,7 +206,8 @@ class Executor:
         try:
             dispatcher = dispatchers.get(execution.job.key)
             tell = partial(self._on_attempt, execution)
-            outcome = await Attempts(self._clock, execution, dispatcher, tell).outcome()
+            attempts = Attempts(self._clock, execution, dispatcher, tell, span=running.span)
+            outcome = await attempts.outcome()
         except DispatchError as error:  # there is no dispatcher
             return ended(execution, status_of(error), error.message, code=error.code)
         except Exception as error:  # noqa: BLE001 - a bug of ours, which must end no other job

@@ -20,6 +20,7 @@ from chronos_cli.errors import DispatchError
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.streak import Streak
+    from chronos_cli.dispatch.telemetry import ExecutionSpan, Telemetry
 
 _STOPPED = "not sent: stopped"
 
@@ -52,11 +53,13 @@ class Notifier:
         journal: Journal,
         mask: Callable[[Any], Any],
         on_notice: Callable[[Outcome], None],
+        telemetry: "Telemetry | None" = None,
     ) -> None:
         self._clock = clock
         self._journal = journal
         self._mask = mask
         self._on_notice = on_notice
+        self._telemetry = telemetry
         self._tasks: set[asyncio.Task[Outcome]] = set()
         # How many notices of each job's execution are under way.
         self._under_way: Counter[tuple[str, str]] = Counter()
@@ -81,7 +84,7 @@ class Notifier:
         for notice in notices:
             dispatchers.hold()
             self._under_way[_told_of(notice.job.id, notice.id)] += 1
-            task = asyncio.create_task(self._outcome(notice, dispatchers))
+            task = asyncio.create_task(self._sent(notice, dispatchers))
             self._tasks.add(task)
             task.add_done_callback(partial(self._ended, notice))
             task.add_done_callback(lambda _: dispatchers.release())
@@ -132,10 +135,20 @@ class Notifier:
         else:
             self._on_notice(task.result())
 
-    async def _outcome(self, notice: Execution, dispatchers: Dispatchers) -> Outcome:
+    async def _sent(self, notice: Execution, dispatchers: Dispatchers) -> Outcome:
+        if self._telemetry is None:
+            return await self._outcome(notice, dispatchers)
+        span = self._telemetry.begin(notice)
+        outcome = await self._outcome(span.execution, dispatchers, span)
+        span.end(outcome)
+        return outcome
+
+    async def _outcome(
+        self, notice: Execution, dispatchers: Dispatchers, span: "ExecutionSpan | None" = None
+    ) -> Outcome:
         try:
             dispatcher = dispatchers.get(notice.job.key)
-            return await Attempts(self._clock, notice, dispatcher).outcome()
+            return await Attempts(self._clock, notice, dispatcher, span=span).outcome()
         except DispatchError as error:
             return ended(notice, status_of(error), error.message, code=error.code)
         except Exception as error:  # noqa: BLE001 - telling of an outcome must not change it

@@ -62,7 +62,10 @@ class Notice(Struct, frozen=True, kw_only=True):
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """An execution that has ended. `receipt` is what the far side gave back."""
+    """An execution that has ended. `receipt` is what the far side gave back.
+
+    `trace_id` is that of the `traceparent` which went along with all its attempts.
+    """
 
     job_id: str
     job_name: str
@@ -77,3 +80,4 @@ class Outcome(Struct, frozen=True, kw_only=True):
     receipt: dict[str, Any] = {}
     attempts: list[Attempt] = []
     notices: list[Notice] = []
+    trace_id: str | None = None

@@ -15,6 +15,7 @@ from chronos_cli.jobs.model import Settings, Target
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.importer import Importer
+    from chronos_cli.dispatch.spans import MessageSpan
     from chronos_cli.dispatch.steps import Steps
 
 T = TypeVar("T", bound=Target)
@@ -82,7 +83,9 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     brings them; without an extra they come with the package itself. `event_modes` are the ways in
     which it carries a CloudEvent, the default first: `structured` needs nothing but a body,
     `binary` needs headers for the attributes (`Delivery.header_event`). `importers` make jobs of
-    the calls of programs, by the program's name (`curl`), for `chronos import`.
+    the calls of programs, by the program's name (`curl`), for `chronos import`. `span` tells those
+    who collect traces of an attempt: of the target as it was rendered, and of the code and the
+    receipt that came of it. It is called only where traces are collected.
 
     `check` finds out whether a job would get through, and sends nothing that acts: it takes each
     step within `steps.step(…)`, raises as `Dispatcher.send` does, and gives back what it opened.
@@ -99,3 +102,4 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     event_modes: tuple[Mode, ...] = ("structured",)
     check: "Callable[[S, Delivery[T], Steps], Awaitable[None]] | None" = None
     importers: "Mapping[str, Importer]" = {}
+    span: "Callable[[T, str | None, Mapping[str, Any]], MessageSpan] | None" = None

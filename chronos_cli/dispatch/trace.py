@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 TRACE_HEADERS = ("traceparent", "tracestate")
 
@@ -18,11 +18,15 @@ _LONGEST_STATE = 512
 
 
 class Trace(Struct, frozen=True):
-    """The part of a trace context that all attempts of an execution share."""
+    """Where in a trace something belongs: below the span that `span_id` names, if it is known.
+
+    All attempts of an execution share all of it but that.
+    """
 
     trace_id: str
     flags: str = "01"
     state: str | None = None
+    span_id: str | None = None
 
     @classmethod
     def start(cls) -> "Trace":
@@ -39,14 +43,30 @@ class Trace(Struct, frozen=True):
         state = environment.get("TRACESTATE", "")
         is_valid = len(state) <= _LONGEST_STATE and re.fullmatch(_TRACESTATE, state)
         flags = f"{int(match[4], 16) & _KNOWN_FLAGS:02x}"
-        return cls(match[2], flags, state if is_valid else None)
+        return cls(match[2], flags, state if is_valid else None, match[3])
+
+    def attempt(self) -> "Trace":
+        """Return the context of one attempt, which has a span of its own."""
+        return structs.replace(self, span_id=_random_hex(8))
 
     def headers(self) -> dict[str, str]:
-        """Return the headers of one attempt, with a parent ID of its own."""
-        headers = {"traceparent": f"00-{self.trace_id}-{_random_hex(8)}-{self.flags}"}
+        """Return the headers that tell the far side of this context, whose span is known."""
+        headers = {"traceparent": f"00-{self.trace_id}-{self.span_id}-{self.flags}"}
         if self.state is not None:
             headers["tracestate"] = self.state
         return headers
+
+
+def collects_traces(environment: Mapping[str, str]) -> bool:
+    """Whether the environment names somebody who collects traces (OpenTelemetry's variables)."""
+    if environment.get("OTEL_SDK_DISABLED", "").strip().lower() == "true":
+        return False
+    if environment.get("OTEL_TRACES_EXPORTER", "").strip() not in {"", "otlp"}:
+        return False
+    return bool(
+        environment.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+        or environment.get("OTEL_EXPORTER_OTLP_ENDPOINT")
+    )
 
 
 def _random_hex(count: int) -> str:

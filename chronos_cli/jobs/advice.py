@@ -71,6 +71,7 @@ JOB_KEYS = {
     "variables": _VARIABLES,
     "vars": "values for templates are given on the command line: --var name=value, used as "
     '"{{{{ vars.name }}}}"',
+    "defaults": "it stands beside 'jobs:', a list; write its keys at the left, as this job's own",
     "depends_on": _ORDER,
     "needs": _ORDER,
     "after": _ORDER,

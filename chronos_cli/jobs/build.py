@@ -121,6 +121,18 @@ class JobBuilder:
             spec = structs.replace(job.spec, **fields)
         return self._dispatch(node, spec, job.id if job else "", path)
 
+    def dispatch(self, node: Mapping, own: DispatchSpec, name: str, path: Path) -> Job | None:
+        """Return what a mapping sends that is no job of a file, under a name of ours.
+
+        `own` are its keys beside the target block.
+        """
+        fields = {field: getattr(own, field) for field in DispatchSpec.__struct_fields__}
+        return self._dispatch(node, JobSpec(name=name, **fields), name, path)
+
+    def ignored(self, node: Mapping) -> tuple[str, ...]:
+        """Return the keys of what is sent that are not read as plain fields of its struct."""
+        return self._ignored(node)
+
     def _dispatch(
         self, node: Mapping, spec: JobSpec | Invalid, identifier: str, path: Path
     ) -> Job | None:

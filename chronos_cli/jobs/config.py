@@ -14,7 +14,14 @@ from chronos_cli.jobs.faults import Faults, ProblemsAside
 from chronos_cli.jobs.files import SourceFile, check_named, parse_file
 from chronos_cli.jobs.interpolate import Interpolation, Sources
 from chronos_cli.jobs.merge import mark_shared, only, without
-from chronos_cli.jobs.model import RetryPolicy, Settings, TargetKind, TargetKinds, loadable
+from chronos_cli.jobs.model import (
+    DispatchSpec,
+    RetryPolicy,
+    Settings,
+    TargetKind,
+    TargetKinds,
+    loadable,
+)
 from chronos_cli.jobs.nodes import Entry, Mapping, Node, Scalar, Sequence
 from chronos_cli.jobs.problems import ProblemList, TooManyProblemsError
 from chronos_cli.jobs.read import INVALID, Reader
@@ -24,6 +31,8 @@ from chronos_cli.problems import Problem
 from chronos_cli.schedule.zones import check_zone
 from chronos_cli.units import FilePath, PositiveDuration
 
+# Keys of `scheduler` that are read elsewhere.
+_APART = ("heartbeat",)
 _SECTIONS = ("scheduler", "dispatcher", "secrets")
 # Keys of `dispatcher.<protocol>` that are defaults for the job itself, not for its target block.
 _JOB_KEYS = {"timeout"}
@@ -81,6 +90,14 @@ class Cluster(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     tls: Annotated[ClusterTls | None, Meta(description="TLS to the cluster's servers")] = None
 
 
+class HeartbeatSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """Sent by `cron` as long as ticks are on time; beside these keys stands one target block."""
+
+    every: Annotated[
+        PositiveDuration, Meta(description="How often; one that takes longer is given up")
+    ] = 60.0
+
+
 class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     """How much may run at once, and what jobs inherit."""
 
@@ -101,6 +118,8 @@ class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     ] = None
     cluster: Annotated[Cluster, Meta(description="Many hosts: `cron --cluster`")] = Cluster()
     timezone: Annotated[str, Meta(description="Default of a job's timezone")] = "UTC"
+    # Read by `heartbeat.py`: its target is of any protocol.
+    heartbeat: HeartbeatSpec | None = None
 
 
 class DispatcherCommon(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -121,12 +140,15 @@ class Config(Struct, frozen=True):
     """A whole chronos.yaml; the defaults when there is none.
 
     `broken` has what is wrong with single protocols, where not all of them may be needed.
+    `heartbeat` has not been looked at yet; `source` is the file that it stands in.
     """
 
     scheduler: Scheduler = Scheduler()
     dispatchers: dict[str, DispatcherConfig] = {}
     job_defaults: Mapping | None = None
     broken: dict[str, list[Problem]] = {}
+    heartbeat: Entry | None = None
+    source: ParsedFile | None = None
 
 
 def find_config(option: str | None, environment: Environment[str, str]) -> str | None:
@@ -163,9 +185,7 @@ def read_config(
             problems.add(problem)
         if parsed.documents:
             reading = _Reading(parsed.documents[0].root, kinds, sources, problems, faults)
-            config = reading.config()
-            if broken := reading.broken(parsed):
-                config = structs.replace(config, broken=broken)
+            config = structs.replace(reading.config(), broken=reading.broken(parsed), source=parsed)
     problems.show_lines(parsed)
     return config, problems
 
@@ -220,17 +240,20 @@ class _Reading:
 
     def _sections(self, root: Mapping) -> Config:
         scheduler = Scheduler()
-        job_defaults = None
+        job_defaults = heartbeat = None
         if entry := root.entries.get("scheduler"):
-            scheduler = read_struct(self._reader, entry.value, Scheduler, ("scheduler",))
+            scheduler = read_struct(
+                self._reader, entry.value, Scheduler, ("scheduler",), ignore=_APART
+            )
             if isinstance(entry.value, Mapping):
                 self._check_names(entry.value)
                 job_defaults = _renamed(entry.value, _SCHEDULER_DEFAULTS)
                 self._check_zone(entry.value)
+                heartbeat = entry.value.entries.get("heartbeat")
         dispatchers: dict[str, DispatcherConfig] = {}
         if entry := root.entries.get("dispatcher"):
             dispatchers = self._dispatchers(entry)
-        return Config(scheduler, dispatchers, job_defaults)
+        return Config(scheduler, dispatchers, job_defaults, heartbeat=heartbeat)
 
     def _check_zone(self, scheduler: Mapping) -> None:
         entry = scheduler.entries.get("timezone")

@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import NODEFAULT, UNSET, Struct, to_builtins
 from msgspec import inspect as types
 
-from chronos_cli.jobs.config import DispatcherCommon, Scheduler
+from chronos_cli.jobs.config import DispatcherCommon, HeartbeatSpec, Scheduler
 from chronos_cli.jobs.model import NOTICES, DispatchSpec, JobSpec, TargetKinds, loadable
 from chronos_cli.jobs.read import type_info
 from chronos_cli.jobs.strict_schema import has_key, strict
@@ -74,19 +74,23 @@ def job_schema(kinds: TargetKinds) -> dict[str, Any]:
 def config_schema(kinds: TargetKinds) -> dict[str, Any]:
     """Return the schema of chronos.yaml."""
     schema = _Schema()
-    dispatchers = {}
-    for kind in loadable(kinds).values():
+    dispatchers, targets = {}, {}
+    for key, kind in loadable(kinds).items():
         block: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": False}
         schema.protocol = kind.protocol
         for struct in (kind.target, kind.settings, DispatcherCommon):
             block["properties"] |= schema.inline(struct)["properties"]
         dispatchers[kind.protocol] = block
+        targets[key] = schema.struct(kind.target)
+    scheduler = schema.struct(Scheduler)
+    heartbeat = schema.definitions[HeartbeatSpec.__name__]
+    schema.definitions[HeartbeatSpec.__name__] = _with_one_target(heartbeat, targets)
     document = {
         "$schema": DIALECT,
         "title": "Chronos configuration",
         "type": "object",
         "properties": {
-            "scheduler": schema.struct(Scheduler),
+            "scheduler": scheduler,
             "dispatcher": {
                 "type": "object",
                 "properties": dispatchers,

@@ -51,6 +51,7 @@ _INSTEAD = {
     "today": "write: {{ now | date('%Y-%m-%d') }}",
     "date": "write: {{ now | date('%Y-%m-%d') }}",
     "env": "a variable of the environment is written ${NAME}",
+    "secrets": "a secret is a variable of the environment, ${NAME}, or a file, ${file:/run/…}",
     "environ": "a variable of the environment is written ${NAME}",
 }
 # The filters of other tools.

@@ -249,7 +249,9 @@ def _float(info: Any) -> Read:
         if not isinstance(node, Scalar) or not (node.plain or node.interpolated):
             return reader.wrong(node, path, "a number", info)
         if not re.fullmatch(_FLOAT, node.text):
-            return reader.fail(node, path, f"'{node.text[:40]}' is not a number")
+            share = node.text.strip().removesuffix("%")
+            hint = f"write: {path[-1]}: {int(share) / 100}" if share.isdecimal() else None
+            return reader.fail(node, path, f"'{node.text[:40]}' is not a number", hint)
         return bounded(reader, node, float(node.text), path)
 
     return read

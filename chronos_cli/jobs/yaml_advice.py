@@ -86,6 +86,10 @@ class _Line:
         if "escape" in message:
             yield from self._escape()
         yield from self._behind_quotes()
+        if "expected ':'" in message:
+            yield from self._block_text()
+        if "expected key" in message:
+            yield from self._quote_above()
         if "expected key" in message or "'-' indicator" in message:
             yield from self._uneven()
         if "','" in message:
@@ -191,6 +195,26 @@ class _Line:
             yield Mistake(
                 *begin, "the quote that begins here is not closed", f"write: {text.strip()}{quote}"
             )
+
+    def _quote_above(self) -> Iterator[Mistake]:
+        """Yield a quote that is closed by the first one of the next line."""
+        number, text = self._before
+        pair = re.fullmatch(_PAIR, text)
+        quote = pair["value"][:1] if pair else ""
+        if pair and quote in {"'", '"'} and pair["value"].count(quote) == 1:
+            message = "the quote that begins here is not closed"
+            yield self._at(
+                pair.start("value") + 1, message, f"write: {text.strip()}{quote}", number
+            )
+
+    def _block_text(self) -> Iterator[Mistake]:
+        """Yield the text below `payload: |` that stands at the left."""
+        number, text = self._before
+        head = re.fullmatch(_PAIR, self._line_before(number)[1])
+        if head and head["value"][:1] in {"|", ">"}:
+            message = f"the text of '{head['key']}' must be indented deeper than its key"
+            line = f"{head['indent']}  {text.strip()[:80]}"
+            yield self._at(1, message, f"write: '{line}'", number)
 
     def _escape(self) -> Iterator[Mistake]:
         if self._pair and self._pair["value"].startswith('"'):

@@ -94,7 +94,7 @@ def check_failure_line(result: Checked) -> str:
     """Return a failed check in one line, for `--quiet`: the step that decided, or a warning."""
     found = [step for step in result.steps if step.status is not StepStatus.SUCCEEDED]
     failed = [step for step in found if step.status.is_failure] or found
-    why = f": {failed[0].name}: {printable(failed[0].message)}" if failed else ""
+    why = printable(f": {failed[0].name}: {failed[0].message}") if failed else ""
     return f"{printable(result.job_id)}: {_words(result.status)}{why}"
 
 

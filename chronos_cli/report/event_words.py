@@ -52,6 +52,7 @@ def _warning(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
 def _fired(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
     late = fields.get("late_ms", 0)
     words = f" {milliseconds(late)} late" if late >= _LATE else ""
+    words += f", triggered by {fields['triggered_by']}" if "triggered_by" in fields else ""
     return "→", f"{fields['job_id']} starts{words}"
 
 
@@ -85,6 +86,26 @@ def _missed(fields: _Fields, event: LoopEvent) -> tuple[str, str]:
 def _recovered(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
     what = "sent again" if fields["action"] == "retry" else "not sent again"
     return "↻", f"{fields['job_id']} {what}{_because(fields)}"
+
+
+def _paused(fields: _Fields, event: LoopEvent) -> tuple[str, str]:
+    until = f" until {_moment(fields['until'], event.time)}" if "until" in fields else ""
+    reason = f": {fields['reason']}" if "reason" in fields else ""
+    since = _moment(fields["at"], event.time)
+    return "!", f"{_which(fields)} paused by {fields['by']} since {since}{until}{reason}"
+
+
+def _resumed(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    why = f" by {fields['by']}" if "by" in fields else _because(fields)
+    return "·", f"{_which(fields)} resumed{why}, {count(fields['passed_over'], 'tick')} passed over"
+
+
+def _which(fields: _Fields) -> str:
+    return "all jobs" if "scope" in fields else str(fields["job_id"])
+
+
+def _heartbeat_restored(_fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    return "✓", "the heartbeat is sent again"
 
 
 def _notice_failed(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
@@ -155,6 +176,11 @@ _WORDS: dict[EventKind, Callable[[_Fields, LoopEvent], tuple[str, str]]] = {
     EventKind.DROPPED: _passed_over,
     EventKind.MISSED: _missed,
     EventKind.RECOVERED: _recovered,
+    EventKind.PAUSED: _paused,
+    EventKind.RESUMED: _resumed,
+    EventKind.HEARTBEAT_FAILED: _failure,
+    EventKind.HEARTBEAT_HELD: _failure,
+    EventKind.HEARTBEAT_RESTORED: _heartbeat_restored,
     EventKind.NOTICE_FAILED: _notice_failed,
     EventKind.NOTICE_SENT: _notice_sent,
     EventKind.NOTICE_HELD: _notice_held,

@@ -13,12 +13,24 @@ _LEVELS = {
     EventKind.DROPPED: "warning",
     EventKind.MISSED: "warning",
     EventKind.RECOVERED: "warning",
+    EventKind.PAUSED: "warning",
     EventKind.CLOCK_SET: "warning",
     EventKind.CLOCK_BEHIND: "warning",
     EventKind.NOTICE_FAILED: "error",
+    EventKind.HEARTBEAT_FAILED: "error",
+    EventKind.HEARTBEAT_HELD: "error",
     EventKind.STATE_FAILED: "error",
     EventKind.RELOAD_REFUSED: "error",
 }
+
+
+# Of syslog, as the journal reads them at the beginning of a line (sd-daemon(3)).
+_PRIORITIES = {"error": "<3>", "warning": "<4>", "info": "<6>"}
+
+
+def journal_prefix(event: LoopEvent) -> str:
+    """Return what tells the journal how grave a line is; the journal takes it off again."""
+    return _PRIORITIES[_level(event)]
 
 
 def event_text(event: LoopEvent) -> str:

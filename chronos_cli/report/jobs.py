@@ -48,7 +48,7 @@ def jobs_document(jobs: Sequence[Listed]) -> dict[str, Any]:
 def cells(job: Listed) -> tuple[str, ...]:
     """Return a job under the `TITLES`."""
     schedules = job["schedule"]
-    schedule = schedules if isinstance(schedules, str | None) else ", ".join(schedules)
+    schedule = schedules if isinstance(schedules, str | None) else " | ".join(schedules)
     zone = "" if schedule is None or job["timezone"] == "UTC" else f" {job['timezone']}"
     mark = "" if job["enabled"] else " (disabled)"
     return (

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Group, RenderableType
 from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
+from chronos_cli.report.grid import Grid, GridRow
 from chronos_cli.report.jobs import TITLES, Listed, cells
 
 # Below this width a job has two lines: what it is, and below it where to and where from.
@@ -20,12 +19,7 @@ def jobs_table(jobs: Sequence[Listed], width: int) -> RenderableType:
     rows = [[Text(cell, style=_style(job)) for cell in cells(job)] for job in jobs]
     if width < _WIDE:
         return Group(*(line for row in rows for line in _lines(row)))
-    table = Table(box=SIMPLE_HEAD, pad_edge=False, expand=False, padding=(0, 1))
-    for title in TITLES:
-        table.add_column(title, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    return table
+    return Grid(TITLES, [GridRow(row) for row in rows], folds=TITLES.index("Target"))
 
 
 def _lines(row: list[Text]) -> Iterator[RenderableType]:

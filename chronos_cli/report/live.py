@@ -43,7 +43,9 @@ def live_table(
 
 def _now(row: Row, now: datetime) -> Text:
     if not row.running_since:
-        return Text("" if row.job.spec.enabled else "disabled", style="bright_blue")
+        if not row.job.spec.enabled:
+            return Text("disabled", style="bright_blue")
+        return Text("paused" if row.paused else "", style="magenta")
     longest = _span(min(row.running_since), now)
     number = len(row.running_since)
     return Text(f"{f'{number} ' if number > 1 else ''}running {longest}", style="bold")
@@ -51,6 +53,8 @@ def _now(row: Row, now: datetime) -> Text:
 
 def _next(row: Row, now: datetime, *, wide: bool) -> Text:
     if row.next_time is None:
+        if row.paused and row.paused.until is None:
+            return Text(printable(f"by {row.paused.by}"), style="magenta")
         return Text("never" if row.job.spec.enabled else "")
     away = f"in {_span(now, row.next_time)}"
     return Text(f"{row.next_time:%a %Y-%m-%d %H:%M:%S %Z}  {away}" if wide else away)

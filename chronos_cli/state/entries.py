@@ -9,6 +9,12 @@ from msgspec import Struct
 from chronos_cli.dispatch.outcome import Attempt, Notice
 from chronos_cli.state.process import Process
 
+# What a loop starts: by its schedule, and because somebody asked for it.
+CRON, TRIGGER = "cron", "trigger"
+LOOP_ORIGINS = frozenset({CRON, TRIGGER})
+# Stands for all jobs where a pause is of one: no job has an empty ID.
+ALL_JOBS = ""
+
 
 class HistoryStatus(StrEnum):
     """How far an execution has come; beside the two that have no outcome, as `Status` says."""
@@ -70,6 +76,32 @@ class LastTick(Struct, frozen=True):
 
     scheduled_time: datetime
     schedule: str | None
+
+
+class Pause(Struct, frozen=True):
+    """A pause of a job, or of all: ticks that would start while it lasts are passed over.
+
+    `by` is the name of the user who asked for it. Times are aware; without `until` it lasts until
+    somebody ends it.
+    """
+
+    by: str
+    at: datetime
+    reason: str | None = None
+    until: datetime | None = None
+
+    def holds(self, moment: datetime) -> bool:
+        """Whether it keeps a start at this moment from taking place."""
+        return self.until is None or moment < self.until
+
+
+class LastEnd(Struct, frozen=True):
+    """How the last execution of a job ended; `ended_at` is aware, None where nobody saw it."""
+
+    execution_id: str
+    status: HistoryStatus
+    code: str | None
+    ended_at: datetime | None
 
 
 class HistoryEntry(Struct, frozen=True, kw_only=True):

@@ -16,16 +16,18 @@ from chronos_cli.errors import StateError
 from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import (
+    LOOP_ORIGINS,
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
     LastTick,
+    Pause,
     StartedExecution,
     UnfinishedNotice,
 )
 from chronos_cli.state.snapshot import snapshot_of
 from chronos_cli.state.store import Store
-from chronos_cli.state.write_behind import WriteBehind
+from chronos_cli.state.write_behind import Record, WriteBehind
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.streak import Streak
@@ -84,7 +86,7 @@ class StateJournal:
                 execution.id,
                 job.id,
                 execution.scheduled_time,
-                origin=self._origin,
+                origin=execution.origin or self._origin,
                 snapshot=snapshot_of(execution, self._config, self._redactor),
                 deadline=job.deadline,
                 schedule=schedule_of(job) if tick else None,
@@ -130,7 +132,7 @@ class StateJournal:
             snapshot = None
             if not store.is_open(execution.id):
                 snapshot = snapshot_of(execution, self._config, self._redactor)
-            store.ended(outcome, origin=self._origin, snapshot=snapshot)
+            store.ended(outcome, origin=execution.origin or self._origin, snapshot=snapshot)
             if under_way:
                 store.notices_began(under_way)
             if streak is not None:
@@ -204,7 +206,7 @@ class StateJournal:
     def unfinished(self) -> list[StartedExecution]:
         """Return what earlier loops began and did not live to end, oldest first."""
         found = self._state.read(Store.unfinished, list[StartedExecution]())
-        return [started for started in found if started.origin == self._origin]
+        return [started for started in found if started.origin in LOOP_ORIGINS]
 
     def unfinished_notices(self) -> list[UnfinishedNotice]:
         """Return the notices that earlier loops began and did not live to end."""
@@ -213,6 +215,22 @@ class StateJournal:
     def give_up(self, execution_id: str) -> None:
         """Record that an unfinished execution will not be sent again."""
         self._state.soon(lambda store: store.give_up(execution_id))
+
+    def pauses(self) -> dict[str, Pause]:
+        """Return the pauses by job; that of all jobs under `ALL_JOBS`."""
+        return self._state.read(Store.pauses, dict[str, Pause]())
+
+    def pause(self, job_id: str, pause: Pause) -> bool:
+        """Record a pause; whether that could be done."""
+        return self._is_written(lambda store: store.pause(job_id, pause))
+
+    def resume(self, job_id: str, moment: datetime | None) -> bool:
+        """Record the end of a pause, as `Store.resume` does; whether that could be done."""
+        return self._is_written(lambda store: store.resume(job_id, moment))
+
+    def confirm(self) -> bool:
+        """Write a word into the state; whether that could be done."""
+        return self._is_written(Store.confirm_loop)
 
     def flush(self) -> None:
         """Record now what waits for the end of the turn."""
@@ -225,6 +243,15 @@ class StateJournal:
     def close(self) -> None:
         """Record what is left, and give the file back."""
         self._state.close()
+
+    def _is_written(self, record: Record) -> bool:
+        """Record something now; whether that could be done."""
+
+        def call(store: Store) -> bool:
+            record(store)
+            return True
+
+        return self._state.write(call, False)
 
 
 def _under_way(execution: Execution, notices: Sequence[Execution]) -> list[UnfinishedNotice]:

@@ -47,6 +47,11 @@ class LoopLock:
             raise
         self._file = file
 
+    def confirm(self) -> None:
+        """Write anew whose it is; raises StateError when that cannot be done."""
+        with self._database.writing() as db:
+            db.execute("UPDATE loop SET pid = ?", (self._here.pid,))
+
     def release(self) -> None:
         """Give it back, if it is ours."""
         if self._file is not None:

@@ -12,10 +12,12 @@ from chronos_cli.clock import Clock
 from chronos_cli.dispatch.outcome import Attempt
 from chronos_cli.state import notices
 from chronos_cli.state.entries import (
+    LOOP_ORIGINS,
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
     JobStats,
+    LastEnd,
     LastTick,
     StartedExecution,
 )
@@ -27,6 +29,7 @@ from chronos_cli.state.values import (
     entry_of,
     gone_message,
     json_text,
+    last_end_of,
     process_of,
     rows_of,
     started_of,
@@ -156,6 +159,15 @@ class Rows:
                 entries.append(entry_of(row, status, _attempts(db, row["id"]), told))
         return entries
 
+    def last_ends(self, db: sqlite3.Connection) -> dict[str, LastEnd]:
+        """Return the last execution of every job that has ended and was not skipped."""
+        found: dict[str, LastEnd] = {}
+        for row in rows_of(db, _LAST_RUNS):
+            status = self._progress(row)
+            if status is not HistoryStatus.RUNNING:
+                found[row["job_id"]] = last_end_of(row, status)
+        return found
+
     def statuses(
         self, db: sqlite3.Connection, ids: Sequence[str]
     ) -> dict[tuple[str, str], list[HistoryStatus]]:
@@ -222,7 +234,7 @@ class Rows:
     def _is_dead(self, row: Row) -> bool:
         """Whether the process of a run is known to be dead."""
         process = process_of(row)
-        if self._holds_loop() and row["origin"] == "cron" and process != self._here:
+        if self._holds_loop() and row["origin"] in LOOP_ORIGINS and process != self._here:
             return True
         return is_alive(process, self._here) is False
 
@@ -240,13 +252,20 @@ def _insert(names: tuple[str, ...]) -> str:
 
 _SET_TICK = "INSERT OR REPLACE INTO ticks VALUES (?, ?)"
 _SET_SCHEDULE = "INSERT OR REPLACE INTO tick_schedules VALUES (?, ?)"
+# Ended or cut off, a job's last one last.
+_LAST_RUNS = """
+SELECT * FROM runs WHERE id IN (
+    SELECT max(id) FROM runs WHERE status <> 'skipped' GROUP BY job_id
+    UNION SELECT id FROM runs WHERE status IS NULL
+) ORDER BY id
+"""
 _UNFINISHED = ("running", "interrupted")
 _TICKS = (
     "SELECT job_id, scheduled_time, schedule FROM ticks LEFT JOIN tick_schedules USING (job_id)"
 )
-# Of an outcome, what has a column or a table of its own.
+# Of an outcome, what has a column or a table of its own, and what the log alone tells.
 _IN_COLUMNS = frozenset(
-    {"execution_id", "job_id", "scheduled_time", "status", "attempts", "notices"}
+    {"execution_id", "job_id", "scheduled_time", "status", "attempts", "notices", "trace_id"}
 )
 
 

@@ -81,8 +81,19 @@ CREATE TABLE streaks (
 ) WITHOUT ROWID;
 """
 
+# Jobs whose ticks are passed over, by somebody's order.
+_PAUSES = """
+CREATE TABLE pauses (
+    job_id TEXT PRIMARY KEY,           -- empty: all jobs
+    by TEXT NOT NULL,                  -- a user's name
+    at TEXT NOT NULL,                  -- RFC 3339
+    reason TEXT,
+    until TEXT                         -- RFC 3339; NULL: until it is resumed
+) WITHOUT ROWID;
+"""
+
 # The step at place n leads from version n to n + 1. Steps are never changed, only added.
-MIGRATIONS: tuple[str, ...] = (_FIRST, _SCHEDULES, _NOTICES, _TOLD)
+MIGRATIONS: tuple[str, ...] = (_FIRST, _SCHEDULES, _NOTICES, _TOLD, _PAUSES)
 VERSION = len(MIGRATIONS)
 
 

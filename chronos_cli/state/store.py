@@ -13,14 +13,16 @@ from chronos_cli.clock import Clock, SystemClock
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
-from chronos_cli.state import notices
+from chronos_cli.state import notices, pauses
 from chronos_cli.state.database import Database, move_log
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
     JobStats,
+    LastEnd,
     LastTick,
+    Pause,
     Snapshot,
     StartedExecution,
     UnfinishedNotice,
@@ -254,6 +256,36 @@ class Store:
         """Forget the ticks of all other jobs: one that comes back has missed nothing."""
         with self._database.writing() as db:
             self._rows.keep_ticks(db, job_ids)
+
+    def pauses(self) -> dict[str, Pause]:
+        """Return the pauses by job; that of all jobs under `ALL_JOBS`."""
+        with self._database.reading() as db:
+            return pauses.known(db)
+
+    def pause(self, job_id: str, pause: Pause) -> None:
+        """Record a pause of a job, or of `ALL_JOBS`, in the place of an earlier one."""
+        masked = structs.replace(pause, reason=self._redactor.data(pause.reason))
+        with self._database.writing() as db:
+            pauses.put(db, job_id, masked)
+
+    def resume(self, job_id: str, moment: datetime | None) -> None:
+        """End a pause. The ticks up to a moment count as seen to; without one, as missed."""
+        with self._database.writing() as db:
+            pauses.lift(db, job_id, moment)
+
+    def known_jobs(self) -> list[str]:
+        """Return the IDs of the jobs that the last loop ran, and of those that are paused."""
+        with self._database.reading() as db:
+            return pauses.known_jobs(db)
+
+    def confirm_loop(self) -> None:
+        """Write that the loop is still there: raises StateError where nothing can be written."""
+        self._loop.confirm()
+
+    def last_ends(self) -> dict[str, LastEnd]:
+        """Return how the last execution of every job ended; what was skipped does not count."""
+        with self._database.reading() as db:
+            return self._rows.last_ends(db)
 
     def last_fired(self) -> datetime | None:
         """Return the latest time at which an execution of a loop started, or for which it stood.

@@ -11,6 +11,7 @@ from chronos_cli.dispatch.outcome import Attempt, Notice
 from chronos_cli.state.entries import (
     HistoryEntry,
     HistoryStatus,
+    LastEnd,
     Snapshot,
     StartedExecution,
     UnfinishedNotice,
@@ -95,6 +96,13 @@ def entry_of(
         snapshot=snapshot,
         **known,
     )
+
+
+def last_end_of(row: Row, status: HistoryStatus) -> LastEnd:
+    """Return what is shown of a run that was its job's last one."""
+    outcome = msgspec.json.decode(row["outcome"]) if row["outcome"] else {}
+    ended_at = _moment(row["ended_at"]) if row["ended_at"] else None
+    return LastEnd(row["execution_id"], status, outcome.get("code"), ended_at)
 
 
 def notice_of(row: Row) -> UnfinishedNotice:

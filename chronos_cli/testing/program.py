@@ -39,7 +39,7 @@ class Result(Struct, frozen=True):
 
 def environment(extra: dict[str, str] | None = None) -> dict[str, str]:
     """Return the variables that the program gets: no configuration or state of the user's own."""
-    foreign = ("CHRONOS_DEMO", "TRACE", "GITHUB_", "FORCE_COLOR")
+    foreign = ("CHRONOS_DEMO", "TRACE", "OTEL_", "GITHUB_", "FORCE_COLOR")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     ours = {
         "XDG_CONFIG_HOME": "/nonexistent",

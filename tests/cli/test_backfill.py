@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from chronos_cli.app.backfill import Span, find_missing
-from chronos_cli.cli.backfill import _bounds
+from chronos_cli.cli.backfill import _bounds, _nothing
 from chronos_cli.dispatch.execution import scheduled_id
 from chronos_cli.dispatch.outcome import Status
 from chronos_cli.errors import UsageError
@@ -111,6 +111,11 @@ def test_what_history_has_is_not_missing(tmp_path: Path) -> None:
         (7, "missing"),
         (8, "missing"),
     ]
+
+
+def test_nothing_to_send_says_why() -> None:
+    assert _nothing(0).startswith("nothing to send: no job has a tick in the span")
+    assert _nothing(1) == "nothing to send: the one tick of the span is recorded"
 
 
 def test_now_is_not_in_the_future() -> None:

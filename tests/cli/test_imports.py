@@ -24,8 +24,10 @@ HEAVY = CLIENTS | {
     "importlib.metadata",
     "jinja2",
     "logging",
+    "opentelemetry",
     "prometheus_client",
     "pydantic",
+    "requests",
     "rich",
     "sqlite3",
     "ssl",
@@ -38,6 +40,8 @@ ALWAYS = {"uuid"}
 # What comes with asyncio.
 LOOP = {"asyncio", "ssl", "logging", "subprocess"}
 SENDING = LOOP | {"sqlite3"}
+# What says that there is no loop.
+LOOKING = {"sqlite3", "subprocess"}
 
 # The arguments of a command: what it may import of all that is heavy, how many modules it may.
 COMMANDS = {
@@ -75,7 +79,11 @@ COMMANDS = {
         390,
     ),
     "run rabbitmq.yaml": (SENDING | {"pika"}, 350),
-    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 327),
+    "status": (LOOKING, 260),
+    "trigger a": (LOOKING, 260),
+    "pause a": (LOOKING, 260),
+    "resume a": (LOOKING, 260),
+    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 342),
 }
 # They listen on ports; what they import is what servers need.
 _SERVERS = {"receive", "demo"}

@@ -87,9 +87,9 @@ def test_a_bug_of_ours_is_one_line_and_hides_no_other_job(
     (tmp_path / "sitecustomize.py").write_text(
         "import chronos_cli.dispatch.delivery as d\n"
         "sound = d.metadata_headers\n"
-        "def broken(execution, attempt):\n"
+        "def broken(execution, *others):\n"
         "    if execution.job.id == 'bad': raise RuntimeError('boom')\n"
-        "    return sound(execution, attempt)\n"
+        "    return sound(execution, *others)\n"
         "d.metadata_headers = broken\n"
     )
     url = server.url + "/status/200"

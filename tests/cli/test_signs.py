@@ -129,6 +129,9 @@ def test_github_gets_annotations_and_a_table(server: HttpServer, tmp_path: Path)
     assert line.startswith(
         f"::error file={tmp_path.name}/a%2Cb.yaml,line=2,col=1,title=chronos%3A bad::bad: rejected"
     )
+    asked = {"GITHUB_WORKSPACE": str(tmp_path.parent)}
+    result = chronos("run", ".", "--no-state", "-o", "github", env=asked, cwd=tmp_path)
+    assert (result.code, result.out, result.err) == (7, line + "\n", "")
     before, _, table = summary.read_text().partition("\n")
     assert before == "before"
     rows = [one for one in table.splitlines() if one.startswith("|")]

@@ -36,7 +36,9 @@ Row = Callable[[object], None]
 def alone() -> Members:
     """A host to which every tick belongs."""
     me = SimpleNamespace(id="me")
-    found = SimpleNamespace(me=me, rank=lambda _: 0, before=lambda _: set(), suspect=lambda _: None)
+    found = SimpleNamespace(
+        me=me, rank=lambda _: 0, before=lambda _: set(), suspect=lambda *_: None
+    )
     return cast("Members", found)
 
 

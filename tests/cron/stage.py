@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -197,16 +197,22 @@ class Stage:
     sent: list[Sent] = field(default_factory=list)
     events: list[LoopEvent] = field(default_factory=list)
     dispatchers: list[Nowhereness] = field(default_factory=list)
+    listeners: list[Callable[[LoopEvent], None]] = field(default_factory=list)
 
     async def play(self, *jobs: Job) -> None:
         self.store = Store.open(self.folder / "state.sqlite", Redactor(), self.clock)
         self.store.acquire_loop("stage")
-        events = Events(self.clock, self.events.append)
+        events = Events(self.clock, self._tell)
         self.journal = loop_journal(self.store, Redactor(), None, self.clock, events)
         self.loop = Loop(self.clock, self.journal, events, lambda data: data)
         self.loop.begin(self.jobset(*jobs))
         self.task = asyncio.create_task(self.loop.run())
         await settle()
+
+    def _tell(self, event: LoopEvent) -> None:
+        self.events.append(event)
+        for listener in self.listeners:
+            listener(event)
 
     def jobset(self, *jobs: Job) -> JobSet:
         one = Nowhereness(self.clock, self.sent)

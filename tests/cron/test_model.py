@@ -17,12 +17,13 @@ import pytest
 
 from chronos_cli.cron import sleep
 from chronos_cli.cron.timer import PUNCTUAL
-from chronos_cli.dispatch.execution import scheduled_id
+from chronos_cli.dispatch.execution import new_id, scheduled_id
 from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import Calendar
 from chronos_cli.schedule.calendar import ticks as calendar_ticks
 from chronos_cli.schedule.exceptions import parse_exemption
+from chronos_cli.state.entries import Pause
 from tests.cron.stage import FakeClock, Stage, job, utc
 
 MORE = int(os.environ.get("CHRONOS_TEST_EXAMPLES", "0"))
@@ -63,7 +64,8 @@ def a_life(chance: Random) -> tuple[Job, list[Step]]:
 def a_step(chance: Random) -> Step:
     # Around the limits of what is late and of what is a correction.
     spans = [chance.uniform(1, 15), chance.uniform(15, 120), chance.uniform(120, 900)]
-    what = chance.choice(["advance"] * 4 + ["suspend"] * 2 + ["stop", "kill", "reload", "set"])
+    usual = ["advance"] * 5 + ["suspend"] * 2 + ["stop", "kill", "reload", "set"]
+    what = chance.choice([*usual, "trigger", "pause", "pause", "resume", "catch up"])
     if what == "set":
         most = chance.choice([60, 600, 9_000, 20_000])
         return what, float(chance.randint(-most, most))
@@ -84,6 +86,11 @@ class Life:
     # How often nobody looked at the clock for a while, or it was set.
     gaps: int = 0
     end: datetime = START
+    triggered: list[str] = field(default_factory=list)
+    # When it was paused, and until when nothing is made up for; None for a pause that still lasts.
+    paused: datetime | None = None
+    passed_over: list[tuple[datetime, datetime]] = field(default_factory=list)
+    held: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     async def begin(self) -> None:
         if self.marks and self.marks[-1] - self.stage.clock.wall > CORRECTION:
@@ -121,12 +128,34 @@ class Life:
                 await self.begin()
             elif what == "reload":
                 await self.stage.reload(self.job)
+            elif what == "trigger":
+                self.triggered.append(new_id())
+                self.stage.loop.steering.trigger(self.job, self.triggered[-1], "somebody")
+            elif what in {"pause", "resume", "catch up"}:
+                self.steer(what)
             else:
                 await self.set_by(seconds)
             await self.rest()
             self.note()
         self.end = clock.wall
+        if self.paused is not None:
+            self.passed_over.append((self.paused, self.end))
+            self.held.append((self.paused, self.end))
         await self.stage.stop()
+
+    def steer(self, what: str) -> None:
+        steering, now = self.stage.loop.steering, self.stage.clock.wall
+        if what == "pause" and self.paused is None:
+            steering.pause("a", Pause("somebody", now))
+            self.paused = now
+        elif what != "pause" and self.paused is not None:
+            steering.resume("a", "somebody", catches_up=what == "catch up")
+            self.held.append((self.paused, now))
+            if what == "resume":
+                self.passed_over.append((self.paused, now))
+            else:
+                self.gaps += 1  # after it, too, there is something to make up for
+            self.paused = None
 
     async def set_by(self, seconds: float) -> None:
         clock = self.stage.clock
@@ -172,7 +201,10 @@ async def quick_settle() -> None:
 
 
 def check(life: Life, told: str) -> None:
-    sent = life.stage.sent
+    ids = [one.execution_id for one in life.stage.sent]
+    # What was asked for by hand is sent once, and nothing else hangs on it.
+    assert all(ids.count(one) == 1 for one in life.triggered), told
+    sent = [one for one in life.stage.sent if one.execution_id not in life.triggered]
     times = [one.scheduled_time for one in sent]
     # Each tick is sent at most once, under the ID that stands for it.
     assert len(set(times)) == len(times), told
@@ -183,6 +215,9 @@ def check(life: Life, told: str) -> None:
     # The mark stands for all before it.
     assert all(earlier <= later for earlier, later in pairwise(life.marks)), told
     if not life.corrections:
+        # Nothing starts in a pause.
+        spans = [span for span in life.held for one in sent if span[0] < one.time < span[1]]
+        assert spans == [], told
         # In the order of the schedule.
         assert times == sorted(times), told
         check_policy(life, times, told)
@@ -191,7 +226,12 @@ def check(life: Life, told: str) -> None:
 def check_policy(life: Life, times: list[datetime], told: str) -> None:
     """What each policy says of ticks that nobody saw in time."""
     policy, jitter = life.job.spec.missed_runs, timedelta(seconds=life.job.spec.jitter)
-    late = [one for one in life.stage.sent if one.time - one.scheduled_time > jitter + PUNCTUAL]
+    late = [
+        one
+        for one in life.stage.sent
+        if one.time - one.scheduled_time > jitter + PUNCTUAL
+        and one.execution_id not in life.triggered
+    ]
     if policy == "ignore":
         assert late == [], told
     if policy == "execute_one":
@@ -201,4 +241,9 @@ def check_policy(life: Life, times: list[datetime], told: str) -> None:
     if policy == "execute_all":
         # What jitter puts off at the end may be sent, or not yet.
         until = max([life.end - jitter, *times])
-        assert times == list(ticks(life.job, START, until)), told
+        missing = set(ticks(life.job, START, until)) - set(times)
+        assert set(times) <= set(ticks(life.job, START, until)), told
+        # A pause that was not made up for, with what jitter had put off into it.
+        spans = [(since - jitter, end) for since, end in life.passed_over]
+        lost = [one for one in missing if not any(a <= one <= b for a, b in spans)]
+        assert lost == [], told

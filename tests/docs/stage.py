@@ -24,7 +24,7 @@ from tests.docs.pages import Line
 
 # Any server of the pages that speaks HTTP.
 _HTTP = re.compile(r"https?://(127\.0\.0\.1:8080|[\w.-]+\.example\.com(?::\d+)?)")
-_PLACES = ("/run/secrets/", "/etc/chronos/", "/etc/crontab", "/usr/local/bin/")
+_PLACES = ("/run/secrets/", "/etc/chronos", "/etc/crontab", "/usr/local/bin/")
 
 
 class Receiver:

@@ -13,6 +13,10 @@ from tests.support import ROOT
 
 # A command of chronos that is only read here, and why.
 ENDLESS = {"cron": "until it is stopped", "receive": "until it is stopped", "demo": "tests/cli"}
+# What speaks with a loop that runs.
+STEERING = dict.fromkeys(
+    ("status", "trigger", "pause", "resume"), "needs a loop; tests/cron/test_steering.py"
+)
 # Programs of others, and why they are not run.
 FOREIGN = {
     "docker": "needs an engine; tests/packages runs the steps",
@@ -62,6 +66,7 @@ timout: 30s
 webhook:
   url: htp://api.example.com
 """,
+    "/etc/chronos/jobs/report.yaml": "name: a\nwebhook: {url: https://api.example.com/a}\n",
     "/etc/crontab": "0 4 * * * root curl -fsS https://api.example.com/backup\n",
     "/etc/chronos/environment": "REPORT_TOKEN=abc-1234\n",
     ".bin/crontab": "#!/bin/sh\necho '0 9 * * 1-5 curl -fsS https://api.example.com/report'\n",
@@ -123,7 +128,7 @@ def is_left_out(line: Line) -> bool:
     words = line.words
     if line.chronos is not None:
         name, rest = split_name(line.chronos)
-        return name in ENDLESS and values_of(command_of(name), rest) is not None
+        return name in ENDLESS | STEERING and values_of(command_of(name), rest) is not None
     if words[0] == "make":
         assert words[1] in TARGETS, line.where
         return True

@@ -1,5 +1,6 @@
 """Every block of YAML on the pages loads, and every link leads somewhere."""
 
+import json
 import re
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import yaml
 from chronos_cli.dispatch.registry import Registry
 from chronos_cli.jobs.config import Config, read_config
 from chronos_cli.jobs.files import SourceFile
+from chronos_cli.jobs.heartbeat import read_heartbeat
 from chronos_cli.jobs.interpolate import Sources
 from chronos_cli.jobs.load import load_jobs
 from chronos_cli.problems import Problem
@@ -18,11 +20,13 @@ from tests.support import ROOT
 
 # Of other programs: it must be YAML, and what it is for is said behind the fence.
 FOREIGN = {"ci", "pre-commit", "prometheus"}
-LANGUAGES = {"console", "crontab", "python", "text", "toml", "yaml"}
+LANGUAGES = set("console crontab groovy json make python text toml yaml".split())
 # Values that have a form of their own.
 VALUES = {
     "WEBHOOK_SECRET": "whsec_c2VjcmV0",
     "API": "https://api.example.com",
+    "DEPLOY_URL": "https://deploy.example.com",
+    "HEALTHCHECK_URL": "https://watch.example.com/check",
     **dict.fromkeys(("SLACK_WEBHOOK", "TEAMS_WEBHOOK"), "https://hooks.example.com/abc"),
 }
 YAML = all_blocks("yaml")
@@ -65,7 +69,9 @@ def job_problems(block: Block, folder: Path) -> list[Problem]:
 
 def configuration_problems(block: Block) -> list[Problem]:
     source = SourceFile("chronos.yaml", block.text.encode())
-    _, problems = read_config(source, Registry(), sources_of(block.text))
+    config, problems = read_config(source, Registry(), sources_of(block.text))
+    if config.heartbeat is not None:
+        read_heartbeat(config, Registry(), problems)
     return problems.sorted()
 
 
@@ -90,6 +96,11 @@ def test_every_fence_says_what_it_holds() -> None:
     for page in pages():
         fences = re.findall(r"^ *```(\w*)[^\n]*\n(?:.*\n)*?^ *```$", page.read_text(), re.MULTILINE)
         assert set(fences) <= LANGUAGES, page
+
+
+def test_every_json_is_some() -> None:
+    for block in all_blocks("json"):
+        assert json.loads(block.text), block.where
 
 
 def test_every_command_stands_in_a_fence() -> None:

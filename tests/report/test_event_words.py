@@ -73,6 +73,35 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         "↻ report sent again: cut off when pid 7 died",
     ),
     (
+        EventKind.PAUSED,
+        {
+            "job_id": "report",
+            "by": "alice",
+            "at": "2026-03-02T22:00:00+00:00",
+            "reason": "migration",
+            "until": "2026-03-02T23:30:00+00:00",
+        },
+        "! report paused by alice since 22:00:00 until 23:30:00: migration",
+    ),
+    (
+        EventKind.PAUSED,
+        {"scope": "all", "by": "alice", "at": "2026-03-02T22:00:00+00:00"},
+        "! all jobs paused by alice since 22:00:00",
+    ),
+    (
+        EventKind.RESUMED,
+        {"job_id": "report", "by": "bob", "passed_over": 3},
+        "· report resumed by bob, 3 ticks passed over",
+    ),
+    (
+        EventKind.RESUMED,
+        {"scope": "all", "passed_over": 1, "message": "its time was over"},
+        "· all jobs resumed: its time was over, 1 tick passed over",
+    ),
+    (EventKind.HEARTBEAT_FAILED, {"message": "it did not get through"}, "✗ it did not get through"),
+    (EventKind.HEARTBEAT_HELD, {"message": "it is held back"}, "✗ it is held back"),
+    (EventKind.HEARTBEAT_RESTORED, {}, "✓ the heartbeat is sent again"),
+    (
         EventKind.NOTICE_FAILED,
         {"job_id": "report", "message": "rejected: status 404"},
         "✗ report: the notice did not get through: rejected: status 404",

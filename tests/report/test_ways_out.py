@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 import chronos_cli.report
+from chronos_cli.cron.control import Ended, JobStatus, LoopStatus, Started
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.overview import Ending, Row
 from chronos_cli.dispatch.check import Checked
@@ -39,6 +40,8 @@ from chronos_cli.report import (
     attempts,
     check_table,
     checks,
+    control,
+    control_table,
     event_words,
     events,
     history,
@@ -59,8 +62,15 @@ from chronos_cli.report import (
     table,
     timetable,
 )
-from chronos_cli.report.text import json_text, printable, printable_lines
-from chronos_cli.state.entries import HistoryEntry, HistoryStatus, JobStats, Snapshot
+from chronos_cli.report.text import json_text, printable, printable_lines, unpainted
+from chronos_cli.state.entries import (
+    HistoryEntry,
+    HistoryStatus,
+    JobStats,
+    LastEnd,
+    Pause,
+    Snapshot,
+)
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)
 
@@ -232,10 +242,19 @@ def event(text: str) -> LoopEvent:
 
 def told(text: str) -> dict[str, Any]:
     """All fields that events have."""
-    names = "job_id message code status policy action hook target url".split()
+    names = "job_id message code status policy action hook target url by reason".split()
     texts = dict.fromkeys(names, text)
-    times = dict.fromkeys(("next", "last", "until"), NOW.isoformat())
-    figures = ("jobs_", "attempt", "max_attempts", "attempts", "missed", "executing", "running")
+    times = dict.fromkeys(("next", "last", "until", "at"), NOW.isoformat())
+    figures = (
+        "jobs_",
+        "attempt",
+        "max_attempts",
+        "attempts",
+        "missed",
+        "executing",
+        "running",
+        "passed_over",
+    )
     numbers = dict.fromkeys((*figures, "next_in_s", "duration_ms", "by_s", "grace_s"), 1)
     return {**texts, **times, **numbers, "jobs": Names([text]), "problems": [text]}
 
@@ -245,6 +264,22 @@ class Names(list[str]):
 
     def __str__(self) -> str:
         return "2"
+
+
+def a_pause(text: str) -> Pause:
+    return Pause(text, NOW, text, NOW)
+
+
+def job_status(text: str) -> JobStatus:
+    return JobStatus(text, NOW, [text], [text], a_pause(text))
+
+
+def loop_status(text: str) -> LoopStatus:
+    return LoopStatus(1, NOW, "running", {text: a_pause(text)})
+
+
+def last_end(text: str) -> LastEnd:
+    return LastEnd(text, HistoryStatus.REJECTED, text, NOW)
 
 
 def row(text: str) -> Row:
@@ -275,6 +310,18 @@ TEXTS: dict[Callable[..., Any], Way] = {
         event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
     ),
     events.event_text: lambda t: events.event_text(event(t)),
+    events.journal_prefix: lambda t: events.journal_prefix(event(t)),
+    control.status_lines: lambda t: control.status_lines(
+        loop_status(t), [job_status(t)], {t: last_end(t)}
+    ),
+    control.head_lines: lambda t: "".join(control.head_lines(loop_status(t), [], NOW)),
+    control.cells: lambda t: "".join(control.cells(job_status(t), last_end(t))),
+    control.pause_line: lambda t: control.pause_line(a_pause(t)),
+    control.pause_words: lambda t: control.pause_words(a_pause(t)),
+    control.trigger_line: lambda t: "".join(
+        control.trigger_line(t, answer, unpainted)
+        for answer in (Started(t, "skipped", t), Ended(t, "rejected", t, t, 1, 1.0))
+    ),
     history.history_lines: lambda t: history.history_lines([entry(t)]),
     history.execution_lines: lambda t: history.execution_lines([entry(t)]),
     history.cells: lambda t: "".join(history.cells(entry(t))),
@@ -312,12 +359,19 @@ TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     jobs_table.jobs_table: lambda t, width: jobs_table.jobs_table([one_listed(t)], width),
     check_table.check_table: lambda t, width: check_table.check_table([found(t)], width),
     history_table.stats_table: lambda t, width: history_table.stats_table([figures(t)], width),
+    control_table.status_table: lambda t, width: control_table.status_table(
+        loop_status(t), [job_status(t)], {t: last_end(t)}
+    ),
     live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
     table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
 }
 DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     annotations.gitlab_document: lambda t: annotations.gitlab_document([problem(t)]),
     annotations.sarif_document: lambda t: annotations.sarif_document([problem(t)]),
+    control.status_document: lambda t: control.status_document(
+        loop_status(t), [job_status(t)], {t: last_end(t)}
+    ),
+    control.trigger_document: lambda t: control.trigger_document(t, Started(t, "skipped", t), 0),
     checks.check_document: lambda t: checks.check_document([found(t)], 4),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),

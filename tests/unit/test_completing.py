@@ -84,3 +84,11 @@ def test_other_shells_are_told_what_a_word_means(capfd: pytest.CaptureFixture[st
     assert asked(line, capfd, "zsh") == ["words", "id\\:1:report rejected"]
     line = "chronos validate --no"
     assert asked(line, capfd, "fish")[1].startswith("--no-env\tCheck only what")
+
+
+def test_a_hostile_tag_is_no_command_of_the_shell(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path, "name: a\ntags: {team: 'c;rm -rf $(x)'}\nwebhook: {url: 'http://h/'}\n")
+    assert asked(f"chronos run {path} --tag ", capfd) == ["words", "'team=c;rm -rf $(x)'"]
+    assert asked(f"chronos run {path} --tag team=", capfd) == ["words", "'c;rm -rf $(x)'"]

@@ -34,7 +34,7 @@ def test_what_is_invalid_is_not_continued(parent: str) -> None:
 def test_what_is_valid_is_continued_with_the_flags_that_mean_something(
     flags: str, passed: str
 ) -> None:
-    headers = traced(f"00-{ID}-{PARENT}-{flags}").headers()
+    headers = traced(f"00-{ID}-{PARENT}-{flags}").attempt().headers()
     version, identity, parent, own = headers["traceparent"].split("-")
     assert (version, identity, own) == ("00", ID, passed)
     assert parent != PARENT

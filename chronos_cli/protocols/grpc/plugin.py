@@ -1,6 +1,7 @@
 """The protocol gRPC: the target block `grpc`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
@@ -8,6 +9,7 @@ from chronos_cli.protocols.grpc.target import Grpc, GrpcSettings
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.importer import CommandLine, Draft
+    from chronos_cli.dispatch.spans import MessageSpan
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -29,6 +31,12 @@ def _from_grpcurl(call: "CommandLine") -> "Draft":
     return job_of(call)
 
 
+def _span(target: Grpc, code: str | None, receipt: Mapping[str, Any]) -> "MessageSpan":
+    from chronos_cli.protocols.grpc.spans import message_span
+
+    return message_span(target, code, receipt)
+
+
 plugin = Plugin(
     key="grpc",
     protocol="grpc",
@@ -41,4 +49,5 @@ plugin = Plugin(
     extra="grpc",
     event_modes=("binary", "structured"),
     importers={"grpcurl": _from_grpcurl},
+    span=_span,
 )

@@ -1,6 +1,7 @@
 """The protocol HTTP: the target block `webhook`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.http.target import HttpSettings, Webhook
@@ -8,6 +9,7 @@ from chronos_cli.protocols.http.target import HttpSettings, Webhook
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.importer import CommandLine, Draft
+    from chronos_cli.dispatch.spans import MessageSpan
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -35,6 +37,12 @@ def _from_wget(call: "CommandLine") -> "Draft":
     return job_of(call)
 
 
+def _span(target: Webhook, code: str | None, receipt: Mapping[str, Any]) -> "MessageSpan":
+    from chronos_cli.protocols.http.spans import message_span
+
+    return message_span(target, code, receipt)
+
+
 plugin = Plugin(
     key="webhook",
     protocol="http",
@@ -45,4 +53,5 @@ plugin = Plugin(
     client_modules=("h11",),
     event_modes=("binary", "structured"),
     importers={"curl": _from_curl, "wget": _from_wget},
+    span=_span,
 )

@@ -1,6 +1,7 @@
 """The protocol Kafka: the target block `kafka`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
@@ -8,6 +9,7 @@ from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.importer import CommandLine, Draft
+    from chronos_cli.dispatch.spans import MessageSpan
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -31,6 +33,12 @@ def _from_kcat(call: "CommandLine") -> "Draft":
     return job_of(call)
 
 
+def _span(target: KafkaTarget, code: str | None, receipt: Mapping[str, Any]) -> "MessageSpan":
+    from chronos_cli.protocols.kafka.spans import message_span
+
+    return message_span(target, code, receipt)
+
+
 plugin = Plugin(
     key="kafka",
     protocol="kafka",
@@ -42,4 +50,5 @@ plugin = Plugin(
     extra="kafka",
     event_modes=("binary", "structured"),
     importers={"kcat": _from_kcat, "kafkacat": _from_kcat},
+    span=_span,
 )

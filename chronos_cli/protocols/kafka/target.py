@@ -27,6 +27,8 @@ from chronos_cli.protocols.tls import Tls
 
 Acks = Literal["all", "-1", "0", "1", -1, 0, 1]
 HeaderValue = str | None
+# Of other clients: TLS here is a block of its own, and so is SASL.
+_SECURITY = ("security_protocol", "security.protocol", "securityProtocol", "ssl")
 Partitioner = Literal[
     "murmur2_random",
     "murmur2",
@@ -198,6 +200,7 @@ class KafkaTarget(Target, kw_only=True, frozen=True):
             "queue": "topic: {value}",
             "message_key": "key: {value}",
             "partition_key": "key: {value}",
+            **dict.fromkeys(_SECURITY, "tls: {{}}"),
         }
 
     def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:

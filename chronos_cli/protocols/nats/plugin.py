@@ -1,6 +1,7 @@
 """The protocol NATS: the target block `nats`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.nats.target import Nats, NatsSettings
@@ -8,6 +9,7 @@ from chronos_cli.protocols.nats.target import Nats, NatsSettings
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
     from chronos_cli.dispatch.importer import CommandLine, Draft
+    from chronos_cli.dispatch.spans import MessageSpan
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -29,6 +31,12 @@ def _from_nats(call: "CommandLine") -> "Draft":
     return job_of(call)
 
 
+def _span(target: Nats, code: str | None, receipt: Mapping[str, Any]) -> "MessageSpan":
+    from chronos_cli.protocols.nats.spans import message_span
+
+    return message_span(target, code, receipt)
+
+
 plugin = Plugin(
     key="nats",
     protocol="nats",
@@ -41,4 +49,5 @@ plugin = Plugin(
     # The NATS binding of CloudEvents 1.0.2 has no other than structured.
     event_modes=("structured", "binary"),
     importers={"nats": _from_nats},
+    span=_span,
 )

@@ -1,12 +1,14 @@
 """The protocol RabbitMQ: the target block `rabbitmq`."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.protocols.rabbitmq.target import Rabbitmq, RabbitmqSettings
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.delivery import Delivery
+    from chronos_cli.dispatch.spans import MessageSpan
     from chronos_cli.dispatch.steps import Steps
 
 
@@ -24,6 +26,12 @@ async def _check(
     await check(settings, delivery, steps)
 
 
+def _span(target: Rabbitmq, code: str | None, receipt: Mapping[str, Any]) -> "MessageSpan":
+    from chronos_cli.protocols.rabbitmq.spans import message_span
+
+    return message_span(target, code, receipt)
+
+
 plugin = Plugin(
     key="rabbitmq",
     protocol="rabbitmq",
@@ -34,4 +42,5 @@ plugin = Plugin(
     client_modules=("pika",),
     extra="rabbitmq",
     event_modes=("binary", "structured"),
+    span=_span,
 )

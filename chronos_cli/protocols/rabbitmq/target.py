@@ -127,6 +127,7 @@ class Rabbitmq(Target, kw_only=True, frozen=True):
         return {
             **dict.fromkeys(("topic", "key", "binding_key", "routingKey"), "routing_key: {value}"),
             **dict.fromkeys(("server", "host", "address"), "url: amqp://{value}/"),
+            **dict.fromkeys(("user", "login"), "username: {value}"),
         }
 
     def event_flaws(self, mode: Mode, extensions: Collection[str]) -> Iterator[Flaw]:  # noqa: ARG002

@@ -1,0 +1,1 @@
+"""Asking a loop, and steering it, over a socket beside its state file."""
