@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.servers import Nodes
 from tests.cluster.stage import Stage
+from tests.support import HttpServer
 
 # The rows of the table: number, scenario, what was counted, whether it held.
 _ROWS: list[tuple[str, str, str, bool]] = []
@@ -19,6 +20,14 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     with Nodes(tmp_path_factory.mktemp("nodes")).running() as running:
         running.ask("INFO")
         yield running
+
+
+@pytest.fixture
+def server() -> Iterator[HttpServer]:
+    """One for each test: jobs of others have the same names, and other clocks."""
+    running = HttpServer()
+    yield running
+    running.stop()
 
 
 @pytest.fixture
