@@ -357,15 +357,11 @@ class Loop:
             tell_attempt(self._events, execution, attempt, wait)
 
     def on_outcome(self, outcome: Outcome) -> None:
-        """Tell how an execution ended, and start what waited for it.
-
-        At once: so the end and the starts that it makes room for share a transaction.
-        """
+        """Tell how an execution ended, and look at what waited for it."""
         tell_outcome(self._events, outcome)
         tell_held_back(self._events, outcome)
         self._queue.freed(outcome.job_id)
-        if not self._stopping:
-            self._queue.pump()
+        self._sleeper.wake()
 
     def on_notice(self, outcome: Outcome) -> None:
         """Tell how a notice ended."""

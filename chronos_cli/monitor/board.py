@@ -12,6 +12,7 @@ from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.overview import Overview, Running
 from chronos_cli.jobs.model import Job
+from chronos_cli.state.entries import Pause
 
 # A loop that looks at a tick later than this is not well, in seconds.
 ON_TIME = 10.0
@@ -46,10 +47,7 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Health, frozen=True, kw_only=True):
-    """The loop at one moment. What is running and what waits is by job.
-
-    What else befalls jobs or the loop (a pause, for one) is a field here, for page and metrics.
-    """
+    """The loop at one moment. What is running, what waits and what is paused is by job."""
 
     time: datetime
     pid: int
@@ -58,6 +56,7 @@ class Standing(Health, frozen=True, kw_only=True):
     jobs: list[tuple[Job, datetime | None]]
     running: Mapping[str, Mapping[str, Running]]
     waiting: Mapping[str, int]
+    paused: Mapping[str, Pause]
     reloads: Mapping[str, int]
     refusal: Refusal | None
 
@@ -102,14 +101,17 @@ class Board:
 
     def standing(self) -> Standing:
         """Return how the loop stands; what is in it does not change any more."""
+        jobs = list(self._loop.upcoming())
+        pauses = ((job.id, self._loop.steering.pauses.of(job.id)) for job, _ in jobs)
         return Standing(
             time=self._clock.now(),
             pid=os.getpid(),
             version=__version__,
             started_at=self._started_at,
-            jobs=list(self._loop.upcoming()),
+            jobs=jobs,
             running=self._overview.executions(),
             waiting=self._loop.waiting(),
+            paused={job_id: pause for job_id, pause in pauses if pause is not None},
             reloads=dict(self._reloads),
             overdue=self._loop.overdue(),
             is_stopping=self._is_stopping,

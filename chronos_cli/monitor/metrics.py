@@ -180,17 +180,19 @@ def _of_loop(standing: Standing) -> Iterator[Metric]:
 def _of_jobs(standing: Standing, successes: Mapping[str, float]) -> Iterator[Metric]:
     running = _family("running_executions", "Executions under way.")
     waiting = _family("waiting_starts", "Starts that wait for room or for another execution.")
+    paused = _family("paused", "Whether the job is paused: its ticks are passed over.")
     due = _family("next_due_timestamp_seconds", "When the job is due next; none if it never is.")
     success = _family("last_success_timestamp_seconds", "When an execution last succeeded.")
     for job, next_time in standing.jobs:
         key = [job.id, job.protocol]
         running.add_metric(key, len(standing.running.get(job.id, ())))
         waiting.add_metric(key, standing.waiting.get(job.id, 0))
+        paused.add_metric(key, int(job.id in standing.paused))
         if next_time is not None:
             due.add_metric(key, next_time.timestamp())
         if job.id in successes:
             success.add_metric(key, successes[job.id])
-    yield from (running, waiting, due, success)
+    yield from (running, waiting, paused, due, success)
 
 
 def _family(name: str, words: str) -> GaugeMetricFamily:

@@ -15,7 +15,7 @@ from chronos_cli.report.history import history_document
 from chronos_cli.report.jobs import listed
 from chronos_cli.schedule.calendar import Calendar
 from chronos_cli.schedule.describe import describe_calendar
-from chronos_cli.state.entries import HistoryEntry
+from chronos_cli.state.entries import HistoryEntry, Pause
 from chronos_cli.state.recent import RecentEnding
 
 SCHEMA_VERSION = 1
@@ -109,8 +109,16 @@ def _job(entry: _Entry, standing: Standing, endings: Sequence[RecentEnding]) -> 
         "running": len(running),
         "executions": [_running(*one) for one in list(running.items())[:MOST_RUNNING]],
         "waiting": standing.waiting.get(job.id, 0),
+        "paused": _paused(standing.paused.get(job.id)),
         "outcomes": [_ending(ending) for ending in endings],
     }
+
+
+def _paused(pause: Pause | None) -> dict[str, Any] | None:
+    if pause is None:
+        return None
+    until = pause.until and _time(pause.until)
+    return {"by": pause.by, "at": _time(pause.at), "reason": pause.reason, "until": until}
 
 
 def _running(execution_id: str, running: Running) -> dict[str, Any]:

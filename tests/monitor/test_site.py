@@ -16,7 +16,7 @@ from chronos_cli.cron.events import EventKind
 from chronos_cli.dispatch.outcome import Attempt, Status
 from chronos_cli.jobs.model import Job
 from chronos_cli.monitor.status import job_history_document
-from chronos_cli.state.entries import HistoryEntry, HistoryStatus, Snapshot
+from chronos_cli.state.entries import HistoryEntry, HistoryStatus, Pause, Snapshot
 from tests.cron.stage import FakeClock, Stage, job, utc
 from tests.monitor.watched import Watched, watched
 
@@ -40,6 +40,26 @@ def play(stage: Stage, jobs: list[Job], scene: Callable[[Watched], Awaitable[Non
 
 def by_id(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     return {row["job_id"]: row for row in document["jobs"]}
+
+
+def test_a_pause_is_shown(tmp_path: Path) -> None:
+    async def scene(site: Watched) -> None:
+        until = utc("2026-03-02T14:00:00")
+        pause = Pause("alice", utc("2026-03-02T12:02:30"), f"no {SECRET}", until)
+        site.stage.loop.steering.pause("quick", pause)
+        rows = by_id((await site.get("/api/status")).json())
+        assert rows["quick"]["paused"] == {
+            "by": "alice",
+            "at": "2026-03-02T12:02:30.000Z",
+            "reason": "no ***",
+            "until": "2026-03-02T14:00:00.000Z",
+        }
+        assert rows["other"]["paused"] is None
+        figures = (await site.get("/metrics")).text
+        found = re.findall(r'^chronos_paused\{job_id="(\w+)".*\} (\S+)$', figures, re.MULTILINE)
+        assert dict(found) == {"quick": "1.0", "other": "0.0"}
+
+    play(stage_of(tmp_path), [job("quick"), job("other")], scene)
 
 
 def test_jobs_as_they_stand(tmp_path: Path) -> None:

@@ -176,8 +176,15 @@ function scheduleWords(job) {
 
 function nextWords(job) {
   if (!job.enabled) return [element("span", "soft", "disabled")];
+  if (job.paused) return pausedWords(job.paused);
   if (!job.next) return [element("span", "soft", "never")];
   return [`in ${span(seconds(job.next) - now())}`, element("div", "soft", local(job.next))];
+}
+
+function pausedWords(pause) {
+  const until = pause.until ? ` until ${local(pause.until)}` : "";
+  return [element("strong", "", `paused${until}`),
+    element("div", "soft", `by ${visible(pause.by)}${pause.reason ? `: ${visible(pause.reason)}` : ""}`)];
 }
 
 function nowWords(job) {

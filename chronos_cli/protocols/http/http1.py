@@ -227,7 +227,7 @@ def _announcement(method: str) -> h11.Request:
 
 def _mixed_up(first: bytes) -> str | None:
     """Return what to say of a far side that speaks something else than HTTP/1."""
-    if first.startswith(b"HTTP/"):
+    if first.startswith(b"HTTP"):
         return None
     from chronos_cli.protocols.greeting import mixed_up  # only on failure
 
