@@ -5,14 +5,23 @@ from msgspec import structs
 from chronos_cli.cluster.link import INBOX
 from chronos_cli.cluster.names import Names
 from chronos_cli.cluster.streams import Plan
-from chronos_cli.errors import UsageError
+from chronos_cli.dispatch.registry import Registry
+from chronos_cli.errors import StateError, UsageError
 from chronos_cli.jobs.config import Cluster
 from chronos_cli.protocols.nats.login import ConnectionOptions
 from chronos_cli.protocols.nats.target import Nats, NatsTls
 
+# What JetStream is spoken to by.
+_PROTOCOL = "nats"
+
 
 def connection_of(url: str, settings: Cluster) -> ConnectionOptions:
-    """Return how to connect; UsageError for servers or a login that cannot be."""
+    """Return how to connect.
+
+    Raises UsageError for servers or a login that cannot be, StateError without the client library.
+    """
+    if missing := Registry().missing_client(_PROTOCOL):
+        raise StateError(f"--cluster: {missing}")
     tls = settings.tls
     target = Nats(
         url=url,
