@@ -34,6 +34,8 @@ def free_ports(count: int) -> list[int]:
         ports: list[int] = []
         while len(ports) < count:
             port = random.randint(_FIRST_PORT, _LAST_PORT)
+            if port in ports:
+                continue
             candidate = held.enter_context(socket.socket())
             candidate.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

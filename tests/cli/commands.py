@@ -32,10 +32,12 @@ webhook: {url: 'http://größe.example.com/'}
 
 # Those that go on until they are stopped.
 LASTING = ("cron", "receive")
+# Those that end with another code than 0 where no loop has ever run, as here.
+CODES = dict.fromkeys(("status", "trigger", "pause", "resume"), 3)
 
 
 def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
-    """The arguments of each command that exits with 0; state and files are in `folder`."""
+    """The arguments of each command, which exits as `CODES` says; all files are in `folder`."""
     job = write(folder, JOB.format(url=server.url, name=folder.name))
     state = ["--state", str(folder / "state.sqlite")]
     known = {
@@ -48,6 +50,10 @@ def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
         "history": ["history", *state],
         "replay": ["replay", "--failed", "--since", "1d", *state],
         "backfill": ["backfill", job, "--since", "2s", *state],
+        "status": ["status", *state],
+        "trigger": ["trigger", "one", *state],
+        "pause": ["pause", "--all", *state],
+        "resume": ["resume", "--all", *state],
         "init": ["init", "-"],
         "explain": ["explain", "retry_policy"],
         "import crontab": ["import", "crontab", write(folder, CRONTAB, "crontab")],

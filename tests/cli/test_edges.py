@@ -122,6 +122,10 @@ _PLACES = {
     "history": ["--job", "--status", "--since", "--older-than"],
     "replay": ["--job", "--tag", "--var", "--jobs", "--since"],
     "backfill": ["--job", "--tag", "--var", "--since", "--until", "--env-file"],
+    "status": ["--output"],
+    "trigger": ["--output"],
+    "pause": ["--reason", "--until"],
+    "resume": [],
     "init": ["--protocol"],
     "export crontab": ["--job", "--tag", "--program", "--config"],
     "export systemd": ["--job", "--program", "--env-file"],
@@ -136,9 +140,12 @@ _PLACES = {
 }
 
 
+_WITH_STATE = {"run", "cron", "history", "status", "trigger", "pause", "resume"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_bytes_that_are_no_text_are_no_bug(tmp_path: Path, name: str) -> None:
-    state = ["--state", str(tmp_path / "s")] if name in {"run", "cron", "history"} else []
+    state = ["--state", str(tmp_path / "s")] if name in _WITH_STATE else []
     odd = [[_BYTES], [f"--{_BYTES}"], *([option, f"k={_BYTES}"] for option in _PLACES[name])]
     for arguments in odd:
         rest = [] if arguments[0] in {"--grpc", _BYTES} else state
