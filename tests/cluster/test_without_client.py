@@ -10,5 +10,5 @@ from chronos_cli.jobs.config import Cluster
 
 def test_a_missing_client_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Registry, "missing_client", lambda *_: "install it with: pip install x")
-    with pytest.raises(StateError, match="^--cluster: install it with: pip install x$"):
+    with pytest.raises(StateError, match=r"^--cluster: install it with: pip install x$"):
         connection_of("nats://127.0.0.1", Cluster())
