@@ -17,7 +17,7 @@ demo: $(VENV)/.installed  ## Send the sample jobs to a receiver on this machine
 
 test: $(VENV)/.installed-dev  ## Run the tests, against real brokers that it brings along
 	@$(BIN)/python -m tests.brokers.provision
-	$(BIN)/pytest -n $(WORKERS) --dist loadfile
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 interop: $(VENV)/.installed-dev  ## Minutes at nginx, haproxy, grpc-go, grpc-js, clusters and other far sides
 	@$(BIN)/python -m tests.interop.provision

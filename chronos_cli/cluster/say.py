@@ -32,9 +32,9 @@ class Troubles:
             self._said.pop(kind, None)
             self._events.tell(EventKind.CLUSTER, message=f"{kind}: it is over")
 
-    def warn(self, kind: str, message: str, **fields: object) -> None:
+    def warn(self, kind: str, message: str) -> None:
         """Say something once a minute at most."""
         now = self._clock.monotonic()
         if now - self._said.get(kind, -_REMINDER) >= _REMINDER:
             self._said[kind] = now
-            self._events.tell(EventKind.WARNING, message=message, **fields)
+            self._events.tell(EventKind.WARNING, message=message)

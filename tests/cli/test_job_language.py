@@ -287,7 +287,7 @@ def test_notices_are_shown_and_tried(server: HttpServer, tmp_path: Path) -> None
     assert headers(request)["x-chronos-execution-id"].startswith("test-")
     assert not state.exists()
     assert chronos("run", job, "--test-notice", "on_recovery").code == 4
-    for wrong, message in (("on_success", "has 'on_success'"), ("on_error", "takes one of")):
+    for wrong, message in (("on_success", "no 'on_success'"), ("on_error", "takes one of")):
         result = chronos("run", job, "--test-notice", wrong)
         assert result.code == 2
         assert message in result.err

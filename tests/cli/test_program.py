@@ -244,7 +244,7 @@ def test_completions_are_those_of_the_program(shell: str) -> None:
 
 def test_completion_completes() -> None:
     asked = chronos("chronos r", env={"_CHRONOS_COMPLETE": "bash"})
-    assert asked.out.splitlines() == ["words", "run", "replay", "receive"]
+    assert asked.out.splitlines() == ["words", "run", "resume", "replay", "receive"]
 
 
 def test_bash_completes_by_the_script(tmp_path: Path) -> None:
