@@ -39,7 +39,6 @@ class EventKind(StrEnum):
     RELOAD_REFUSED = "reload_refused"
     DRAINING = "draining"
     STOPPED = "stopped"
-    CLUSTER = "cluster"
 
 
 class LoopEvent(Struct, frozen=True):

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from chronos_cli.clock import Clock
-from chronos_cli.cron.admission import Starts, TickJournal
 from chronos_cli.cron.pauses import Pauses
 from chronos_cli.cron.pending import PendingStart
+from chronos_cli.cron.queue import Queue
 from chronos_cli.cron.timer import Gap, Timer
 from chronos_cli.dispatch.execution import in_zone
 from chronos_cli.jobs.model import Job
 from chronos_cli.state.entries import ALL_JOBS, TRIGGER, Pause
+from chronos_cli.state.journal import StateJournal
 
 
 class Steering:
@@ -19,8 +20,8 @@ class Steering:
     def __init__(  # noqa: PLR0913 - the parts of a loop
         self,
         clock: Clock,
-        journal: TickJournal,
-        queue: Starts,
+        journal: StateJournal,
+        queue: Queue,
         timer: Timer,
         pauses: Pauses,
         *,

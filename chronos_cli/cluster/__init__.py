@@ -1,1 +1,0 @@
-"""One schedule on many hosts, which share it through NATS JetStream."""
