@@ -34,8 +34,9 @@ from tests.servers.web import proxying, serving
 
 @pytest.mark.parametrize("secured", [False, True])
 @pytest.mark.parametrize("by_reset", [False, True])
+@pytest.mark.parametrize("answer", [ANSWER, response(b"")], ids=["body", "no body"])
 def test_an_answer_that_is_cut_anywhere_is_not_now(
-    certificates: Certificates, secured: bool, by_reset: bool
+    certificates: Certificates, secured: bool, by_reset: bool, answer: bytes
 ) -> None:
     context = server_context(certificates.server) if secured else None
     tls: dict[str, Any] = {"tls": {"ca": str(certificates.ca)}} if secured else {}
@@ -45,14 +46,14 @@ def test_an_answer_that_is_cut_anywhere_is_not_now(
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             await asked(reader)
-            writer.write(ANSWER[:cut])
+            writer.write(answer[:cut])
             await writer.drain()
             if by_reset:
                 reset(writer)
 
         async with listening(serve, context) as url, dispatching() as dispatcher:
             sent = delivery(url, **tls)
-            for cut in range(len(ANSWER)):
+            for cut in range(len(answer)):
                 found = await outcome(dispatcher, sent)
                 assert isinstance(found, UnreachableError), (cut, found)
                 assert found.code == ("ECONNRESET" if by_reset else None)

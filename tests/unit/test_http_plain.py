@@ -92,6 +92,20 @@ def test_what_is_not_plain_is_left_to_h11(data: bytes) -> None:
     assert plain_answer("POST", data) is None
 
 
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nDate: today\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789",
+    ],
+)
+def test_nothing_that_is_cut_is_an_answer(data: bytes) -> None:
+    assert plain_answer("POST", data) is not None
+    for length in range(len(data)):
+        assert plain_answer("POST", data[:length]) is None, data[:length]
+
+
 @pytest.mark.parametrize("method", ["HEAD", "CONNECT"])
 def test_methods_whose_answers_have_no_body(method: str) -> None:
     assert plain_answer(method, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") is None

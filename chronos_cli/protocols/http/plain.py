@@ -24,8 +24,10 @@ def plain_answer(method: str, data: bytes) -> Answer | None:
 
     Raises UnreachableError when its compression is broken.
     """
-    head, _, body = data.partition(b"\r\n\r\n")
-    if len(head) > _LONGEST_HEAD or len(body) > MAX_BODY or method in _BODILESS_METHODS:
+    head, end_of_head, body = data.partition(b"\r\n\r\n")
+    if not end_of_head or method in _BODILESS_METHODS:
+        return None  # what is cut amid its head may look like a whole one without a body
+    if len(head) > _LONGEST_HEAD or len(body) > MAX_BODY:
         return None
     found = _head().fullmatch(head)
     if found is None or (status := int(found[1])) in _BODILESS:
