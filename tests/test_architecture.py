@@ -156,7 +156,9 @@ def protocol(name: str) -> str | None:
     return parts[2] if len(parts) > 2 and parts[2] in PROTOCOLS else None
 
 
-CORE = set("jobs schedule dispatch state cron cluster report monitor importing app cli".split())
+CORE = set(
+    "jobs schedule dispatch state cron cluster report monitor importing export app cli".split()
+)
 
 
 @pytest.mark.parametrize("name", [one for one in MODULES if room(one) in CORE])

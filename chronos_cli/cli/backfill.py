@@ -9,11 +9,15 @@ from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
     TIME_FORMS,
+    Concurrency,
     ConfigPath,
     EnvFile,
+    FailFast,
     JobIds,
     Jobs,
     OutputFormat,
+    Quiet,
+    Report,
     StatePath,
     Tags,
     Var,
@@ -53,19 +57,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     dry_run: Annotated[
         bool, option("--dry-run", help="List the ticks that would be sent; send nothing.")
     ] = False,
-    concurrency: Annotated[
-        int, option(min=1, max=10_000, metavar="N", help="Executions at the same time.")
-    ] = 16,
-    fail_fast: Annotated[
-        bool, option("--fail-fast", help="Start no further tick once one has failed.")
-    ] = False,
-    output: Annotated[
-        OutputFormat, option("--output", "-o", help="How the report is written.")
-    ] = OutputFormat.TABLE,
-    quiet: Annotated[
-        bool,
-        option("--quiet", "-q", help="No report; a line on stderr for each failed job."),
-    ] = False,
+    concurrency: Concurrency = 16,
+    fail_fast: FailFast = False,
+    output: Report = OutputFormat.TABLE,
+    quiet: Quiet = False,
     state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,

@@ -6,11 +6,14 @@ from typing import Annotated
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
+    Concurrency,
     ConfigPath,
     EnvFile,
     JobIds,
     Jobs,
     OutputFormat,
+    Quiet,
+    Report,
     Tags,
     Var,
     Verbose,
@@ -25,19 +28,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     job: JobIds = None,
     tag: Tags = None,
     var: Var = None,
-    concurrency: Annotated[
-        int, option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")
-    ] = 16,
+    concurrency: Concurrency = 16,
     strict: Annotated[
         bool, option("--strict", help="A warning fails its job, as 'rejected'.")
     ] = False,
-    output: Annotated[
-        OutputFormat, option("--output", "-o", help="How the report is written.")
-    ] = OutputFormat.TABLE,
-    quiet: Annotated[
-        bool,
-        option("--quiet", "-q", help="No report; a line on stderr for each failed job."),
-    ] = False,
+    output: Report = OutputFormat.TABLE,
+    quiet: Quiet = False,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,

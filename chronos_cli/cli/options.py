@@ -81,7 +81,14 @@ Var = Annotated[
     option("--var", metavar="K=V", help="A value for templates: {{ vars.K }}. Repeatable."),
 ]
 
-
+Concurrency = Annotated[int, option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")]
+DryRun = Annotated[bool, option("--dry-run", help="Show what would be sent; send nothing.")]
+FailFast = Annotated[bool, option("--fail-fast", help="Start no further job once one has failed.")]
+Report = Annotated[OutputFormat, option("--output", "-o", help="How the report is written.")]
+Quiet = Annotated[
+    bool,
+    option("--quiet", "-q", help="No report; a line on stderr for each failed job."),
+]
 EnvFile = Annotated[
     list[str] | None,
     option(

@@ -7,10 +7,14 @@ from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
     TIME_FORMS,
+    Concurrency,
     ConfigPath,
+    DryRun,
     EnvFile,
     JobIds,
     OutputFormat,
+    Quiet,
+    Report,
     StatePath,
     Tags,
     Var,
@@ -58,19 +62,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         option("--allow-other-target", help="Also where the job sends elsewhere than it did."),
     ] = False,
     var: Var = None,
-    dry_run: Annotated[
-        bool, option("--dry-run", help="Show what would be sent; send nothing.")
-    ] = False,
-    concurrency: Annotated[
-        int, option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")
-    ] = 16,
-    output: Annotated[
-        OutputFormat, option("--output", "-o", help="How the report is written.")
-    ] = OutputFormat.TABLE,
-    quiet: Annotated[
-        bool,
-        option("--quiet", "-q", help="No report; a line on stderr for each failed job."),
-    ] = False,
+    dry_run: DryRun = False,
+    concurrency: Concurrency = 16,
+    output: Report = OutputFormat.TABLE,
+    quiet: Quiet = False,
     state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,

@@ -7,11 +7,16 @@ from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
     TIME_FORMS,
+    Concurrency,
     ConfigPath,
+    DryRun,
     EnvFile,
+    FailFast,
     JobIds,
     Jobs,
     OutputFormat,
+    Quiet,
+    Report,
     StatePath,
     Tags,
     Var,
@@ -40,26 +45,15 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     execution_id: Annotated[
         str | None, option(metavar="ID", help="The execution ID; for one job only.")
     ] = None,
-    dry_run: Annotated[
-        bool, option("--dry-run", help="Show what would be sent; send nothing.")
-    ] = False,
+    dry_run: DryRun = False,
     test_notice: Annotated[
         str | None,
         option(metavar="HOOK", help="Send only this notice of the jobs, as a test: on_failure, …"),
     ] = None,
-    concurrency: Annotated[
-        int, option(min=1, max=10_000, metavar="N", help="Jobs at the same time.")
-    ] = 16,
-    fail_fast: Annotated[
-        bool, option("--fail-fast", help="Start no further job once one has failed.")
-    ] = False,
-    output: Annotated[
-        OutputFormat, option("--output", "-o", help="How the report is written.")
-    ] = OutputFormat.TABLE,
-    quiet: Annotated[
-        bool,
-        option("--quiet", "-q", help="No report; a line on stderr for each failed job."),
-    ] = False,
+    concurrency: Concurrency = 16,
+    fail_fast: FailFast = False,
+    output: Report = OutputFormat.TABLE,
+    quiet: Quiet = False,
     report_junit: Annotated[
         str | None, option(metavar="PATH", help="Write a JUnit XML report, too.")
     ] = None,
