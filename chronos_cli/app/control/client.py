@@ -39,7 +39,10 @@ def ask(state: Path, request: Request) -> Iterator[Answer]:
             connection.sendall(line_of(Envelope(VERSION, request)))
             yield from _answers(connection, request)
         except TimeoutError as error:
-            raise StateError(f"the loop on {state} does not answer") from error
+            raise StateError(
+                f"the loop on {state} does not answer within {_PATIENCE:g} s: ask again, or look "
+                "at its log"
+            ) from error
         except ConnectionError:
             return  # it has ended amid the answer
 
@@ -56,7 +59,7 @@ def _connect(connection: socket.socket, path: Path, state: Path) -> None:
     except PermissionError as error:
         raise StateError(
             f"the loop on {state} is for {_owner(path)} alone: ask as that user"
-        ) from (error)
+        ) from error
     except OSError as error:
         raise NoLoopError(f"cannot reach the loop on {state}: {error}") from error
     if peer_of(connection) not in {os.geteuid(), 0, _user_of(state)}:
@@ -69,9 +72,10 @@ def _answers(connection: socket.socket, request: Request) -> Iterator[Answer]:
             try:
                 answer = decode_answer(line)
             except msgspec.DecodeError as error:
-                raise StateError(f"the loop answers what this program cannot read: {error}") from (
-                    error
-                )
+                raise StateError(
+                    f"the loop answers what this program cannot read: {error}; is it of another "
+                    "version? Then ask with that one, or start the loop again"
+                ) from error
             if isinstance(answer, Refused):
                 raise UsageError(answer.message)
             if isinstance(request, Trigger) and request.wait:
