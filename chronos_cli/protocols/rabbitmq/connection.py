@@ -107,7 +107,11 @@ class Connection:
 
     async def declared(self, kind: Kind, name: str) -> Any:
         """Return what the broker says of an exchange or a queue; see `declare_passively`."""
-        return await declare_passively(self._adapter, kind, name)
+        try:
+            return await declare_passively(self._adapter, kind, name)
+        except asyncio.CancelledError:
+            self._is_retired = True  # as in `publish`: a goodbye would be waited for
+            raise
 
     async def _publish(self, message: Message) -> None:
         is_known = await self._trials.is_known(message)
