@@ -6,11 +6,11 @@ BIN := $(VENV)/bin
 WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test interop faults fuzz bench browser packages dist deb lint format reference screens \
+.PHONY: help demo test interop faults cluster-test cluster-demo fuzz bench browser packages dist deb lint format reference screens \
 	pictures completions clean
 
 help:  ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 demo: $(VENV)/.installed  ## Send the sample jobs to a receiver on this machine
 	@$(BIN)/chronos demo
@@ -32,6 +32,14 @@ faults: $(VENV)/.installed-dev  ## Minutes of hostile far sides, and of killing 
 	CHRONOS_TEST_KILLS=100 $(BIN)/pytest tests/cli/test_kills.py
 	CHRONOS_TEST_SECONDS=60 $(BIN)/pytest tests/cron/test_three_protocols.py
 	CHRONOS_TEST_KILLS=300 $(BIN)/pytest tests/cron/test_program.py -k kill_9
+
+cluster-test: $(VENV)/.installed-dev  ## Minutes of hosts and servers that die; a table of counts that must hold
+	@$(BIN)/python -m tests.brokers.provision
+	$(BIN)/pytest tests/cluster -m "cluster or not cluster"
+
+cluster-demo: $(VENV)/.installed-dev  ## Three servers, three hosts, one of them killed: what became of each tick
+	@$(BIN)/python -m tests.brokers.provision
+	@$(BIN)/python -m tests.cluster.demo
 
 fuzz: $(VENV)/.installed-dev  ## Many more schedules, zones, and lives of the loop at random
 	CHRONOS_TEST_EXAMPLES=5000 $(BIN)/pytest -n $(WORKERS) tests/schedule/test_timetable.py

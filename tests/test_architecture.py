@@ -156,9 +156,8 @@ def protocol(name: str) -> str | None:
     return parts[2] if len(parts) > 2 and parts[2] in PROTOCOLS else None
 
 
-CORE = set(
-    "jobs schedule dispatch state cron cluster report monitor importing export app cli".split()
-)
+# The cluster is no user of a protocol among others: it runs on this one.
+CORE = set("jobs schedule dispatch state cron report monitor importing export app cli".split())
 
 
 @pytest.mark.parametrize("name", [one for one in MODULES if room(one) in CORE])
@@ -169,6 +168,12 @@ def test_nothing_but_protocols_names_a_protocol(name: str) -> None:
     assert not [other for other in imports(name) if room(other) == "protocols"]
     texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
     assert texts & NAMES == NAMING.get(name, set())
+
+
+@pytest.mark.parametrize("name", [one for one in MODULES if room(one) == "cluster"])
+def test_the_cluster_knows_the_one_protocol_that_it_runs_on(name: str) -> None:
+    known = {protocol(other) for other in imports(name) if room(other) == "protocols"}
+    assert known <= {None, "nats"}
 
 
 def test_the_registry_tells_types_and_does_not_claim_them() -> None:

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from chronos_cli.errors import UsageError
 from chronos_cli.jobs.model import NOTICES
-from chronos_cli.state.store import Store
+from chronos_cli.state.entries import RecordedExecutions
 
 # Candidates that a message names.
 _NAMED = 5
 
 
-def full_id(text: str, store: Store | None, where: Path) -> str:
+def full_id(text: str, store: RecordedExecutions | None, where: Path) -> str:
     """Return the recorded execution ID that is `text`, or the one that begins with it.
 
     `where` is the state file, for messages. Raises UsageError when there is none, or several.

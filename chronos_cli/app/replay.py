@@ -12,8 +12,12 @@ from chronos_cli.dispatch.trace import Trace
 from chronos_cli.errors import UsageError
 from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
-from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus
-from chronos_cli.state.store import Store
+from chronos_cli.state.entries import (
+    HistoryEntry,
+    HistoryFilter,
+    HistoryStatus,
+    RecordedExecutions,
+)
 
 # A job as the state knows it: environments may each have a file with the same ID.
 _Origin = tuple[str, str | None]
@@ -29,7 +33,9 @@ class Choice(Struct, frozen=True):
     paths: list[str]
 
 
-def chosen_entries(choice: Choice, store: Store | None, where: Path) -> list[HistoryEntry]:
+def chosen_entries(
+    choice: Choice, store: RecordedExecutions | None, where: Path
+) -> list[HistoryEntry]:
     """Return the last run of each execution that is to be sent again, oldest first.
 
     `where` is the state file, for messages. Raises UsageError for a choice that cannot be made.

@@ -13,6 +13,7 @@ from chronos_cli.app.control.answers import Answers
 from chronos_cli.app.control.server import ControlServer
 from chronos_cli.app.variables import require_variables
 from chronos_cli.app.workspace import WorkspaceReader
+from chronos_cli.cron.admission import TickJournal
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
 from chronos_cli.cron.heartbeat import HeartbeatSender
@@ -24,13 +25,12 @@ from chronos_cli.cron.systemd import ServiceManager
 from chronos_cli.cron.watch import Watch
 from chronos_cli.dispatch.trace import collects_traces
 from chronos_cli.errors import InvalidInputError, UsageError
-from chronos_cli.jobs.config import find_config
+from chronos_cli.jobs.config import Cluster, find_config
 from chronos_cli.jobs.files import find_files
 from chronos_cli.jobs.scope import Choice, Scope
 from chronos_cli.problems import Position, Problem
 from chronos_cli.redact import Redactor
 from chronos_cli.report.problems import aside_messages
-from chronos_cli.state.journal import StateJournal
 from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
 
@@ -47,7 +47,7 @@ class ServiceOptions(Struct, frozen=True, kw_only=True):
     """What a service runs, and how; `grace` is in seconds.
 
     `variables` are what templates see as `vars`. `listen` is where it answers over HTTP, if it
-    does.
+    does. With `cluster`, the URLs of its servers, the state is kept there, and `state` is not used.
     """
 
     paths: list[str]
@@ -56,6 +56,7 @@ class ServiceOptions(Struct, frozen=True, kw_only=True):
     choice: Choice
     variables: dict[str, str]
     state: Path
+    cluster: str | None = None
     max_concurrent: int | None
     grace: float
     watch: bool
@@ -101,14 +102,17 @@ class Service:
         # Of the jobs that were read last; their names are not known before.
         self._referred: frozenset[str] = frozenset()
         self._is_reload_due = False
+        self._cluster = Cluster()
 
-    async def serve(self, on_loop: Callable[[Loop, StateJournal], Display]) -> int:
+    async def serve(self, on_loop: Callable[[Loop, TickJournal], Display]) -> int:
         """Run until `stop`; return how many executions were cut off.
 
         `on_loop` is called before the loop begins, and returns what is shown beside it. Raises
         StateError, InvalidInputError or UsageError when it cannot start.
         """
         jobset = self._load()
+        if self._options.cluster is not None:
+            return await self._serve_in_cluster(self._options.cluster, jobset, on_loop)
         store = Store.open(self._options.state, self._redactor, self.clock)
         try:
             # A file may be called by bytes that are no text; this is for people.
@@ -131,12 +135,12 @@ class Service:
             self._reloader.ask()
 
     async def _run(
-        self, store: Store, jobset: JobSet, on_loop: Callable[[Loop, StateJournal], Display]
+        self, store: Store, jobset: JobSet, on_loop: Callable[[Loop, TickJournal], Display]
     ) -> int:
         config = find_config(self._options.config, self._environment)
         journal = loop_journal(store, self._redactor, config, self.clock, self._events)
         telemetry = self._telemetry()
-        loop = self._loop = Loop(
+        loop = Loop(
             self.clock,
             journal,
             self._events,
@@ -144,6 +148,55 @@ class Service:
             self._options.variables,
             telemetry=telemetry,
         )
+
+        def begin() -> list[Coroutine[Any, Any, None]]:
+            loop.begin(jobset)
+            store.set_patience(_PATIENCE)
+            return [*self._control(loop), keep_log_short(store, self.clock)]
+
+        return await self._run_loop(loop, journal, jobset, on_loop, begin, telemetry)
+
+    async def _serve_in_cluster(
+        self, url: str, jobset: JobSet, on_loop: Callable[[Loop, TickJournal], Display]
+    ) -> int:
+        """Run as one of many hosts."""
+        from chronos_cli.cluster.clock import ClusterClock
+        from chronos_cli.cluster.host import ClusterHost  # with what speaks to its servers
+
+        clock = ClusterClock(self.clock)
+        events = self._events = Events(clock, self._tell)
+        config = find_config(self._options.config, self._environment)
+        host = ClusterHost(url, self._cluster, clock, events, self._redactor, config)
+        telemetry = self._telemetry()
+        loop = Loop(
+            clock,
+            host.journal,
+            events,
+            self._redactor.data,
+            self._options.variables,
+            telemetry=telemetry,
+            make_starts=host.starts,
+        )
+        await host.join(jobset.jobs.values())
+
+        def begin() -> list[Coroutine[Any, Any, None]]:
+            loop.begin(jobset)
+            host.begin(loop)
+            return [host.watch()]
+
+        return await self._run_loop(loop, host.journal, jobset, on_loop, begin, telemetry)
+
+    async def _run_loop(  # noqa: PLR0913, PLR0917 - a loop, and all that goes with it
+        self,
+        loop: Loop,
+        journal: TickJournal,
+        jobset: JobSet,
+        on_loop: Callable[[Loop, TickJournal], Display],
+        begin: Callable[[], list[Coroutine[Any, Any, None]]],
+        telemetry: "Telemetry | None",
+    ) -> int:
+        """Run a loop to its end; `begin` begins it, and returns what goes on beside it."""
+        self._loop = loop
         beats = HeartbeatSender(self.clock, loop, journal, self._events)
 
         def adopt(jobset: JobSet) -> None:
@@ -155,11 +208,9 @@ class Service:
             reloader.ask()
         async with self._monitored(loop):
             with on_loop(loop, journal) as shown:
-                loop.begin(jobset)
+                helpers = begin()
                 beats.adopt(jobset)
-                store.set_patience(_PATIENCE)
-                helpers = [*self._helpers(reloader), *self._control(loop), shown.keep_drawing()]
-                helpers += [beats.serve(), keep_log_short(store, self.clock)]
+                helpers += [*self._helpers(reloader), shown.keep_drawing(), beats.serve()]
                 await self._keep_on(loop, helpers)
         if telemetry is not None:
             await telemetry.close()
@@ -251,6 +302,7 @@ class Service:
         require_variables(scheduled.values(), options.variables)
         for message in aside_messages(workspace.aside):
             self._events.tell(EventKind.WARNING, message=message)
+        self._cluster = workspace.config.scheduler.cluster
         workspace.import_clients([*scheduled.values(), *workspace.own_jobs()])
         self._referred = workspace.files()
         return JobSet(

@@ -147,6 +147,14 @@ class WorkspaceReader:
         sources = Sources(self._variables(env_files), self._redactor)
         return self._read_files(find_files(paths), config_path, Registry(), sources, scope)
 
+    def config(self, config_path: str | None, env_files: list[str] | None = None) -> Config:
+        """Read chronos.yaml alone; raises InvalidInputError, and UsageError as `load`."""
+        sources = Sources(self._variables(env_files), self._redactor)
+        config, problems = self._config(config_path, Registry(), sources, None)
+        if problems:
+            raise InvalidInputError(problems.sorted())
+        return config
+
     def check(
         self,
         paths: list[str],

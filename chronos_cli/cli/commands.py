@@ -20,6 +20,10 @@ SUMMARIES = {
     "check": "Find out whether each job would get through, step by step; send no job.",
     "history": "List what `run`, `cron` and `replay` sent and what came of it, newest first.",
     "replay": "Send recorded executions again, each under its own ID and scheduled time.",
+    "cluster init": "Make the streams that many hosts share one schedule by, or print how.",
+    "cluster status": (
+        "Show the hosts of a group, their clocks, what waits, what runs and who holds which lock."
+    ),
     "backfill": "Send the ticks of a span that history does not have, in the order of time.",
     "init": "Write a commented job file to start from.",
     "explain": "Say what a key of the job file or of chronos.yaml means.",
@@ -38,6 +42,7 @@ NAMES = tuple(SUMMARIES)
 # The first word of a command's name where several share it, and what it is for.
 GROUPS = {
     "import": "Write job files from what runs elsewhere.",
+    "cluster": "Look after the servers by which many hosts share one schedule.",
     "export": "Write the same jobs for another scheduler.",
 }
 # Set by a shell that wants words to complete a line with.

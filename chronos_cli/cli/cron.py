@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
+    ClusterUrl,
     ConfigPath,
     EnvFile,
     JobIds,
@@ -68,6 +69,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
             "--live", help="On a terminal: a table of the jobs below the events; else no effect."
         ),
     ] = False,
+    cluster: ClusterUrl = None,
     listen: Annotated[
         str | None,
         option(
@@ -104,6 +106,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
       chronos cron jobs/
       chronos cron /etc/chronos/jobs --watch --log-format json
       chronos cron jobs/ --tag team=finance --concurrency 20
+      chronos cron jobs/ --cluster nats://a,nats://b,nats://c
     """
     from chronos_cli.app.service import ServiceOptions  # the whole loop, and SQLite
     from chronos_cli.cli.serve import LoopConsole
@@ -112,11 +115,16 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         seconds = parse_duration(grace)
     except ValueError as error:
         raise UsageError(f"--grace: {error}") from error
+    if cluster is not None and listen is not None:
+        raise UsageError("--listen and --cluster exclude each other: its page reads a state file")
+    if cluster is not None and state is not None:
+        raise UsageError("--state and --cluster exclude each other: the cluster keeps the state")
     options = ServiceOptions(
         paths=jobs,
         config=config,
         env_files=env_file,
         state=state_path(state),
+        cluster=cluster,
         choice=choice_of(job, tag),
         variables=variables(var),
         max_concurrent=concurrency,

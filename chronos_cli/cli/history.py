@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 from msgspec import structs
@@ -10,6 +11,8 @@ from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
     TIME_FORMS,
+    ClusterHistoryUrl,
+    ConfigPath,
     JobIds,
     StatePath,
     Verbose,
@@ -18,7 +21,7 @@ from chronos_cli.cli.options import (
     text_of,
 )
 from chronos_cli.cli.output import Output
-from chronos_cli.cli.recording import state_path, stored
+from chronos_cli.cli.recording import read_cluster, state_path, stored
 from chronos_cli.cli.streams import streams
 from chronos_cli.errors import UsageError
 from chronos_cli.report.control import pause_words
@@ -90,6 +93,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         HistoryFormat, option("--output", "-o", help="How the history is written.")
     ] = HistoryFormat.TABLE,
     state: StatePath = None,
+    cluster: ClusterHistoryUrl = None,
+    config: ConfigPath = None,
     verbose: Verbose = False,
 ) -> ExitCode:
     """List what `run`, `cron` and `replay` sent and what came of it, newest first.
@@ -102,7 +107,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
       chronos history 7f1c9a52-1d0b-5e0f-9a53-6d3c1f0a8e11
       chronos history --stats --since 30d
       chronos history --prune --older-than 30d
+      chronos history --cluster nats://a,nats://b,nats://c
     """
+    if cluster is not None and (state is not None or stats or prune):
+        raise UsageError("--cluster goes without --state, --stats and --prune")
+    if config is not None and cluster is None:
+        raise UsageError("--config goes with --cluster")
     if stats and (prune or execution_id is not None or status or limit is not None):
         raise UsageError("--stats goes with --job, --since and --until")
     if prune:
@@ -117,6 +127,10 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         until=parse_optional_moment("--until", until),
         limit=limit or _LIMIT,
     )
+    if cluster is not None:
+        given = text_of("ID", execution_id) if execution_id is not None else None
+        _report(_of_cluster(cluster, config, wanted, given), output, one=given is not None)
+        return ExitCode.SUCCESS
     with stored(state) as store:
         if stats:
             _report_stats(store.stats(wanted) if store else [], output)
@@ -132,6 +146,19 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     if output is HistoryFormat.TABLE:
         _note_pauses(pauses, wanted.jobs)
     return ExitCode.SUCCESS
+
+
+def _of_cluster(
+    url: str, config: str | None, wanted: HistoryFilter, given: str | None
+) -> list[HistoryEntry]:
+    """Return the entries of all hosts; of one execution where its ID is given."""
+    if given is None:
+        return read_cluster(url, config, None, wanted).history(wanted)
+    from chronos_cli.app.identity import full_id
+
+    found = read_cluster(url, config, None, HistoryFilter())
+    identity = full_id(given, found, Path("the cluster"))
+    return found.history(structs.replace(wanted, execution_id=identity))
 
 
 def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) -> None:

@@ -64,6 +64,24 @@ StatePath = Annotated[
         show_default=False,
     ),
 ]
+ClusterUrl = Annotated[
+    str | None,
+    option(
+        "--cluster",
+        metavar="URL",
+        help="Share the schedule with other hosts by these NATS servers: nats://a,nats://b.",
+        show_default=False,
+    ),
+]
+ClusterHistoryUrl = Annotated[
+    str | None,
+    option(
+        "--cluster",
+        metavar="URL",
+        help="What hosts did that share a schedule by these NATS servers: nats://a,nats://b.",
+        show_default=False,
+    ),
+]
 JobIds = Annotated[
     list[str] | None, option("--job", metavar="ID", words="jobs", help="Only this job. Repeatable.")
 ]

@@ -13,6 +13,8 @@ from chronos_cli.errors import StateError, UsageError
 from chronos_cli.jobs.config import find_config
 
 if TYPE_CHECKING:
+    from chronos_cli.cluster.history import ClusterHistory
+    from chronos_cli.state.entries import HistoryFilter
     from chronos_cli.state.store import Store
 
 
@@ -49,6 +51,25 @@ def state_path(option: str | None) -> Path:
     from chronos_cli.state.store import default_path
 
     return Path(option) if option else default_path(os.environ)
+
+
+def read_cluster(
+    url: str, config: str | None, env_files: list[str] | None, wanted: "HistoryFilter"
+) -> "ClusterHistory":
+    """Read what the hosts of a cluster did, as far as a filter can need it; StateError."""
+    import asyncio
+
+    from chronos_cli.cli.loading import reader
+    from chronos_cli.cluster.history import read_history
+    from chronos_cli.cluster.opening import opened
+
+    settings = reader().config(config, env_files).scheduler.cluster
+
+    async def read() -> "ClusterHistory":
+        async with opened(url, settings) as (api, plan):
+            return await read_history(api, plan.names, wanted)
+
+    return asyncio.run(read())
 
 
 @contextmanager

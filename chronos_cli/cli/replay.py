@@ -1,12 +1,14 @@
 """`chronos replay`: the same executions again, under their own IDs and scheduled times."""
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.options import (
     TIME_FORMS,
+    ClusterHistoryUrl,
     Concurrency,
     ConfigPath,
     DryRun,
@@ -67,6 +69,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     output: Report = OutputFormat.TABLE,
     quiet: Quiet = False,
     state: StatePath = None,
+    cluster: ClusterHistoryUrl = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: VerboseAttempts = False,
@@ -74,7 +77,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     """Send recorded executions again, each under its own ID and scheduled time.
 
     Each job is read from the file that it ran from, as it is today, and refused where it sends
-    elsewhere now.
+    elsewhere now. What a cluster ran is sent from here, and recorded in the state file of here.
 
     Exit codes: those of `run`.
 
@@ -86,7 +89,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     from chronos_cli.app.replay import Choice, Replay, chosen_entries, config_of, files_of
     from chronos_cli.cli.execute import RunOptions, carry_out
     from chronos_cli.cli.loading import load_workspace
-    from chronos_cli.cli.recording import recording, state_path, stored
+    from chronos_cli.cli.recording import read_cluster, recording, state_path, stored
     from chronos_cli.state.entries import HistoryFilter
 
     wanted = HistoryFilter(
@@ -96,8 +99,12 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     )
     given, tags = variables(var), pairs("--tag", tag or [])
     choice = Choice([text_of("ID", one) for one in ids or []], failed, wanted, force, jobs or [])
-    with stored(state) as store:
-        chosen = chosen_entries(choice, store, state_path(state))
+    if cluster is not None:
+        recorded = read_cluster(cluster, config, env_file, HistoryFilter(since=wanted.since))
+        chosen = chosen_entries(choice, recorded, Path("the cluster"))
+    else:
+        with stored(state) as store:
+            chosen = chosen_entries(choice, store, state_path(state))
     if not chosen:
         Output().note("nothing to replay")
         return ExitCode.SUCCESS

@@ -14,11 +14,11 @@ from chronos_cli.cli.loading import reader
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.cli.signals import StopSignals, leave_if_held_up
 from chronos_cli.cli.streams import streams
+from chronos_cli.cron.admission import TickJournal
 from chronos_cli.cron.events import LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.report.events import event_document, event_text, journal_prefix
 from chronos_cli.report.text import json_text
-from chronos_cli.state.journal import StateJournal
 
 if TYPE_CHECKING:
     from chronos_cli.cli.live import LiveTable
@@ -56,7 +56,7 @@ class LoopConsole:
         by_term = self._signals.number == signal.SIGTERM
         return leave_if_held_up(ExitCode.TERMINATED if by_term else ExitCode.INTERRUPTED)
 
-    def _on_loop(self, loop: Loop, journal: StateJournal) -> Display:
+    def _on_loop(self, loop: Loop, journal: TickJournal) -> Display:
         self._signals.listen()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._on_hang_up)
         if not self._wants_live:

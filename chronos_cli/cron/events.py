@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     RELOAD_REFUSED = "reload_refused"
     DRAINING = "draining"
     STOPPED = "stopped"
+    CLUSTER = "cluster"
 
 
 class LoopEvent(Struct, frozen=True):

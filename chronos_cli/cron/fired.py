@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from itertools import islice
 
+from chronos_cli.cron.admission import TickJournal
 from chronos_cli.dispatch.execution import scheduled_id
 from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import ticks
-from chronos_cli.state.journal import StateJournal
 
 # So many fired ticks of a job are passed by one by one to find its next time; each one is looked
 # up in the state.
@@ -17,7 +17,7 @@ _MOST_PASSED = 1000
 class FiredTicks:
     """Knows which of the coming ticks were fired before the clock was set back."""
 
-    def __init__(self, journal: StateJournal) -> None:
+    def __init__(self, journal: TickJournal) -> None:
         self._journal = journal
         # Ticks up to here may have been fired: the state tells which.
         self._until: datetime | None = None

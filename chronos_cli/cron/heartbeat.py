@@ -3,6 +3,7 @@
 import asyncio
 
 from chronos_cli.clock import Clock
+from chronos_cli.cron.admission import TickJournal
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.jobset import JobSet
 from chronos_cli.cron.loop import Loop
@@ -13,7 +14,6 @@ from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.journal import NoJournal
 from chronos_cli.dispatch.outcome import Attempt, Outcome
 from chronos_cli.jobs.heartbeat import Heartbeat
-from chronos_cli.state.journal import StateJournal
 from chronos_cli.units import format_duration
 
 
@@ -25,7 +25,7 @@ class HeartbeatSender:
     where the process stands still, nothing is sent anyway.
     """
 
-    def __init__(self, clock: Clock, loop: Loop, journal: StateJournal, events: Events) -> None:
+    def __init__(self, clock: Clock, loop: Loop, journal: TickJournal, events: Events) -> None:
         self._clock = clock
         self._loop = loop
         self._journal = journal

@@ -1,11 +1,13 @@
 """The loop: wakes up when a tick is due and sees to it that every tick has its end."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from chronos_cli.cron.admission import Starts, StartsMaker, TickJournal
 from chronos_cli.cron.clock import CORRECTION, Jumps, LoopClock
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.fired import FiredTicks
@@ -33,7 +35,7 @@ from chronos_cli.dispatch.outcome import Attempt, Outcome
 from chronos_cli.jobs.calendars import calendar_of, has_schedule
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import allows
-from chronos_cli.state.journal import StateJournal, schedule_of
+from chronos_cli.state.journal import schedule_of
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.telemetry import Telemetry
@@ -55,25 +57,28 @@ class Loop:
     """Runs a set of jobs on their schedules until it is stopped.
 
     The journal's store holds the state file's loop already. `mask` takes secrets out of what
-    notices tell. `variables` are what templates see as `vars`.
+    notices tell. `variables` are what templates see as `vars`. `make_starts` makes what decides
+    on the start of a tick.
     """
 
     def __init__(  # noqa: PLR0913 - what it works with
         self,
         clock: LoopClock,
-        journal: StateJournal,
+        journal: TickJournal,
         events: Events,
         mask: Callable[[Any], Any],
         variables: dict[str, str] | None = None,
         *,
         telemetry: "Telemetry | None" = None,
+        make_starts: StartsMaker | None = None,
     ) -> None:
         self._clock = clock
         self._journal = journal
         self._events = events
         self._executor = Executor(clock, journal, self, mask, telemetry)
         self._pauses = Pauses(journal, events)
-        self._queue = Queue(clock, journal, events, self._executor, self.fail, variables or {})
+        make = make_starts or partial(Queue, journal=journal)
+        self._queue: Starts = make(clock, events, self._executor, self.fail, variables or {})
         self._timer = Timer()
         self._sleeper = Sleeper(clock)
         self._jumps = Jumps(clock)
@@ -175,6 +180,14 @@ class Loop:
             if self._failure is not None:
                 raise self._failure
             await self._sleeper.sleep_until(self._timer.next_instant())
+
+    def look_back(self, since: Mapping[str, datetime]) -> None:
+        """Make up for what jobs may have missed since these times, by their IDs."""
+        now = self._clock.now()
+        for job_id, moment in since.items():
+            if (job := self._jobs.get(job_id)) is not None and moment < now:
+                self._make_up(Gap(job, [], moment), now)
+        self._sleeper.wake()
 
     def fail(self, error: BaseException) -> None:
         """End `run` with a bug in what runs beside it: better than going on without it."""

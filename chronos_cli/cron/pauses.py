@@ -5,6 +5,7 @@ from collections.abc import Container
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
+from chronos_cli.cron.admission import TickJournal
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.timer import Gap
 from chronos_cli.dispatch.execution import scheduled_id
@@ -12,7 +13,6 @@ from chronos_cli.jobs.calendars import calendar_of
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import Calendar, next_tick
 from chronos_cli.state.entries import ALL_JOBS, Pause
-from chronos_cli.state.journal import StateJournal
 
 _INSTANT = timedelta(microseconds=1)
 
@@ -24,7 +24,7 @@ class Pauses:
     decided at its end, also when that comes while no loop runs.
     """
 
-    def __init__(self, journal: StateJournal, events: Events) -> None:
+    def __init__(self, journal: TickJournal, events: Events) -> None:
         self._journal = journal
         self._events = events
         self._known: dict[str, Pause] = {}

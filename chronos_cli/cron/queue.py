@@ -7,6 +7,7 @@ from datetime import datetime
 from msgspec import structs
 
 from chronos_cli.clock import Clock
+from chronos_cli.cron.admission import TickJournal
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.overlap import Decision, decide
 from chronos_cli.cron.pending import MOST_PENDING, PendingStart, PendingStarts
@@ -16,7 +17,6 @@ from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.executor import Executor
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.jobs.model import Job
-from chronos_cli.state.journal import StateJournal
 from chronos_cli.units import format_duration
 
 
@@ -30,11 +30,11 @@ class Queue:
     def __init__(  # noqa: PLR0913, PLR0917 - what it starts executions with
         self,
         clock: Clock,
-        journal: StateJournal,
         events: Events,
         executor: Executor,
         on_crash: Callable[[BaseException], None],
         variables: dict[str, str],
+        journal: TickJournal,
     ) -> None:
         self._clock = clock
         self._journal = journal

@@ -3,21 +3,20 @@
 from collections.abc import Mapping
 from datetime import UTC
 
+from chronos_cli.cron.admission import Starts, TickJournal
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.journal import ORIGIN
 from chronos_cli.cron.pending import PendingStart
-from chronos_cli.cron.queue import Queue
 from chronos_cli.dispatch.execution import Execution, in_zone
 from chronos_cli.jobs.model import Job
 from chronos_cli.state.entries import StartedExecution, UnfinishedNotice
-from chronos_cli.state.journal import StateJournal
 
 
 class Recovery:
     """Sends again what was cut off, as far as the jobs of today say so, and tells of it."""
 
     def __init__(
-        self, journal: StateJournal, events: Events, queue: Queue, jobs: Mapping[str, Job]
+        self, journal: TickJournal, events: Events, queue: Starts, jobs: Mapping[str, Job]
     ) -> None:
         self._journal = journal
         self._events = events

@@ -4,14 +4,13 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from chronos_cli.clock import Clock
+from chronos_cli.cron.admission import Starts, TickJournal
 from chronos_cli.cron.pauses import Pauses
 from chronos_cli.cron.pending import PendingStart
-from chronos_cli.cron.queue import Queue
 from chronos_cli.cron.timer import Gap, Timer
 from chronos_cli.dispatch.execution import in_zone
 from chronos_cli.jobs.model import Job
 from chronos_cli.state.entries import ALL_JOBS, TRIGGER, Pause
-from chronos_cli.state.journal import StateJournal
 
 
 class Steering:
@@ -20,8 +19,8 @@ class Steering:
     def __init__(  # noqa: PLR0913 - the parts of a loop
         self,
         clock: Clock,
-        journal: StateJournal,
-        queue: Queue,
+        journal: TickJournal,
+        queue: Starts,
         timer: Timer,
         pauses: Pauses,
         *,

@@ -179,7 +179,11 @@ class Executor:
             running.span.end(outcome)
         # From here on nothing waits, so that nothing can break it off.
         try:
-            outcome = self._settle(execution, outcome, dispatchers)
+            if self._journal.hands_on(execution, outcome):
+                message = f"another host carries it on: {outcome.message}"
+                outcome = structs.replace(outcome, status=Status.SKIPPED, message=message)
+            else:
+                outcome = self._settle(execution, outcome, dispatchers)
         finally:
             self._leave(execution, dispatchers)
         self._observer.on_outcome(outcome)

@@ -45,6 +45,10 @@ class Journal(Protocol):
         """Record an attempt as it ends."""
         ...
 
+    def hands_on(self, execution: Execution, outcome: Outcome) -> bool:
+        """Whether another host carries an execution on, so that this is not its end."""
+        ...
+
     def end(
         self,
         execution: Execution,
@@ -86,6 +90,10 @@ class NoJournal:
 
     def attempt(self, execution: Execution, attempt: Attempt) -> None:
         """Forget it."""
+
+    def hands_on(self, execution: Execution, outcome: Outcome) -> bool:  # noqa: ARG002
+        """Know no other host."""
+        return False
 
     def end(
         self,

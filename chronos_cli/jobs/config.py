@@ -29,7 +29,7 @@ from chronos_cli.jobs.typed import check_partial, read_struct
 from chronos_cli.problems import Path as ProblemPath
 from chronos_cli.problems import Problem
 from chronos_cli.schedule.zones import check_zone
-from chronos_cli.units import PositiveDuration
+from chronos_cli.units import FilePath, PositiveDuration
 
 # Keys of `scheduler` that are read elsewhere.
 _APART = ("heartbeat",)
@@ -47,6 +47,47 @@ _SCHEDULER_DEFAULTS = {
 
 
 _MissedRuns = Literal["ignore", "execute_one", "execute_all"]
+
+
+class ClusterTls(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """TLS to the servers of the cluster."""
+
+    ca: Annotated[
+        FilePath | None, Meta(description="PEM file of the authorities to trust, not the system's")
+    ] = None
+    cert: Annotated[FilePath | None, Meta(description="PEM file of our certificate")] = None
+    key: Annotated[FilePath | None, Meta(description="PEM file of our private key")] = None
+    server_name: Annotated[
+        str | None, Meta(description="Name to expect in the certificate, if not the host's")
+    ] = None
+    first: Annotated[
+        bool,
+        Meta(description="TLS begins before the server's greeting: its handshake_first is true"),
+    ] = False
+
+
+class Cluster(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
+    """How many hosts share one schedule (`cron --cluster`)."""
+
+    group: Annotated[
+        str, Meta(description="Hosts of one group share one schedule: letters, digits, _ and -")
+    ] = "default"
+    ack_wait: Annotated[
+        PositiveDuration,
+        Meta(description="After so long without a sign of life another host takes a job over"),
+    ] = 30.0
+    max_age: Annotated[
+        PositiveDuration, Meta(description="How long a tick is known, and never fired twice")
+    ] = 86400.0
+    replicas: Annotated[int, Meta(ge=1, le=5, description="Servers that store each message")] = 3
+    user: Annotated[str | None, Meta(description="User name, with 'password'")] = None
+    password: Annotated[str | None, Meta(description="Password of 'user'")] = None
+    token: Annotated[str | None, Meta(description="Authentication token")] = None
+    credentials: Annotated[
+        FilePath | None, Meta(description="A .creds file with a user's JWT and seed")
+    ] = None
+    nkey_seed: Annotated[FilePath | None, Meta(description="A file that holds an nkey seed")] = None
+    tls: Annotated[ClusterTls | None, Meta(description="TLS to the cluster's servers")] = None
 
 
 class HeartbeatSpec(DispatchSpec, kw_only=True, frozen=True, forbid_unknown_fields=True):
@@ -75,6 +116,7 @@ class Scheduler(Struct, kw_only=True, frozen=True, forbid_unknown_fields=True):
     default_retry_policy: Annotated[
         RetryPolicy | None, Meta(description="Another name of retry_policy")
     ] = None
+    cluster: Annotated[Cluster, Meta(description="Many hosts: `cron --cluster`")] = Cluster()
     timezone: Annotated[str, Meta(description="Default of a job's timezone")] = "UTC"
     # Read by `heartbeat.py`: its target is of any protocol.
     heartbeat: HeartbeatSpec | None = None

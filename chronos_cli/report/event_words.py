@@ -148,6 +148,10 @@ def _stopped(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
     return "·", f"stopped{cut}"
 
 
+def _cluster(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
+    return "·", str(fields["message"])
+
+
 def _failure(fields: _Fields, _event: LoopEvent) -> tuple[str, str]:
     return "✗", str(fields["message"])
 
@@ -188,6 +192,7 @@ _WORDS: dict[EventKind, Callable[[_Fields, LoopEvent], tuple[str, str]]] = {
     EventKind.RELOAD_REFUSED: _failure,
     EventKind.DRAINING: _draining,
     EventKind.STOPPED: _stopped,
+    EventKind.CLUSTER: _cluster,
 }
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -161,3 +161,23 @@ class HistoryFilter(Struct, frozen=True):
     since: datetime | None = None
     until: datetime | None = None
     limit: int | None = None
+
+
+class RecordedExecutions(Protocol):
+    """What was recorded, in a state file or by a cluster."""
+
+    def has(self, execution_id: str) -> bool:
+        """Whether an execution is recorded."""
+        ...
+
+    def ids_beginning(self, text: str, most: int) -> list[tuple[str, str]]:
+        """Return up to `most` execution IDs that begin with a text, and their jobs."""
+        ...
+
+    def history(self, wanted: HistoryFilter) -> list[HistoryEntry]:
+        """Return the entries that a filter wants, newest first."""
+        ...
+
+    def find(self, execution_id: str) -> list[HistoryEntry]:
+        """Return all runs of an execution, newest first."""
+        ...

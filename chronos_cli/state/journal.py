@@ -110,6 +110,10 @@ class StateJournal:
         """Record an attempt as it ends."""
         self._state.soon(lambda store: store.attempt(execution.id, attempt))
 
+    def hands_on(self, execution: Execution, outcome: Outcome) -> bool:  # noqa: ARG002
+        """Know no other host."""
+        return False
+
     def end(
         self,
         execution: Execution,

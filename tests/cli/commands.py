@@ -32,8 +32,9 @@ webhook: {url: 'http://größe.example.com/'}
 
 # Those that go on until they are stopped.
 LASTING = ("cron", "receive")
-# Those that end with another code than 0 where no loop has ever run, as here.
-CODES = dict.fromkeys(("status", "trigger", "pause", "resume"), 3)
+# Those that end with another code than 0 where no loop has ever run and no server
+# listens, as here.
+CODES = dict.fromkeys(("status", "trigger", "pause", "resume", "cluster status"), 3)
 
 
 def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
@@ -54,6 +55,8 @@ def arguments_of(server: HttpServer, folder: Path) -> dict[str, list[str]]:
         "trigger": ["trigger", "one", *state],
         "pause": ["pause", "--all", *state],
         "resume": ["resume", "--all", *state],
+        "cluster init": ["cluster", "init", "--print", "--cluster", "nats://127.0.0.1:1"],
+        "cluster status": ["cluster", "status", "--cluster", "nats://127.0.0.1:1"],
         "init": ["init", "-"],
         "explain": ["explain", "retry_policy"],
         "import crontab": ["import", "crontab", write(folder, CRONTAB, "crontab")],

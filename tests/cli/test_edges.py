@@ -122,6 +122,8 @@ _PLACES = {
     "history": ["--job", "--status", "--since", "--older-than"],
     "replay": ["--job", "--tag", "--var", "--jobs", "--since"],
     "backfill": ["--job", "--tag", "--var", "--since", "--until", "--env-file"],
+    "cluster init": ["--cluster", "--config"],
+    "cluster status": ["--cluster", "--output"],
     "status": ["--output"],
     "trigger": ["--output"],
     "pause": ["--reason", "--until"],

@@ -68,6 +68,8 @@ COMMANDS = {
     "explain retry_policy": (set[str](), 225),
     "import crontab crontab": (set[str](), 250),
     "import curl -- curl http://127.0.0.1:1/x": (set[str](), 250),
+    "cluster status --cluster x": (LOOP | {"nats", "hashlib", "sqlite3"}, 390),
+    "cluster init --print": (LOOP | {"nats", "hashlib"}, 390),
     "run http.yaml": (SENDING, 345),
     "run http.yaml --dry-run": (SENDING, 345),
     "run grpc.yaml": (SENDING | {"grpc"}, 400),
@@ -81,7 +83,7 @@ COMMANDS = {
     "trigger a": (LOOKING, 260),
     "pause a": (LOOKING, 260),
     "resume a": (LOOKING, 260),
-    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 340),
+    "cron http.yaml --config none.yaml": (SENDING | {"hashlib"}, 342),
 }
 # They listen on ports; what they import is what servers need.
 _SERVERS = {"receive", "demo"}

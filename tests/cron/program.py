@@ -29,16 +29,20 @@ class Cron:
         self._stderr = self.log.open("ab")
         self._began = self._read_to = self.log.stat().st_size
         self._events: list[dict[str, Any]] = []
-        state = () if "--state" in arguments else ("--state", str(folder / "state.sqlite"))
+        given = {"--state", "--cluster"}.intersection(arguments)
+        state = () if given else ("--state", str(folder / "state.sqlite"))
         with stdin.open("rb") as stream:
             self.process = subprocess.Popen(
-                command("cron", *arguments, *state, "--log-format", log_format),
+                self._command("cron", *arguments, *state, "--log-format", log_format),
                 stdin=stream,
                 stdout=subprocess.DEVNULL,
                 stderr=self._stderr,
                 env=environment(env),
                 cwd=folder,
             )
+
+    def _command(self, *arguments: str) -> list[str]:
+        return command(*arguments)
 
     def __enter__(self) -> Self:
         return self

@@ -136,6 +136,7 @@ SAID: list[tuple[EventKind, dict[str, Any], str]] = [
         {"running": 2, "waiting": 1, "grace_s": 30.0},
         "· stopping: 2 running, 1 not started; they have 30s",
     ),
+    (EventKind.CLUSTER, {"message": "joined as a", "hosts": 3}, "· joined as a"),
     (EventKind.STOPPED, {"interrupted": 1}, "· stopped, 1 cut off"),
 ]
 

@@ -17,6 +17,8 @@ from msgspec.structs import replace
 from rich.console import Console, RenderableType
 
 import chronos_cli.report
+from chronos_cli.cluster.locks import Holder
+from chronos_cli.cluster.status import ClusterStatus, HostStatus
 from chronos_cli.cron.control import Ended, JobStatus, LoopStatus, Started
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.overview import Ending, Row
@@ -40,6 +42,7 @@ from chronos_cli.report import (
     attempts,
     check_table,
     checks,
+    cluster,
     control,
     control_table,
     event_words,
@@ -294,6 +297,20 @@ def drawn(renderable: RenderableType, width: int) -> str:
 
 Way = Callable[[str], str]
 
+
+def group_status(t: str) -> ClusterStatus:
+    host = HostStatus(id=t, pid=1, started=t, running=2, seen_s=1.0, is_live=True, skew=0.1)
+    return ClusterStatus(
+        group=t,
+        leader=t,
+        hosts=[host],
+        waiting=1,
+        handed=2,
+        locks={t: Holder(execution_id=t, ms=1, host=t)},
+        marks={t: t},
+    )
+
+
 TEXTS: dict[Callable[..., Any], Way] = {
     annotations.github_failure: lambda t: annotations.github_failure(
         outcome(t), Position(f"{t}.yaml", 1, 3)
@@ -306,6 +323,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
     ),
     checks.check_lines: lambda t: checks.check_lines([found(t)]),
     checks.check_failure_line: lambda t: checks.check_failure_line(found(t)),
+    cluster.cluster_lines: lambda t: cluster.cluster_lines(group_status(t)),
     event_words.event_words: lambda t: "".join(
         event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
     ),
@@ -372,6 +390,7 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
         loop_status(t), [job_status(t)], {t: last_end(t)}
     ),
     control.trigger_document: lambda t: control.trigger_document(t, Started(t, "skipped", t), 0),
+    cluster.cluster_document: lambda t: cluster.cluster_document(group_status(t)),
     checks.check_document: lambda t: checks.check_document([found(t)], 4),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),

@@ -27,7 +27,10 @@ _TLS_FIRST = "; if it wants TLS before it speaks (handshake_first), set 'tls: {f
 
 
 class Opening:
-    """Opens one connection; the client is given whom to tell of errors and of the end."""
+    """Opens one connection; the client is given whom to tell of errors and of the end.
+
+    Every `ping_interval` seconds the server is asked for a sign of life.
+    """
 
     def __init__(
         self,
@@ -35,8 +38,10 @@ class Opening:
         *,
         on_lost: Callable[[], None],
         on_error: Callable[[Exception], Awaitable[None]],
+        ping_interval: int = 120,
     ) -> None:
         self._options = options
+        self._ping_interval = ping_interval
         self._on_lost, self._on_error = on_lost, on_error
         self._context: ssl.SSLContext | None = None
         self._trying: Client | None = None
@@ -135,6 +140,7 @@ class Opening:
             "pending_size": 0,
             "flusher_queue_size": 0,
             "connect_timeout": FOREVER,
+            "ping_interval": self._ping_interval,
             "tls": self._context,
             "tls_hostname": self._server_name(server),
             "tls_handshake_first": self._options.is_tls_first,

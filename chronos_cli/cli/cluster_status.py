@@ -1,0 +1,62 @@
+"""`chronos cluster status`: hosts, clocks, what waits and what runs."""
+
+import asyncio
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+from chronos_cli.cli.arguments import option
+from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.loading import reader
+from chronos_cli.cli.options import ClusterUrl, ConfigPath, EnvFile, Verbose
+from chronos_cli.cli.output import Output
+from chronos_cli.errors import UsageError
+from chronos_cli.jobs.config import Cluster
+
+if TYPE_CHECKING:
+    from chronos_cli.cluster.status import ClusterStatus
+
+
+class StatusFormat(StrEnum):
+    """How the state of a group is written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+def command(
+    cluster: ClusterUrl = None,
+    output: Annotated[
+        StatusFormat, option("--output", "-o", help="How the state is written.")
+    ] = StatusFormat.TABLE,
+    config: ConfigPath = None,
+    env_file: EnvFile = None,
+    verbose: Verbose = False,
+) -> ExitCode:
+    """Show the hosts of a group, their clocks, what waits, what runs and who holds which lock.
+
+    The group is scheduler.cluster.group of chronos.yaml.
+
+    Exit codes: 0 shown, 2 usage, 3 the servers or the streams cannot be used.
+
+    Examples:
+      chronos cluster status --cluster nats://a,nats://b,nats://c
+    """
+    from chronos_cli.report.cluster import cluster_document, cluster_lines
+
+    if cluster is None:
+        raise UsageError("name the servers with --cluster nats://…")
+    settings = reader().config(config, env_file).scheduler.cluster
+    status = asyncio.run(_status(cluster, settings))
+    if output is StatusFormat.JSON:
+        Output().json(cluster_document(status))
+    else:
+        Output().result(cluster_lines(status))
+    return ExitCode.SUCCESS
+
+
+async def _status(url: str, settings: Cluster) -> "ClusterStatus":
+    from chronos_cli.cluster.opening import opened
+    from chronos_cli.cluster.status import read_status
+
+    async with opened(url, settings) as (api, plan):
+        return await read_status(api, plan.names)

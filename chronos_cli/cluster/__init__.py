@@ -1,0 +1,1 @@
+"""One schedule on many hosts, which share it through NATS JetStream."""

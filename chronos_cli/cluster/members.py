@@ -1,0 +1,279 @@
+"""Which hosts live, which of them a tick belongs to, and what time it is for most of them."""
+
+import math
+import os
+from collections.abc import AsyncIterator, Iterable
+from datetime import datetime, timedelta
+from hashlib import blake2b
+from statistics import median
+
+import msgspec
+from msgspec import Struct, structs
+
+from chronos_cli.cluster.api import EXPECTED, Api, RefusedError, StoredMessage
+from chronos_cli.cluster.clock import ClusterClock
+from chronos_cli.cluster.names import Names, text_of
+from chronos_cli.cluster.say import Troubles
+from chronos_cli.errors import StateError
+
+INTERVAL = 10.0
+# While the cluster forms, hosts learn of each other sooner.
+_SOON, _FORMING = 1.0, 10
+# A host that has not written for so long is not counted on.
+LIVES = 30.0
+# One that should have written by now is not waited for.
+_MISSED = INTERVAL + 2.0
+# Clocks may differ by so much, in seconds; beyond the second a host is not fit.
+TOLERATED, UNFIT = 2.0, 300.0
+# An answer that took longer says too little of the time.
+_LONGEST_ROUND = 1.0
+# So often a host that starts measures anew, where answers are slow.
+_TRIES = 10
+# Bytes that stand for a job's ID in the list of a host's jobs.
+_DIGEST = 6
+
+
+class Member(Struct, frozen=True, kw_only=True):
+    """What a host says of itself; `offset` is from its clock to the server's, in seconds.
+
+    `ruler` is the server whose clock that was.
+    """
+
+    id: str
+    machine: str
+    pid: int
+    started: str
+    offset: float | None = None
+    ruler: str = ""
+    running: int = 0
+    jobs: int = 0
+
+
+class Seen(Struct, frozen=True):
+    """A host as it was read, and how old that was, in seconds of the server's time."""
+
+    member: Member
+    age: float
+    seq: int
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it counts."""
+        return self.age < LIVES
+
+
+class Members:
+    """The host that runs here, among the others."""
+
+    def __init__(self, api: Api, names: Names, clock: ClusterClock, troubles: Troubles) -> None:
+        self._api = api
+        self._names = names
+        self._clock = self.clock = clock
+        self._troubles = troubles
+        self._seq: int | None = None
+        self._rounds = 0
+        self._ruler = ""
+        self._offset: float | None = None
+        # What it took to measure it, in seconds.
+        self._round = math.inf
+        machine = os.uname().nodename
+        started = clock.machine.now().isoformat(timespec="seconds")
+        self.me = Member(id=machine, machine=machine, pid=os.getpid(), started=started)
+        self.live: list[str] = []
+        self.seen: list[Seen] = []
+        self.skew = 0.0
+        self._told: bytes | None = None
+        # Hosts that did not do what was theirs, with their last message then.
+        self._silent: dict[str, int] = {}
+        # How many executions run here, for the others to see.
+        self.running = 0
+
+    @property
+    def server_offset(self) -> timedelta:
+        """How far the server's clock is ahead of the machine's."""
+        return timedelta(seconds=self._offset or 0.0)
+
+    def server_now(self) -> datetime:
+        """Return the time of the server that keeps the bucket."""
+        return self._clock.machine.now() + self.server_offset
+
+    async def join(self) -> None:
+        """Take a name that no live host has, and learn what time it is; raises StateError."""
+        others = {one.member.id: one async for one in self._read(None)}
+        number = 1
+        while True:
+            suffix = "" if number == 1 else f"-{number}"
+            name = f"{self.me.machine}{suffix}"
+            known = others.get(name)
+            if known is None or not known.is_live:
+                self.me = structs.replace(self.me, id=name)
+                if await self._take_name():
+                    break
+            number += 1
+        for _ in range(_TRIES):
+            await self.look()
+            if self._round < _LONGEST_ROUND:
+                break
+        await self.look()
+
+    async def serve(self) -> None:
+        """Go on saying that this host lives; ends by being cancelled."""
+        while True:
+            await self._clock.sleep(_SOON if self._rounds < _FORMING else INTERVAL)
+            try:
+                await self.look()
+            except StateError as error:
+                self._troubles.begin("quorum", f"the cluster does not answer: {error}")
+            else:
+                self._troubles.end("quorum")
+
+    async def look(self) -> None:
+        """Write what this host is, and read what the others are."""
+        self._rounds += 1
+        ruler = await self._leader()
+        mine = await self._write()
+        seen = [one async for one in self._read(mine)]
+        self.seen = seen
+        seqs = {one.member.id: one.seq for one in seen}
+        self._silent = {one: seq for one, seq in self._silent.items() if seqs.get(one) == seq}
+        self._silent |= {one.member.id: one.seq for one in seen if one.age > _MISSED}
+        self.live = sorted(one.member.id for one in seen if one.is_live)
+        if ruler == self._ruler or self._rounds == 1:
+            self._correct([one.member for one in seen if one.is_live])
+        self._ruler = ruler
+
+    def rank(self, subject: str) -> int:
+        """Return how many live hosts come before this one for a subject; 0 for its owner."""
+        return len(self.before(subject).difference(self._silent))
+
+    def suspect(self, subject: str, host: str) -> None:
+        """Take in that a host had to claim a tick which belongs to others sooner.
+
+        Until they write again, nobody waits for them.
+        """
+        seqs = {one.member.id: one.seq for one in self.seen}
+        self._silent |= {one: seqs.get(one, 0) for one in self.before(subject, host)}
+
+    def before(self, subject: str, host: str = "") -> set[str]:
+        """Return the live hosts that a tick belongs to sooner than to one: by default, to us."""
+        weight = _weight(host or self.me.id, subject)
+        others = (one for one in self.live if one != self.me.id)
+        return {one for one in others if _weight(one, subject) > weight}
+
+    async def tell_jobs(self, job_ids: Iterable[str]) -> None:
+        """Let the others know which jobs this host has; raises StateError."""
+        digests = b"".join(sorted(map(_digest, job_ids)))
+        if digests != self._told:
+            await self._api.store(self._names.key("jobs", self.me.id), digests)
+            self._told = digests
+
+    async def has_elsewhere(self, job_id: str) -> bool:
+        """Whether another live host has a job; True when that cannot be told."""
+        wanted = _digest(job_id)
+        for one in self.live:
+            if one == self.me.id:
+                continue
+            try:
+                found = await self._api.last(self._names.bucket, self._names.key("jobs", one))
+            except StateError:
+                return True
+            data = found.data if found else b""
+            if wanted in {data[at : at + _DIGEST] for at in range(0, len(data), _DIGEST)}:
+                return True
+        return False
+
+    async def leave(self) -> None:
+        """Say that this host is gone."""
+        headers = {"KV-Operation": "DEL"}
+        await self._api.store(self._names.key("host", self.me.id), b"", headers, limit=2)
+
+    async def _leader(self) -> str:
+        info = await self._api.call(f"STREAM.INFO.{self._names.bucket}")
+        return str((info.get("cluster") or {}).get("leader", ""))
+
+    async def _take_name(self) -> bool:
+        """Write this host's key, unless another one does so first."""
+        key = self._names.key("host", self.me.id)
+        last = await self._api.last(self._names.bucket, key)
+        headers = {EXPECTED: str(last.seq if last else 0)}
+        try:
+            await self._api.store(key, msgspec.json.encode(self.me), headers)
+        except RefusedError as error:
+            if error.is_wrong_sequence:
+                return False
+            raise
+        return True
+
+    async def _write(self) -> StoredMessage | None:
+        """Write this host's key and measure the server's time; return the message."""
+        offset = self._offset if self._ruler else None
+        me = structs.replace(self.me, offset=offset, ruler=self._ruler, running=self.running)
+        began, steady = self._clock.machine.now(), self._clock.monotonic()
+        key = self._names.key("host", me.id)
+        stored = await self._api.store(key, msgspec.json.encode(me))
+        took = self._clock.monotonic() - steady
+        message = await self._api.at(self._names.bucket, stored.seq)
+        # Half of what it took is how wrong it may be: until there is a quick one, the quickest.
+        if message is not None and took < max(_LONGEST_ROUND, self._round):
+            self._round = took
+            middle = began + timedelta(seconds=took / 2)
+            self._offset = (message.time - middle).total_seconds()
+        return message
+
+    async def _read(self, mine: StoredMessage | None) -> AsyncIterator[Seen]:
+        """Yield every host; without a message of our own the newest one is the present."""
+        key = self._names.key("host", "*")
+        found = [one async for one in self._api.each(self._names.bucket, key) if one.data]
+        now = mine.time if mine else max((one.time for one in found), default=None)
+        for one in found:
+            assert now is not None
+            age = (now - one.time).total_seconds()
+            try:
+                member = msgspec.json.decode(one.data, type=Member)
+            except msgspec.DecodeError:
+                member = Member(id=text_of(one.subject), machine="?", pid=0, started="")
+            yield Seen(member, age, one.seq)
+
+    def _correct(self, live: Iterable[Member]) -> None:
+        """Take the median of all offsets for the truth; our own is the one just measured."""
+        if self._offset is None:
+            return
+        others = [one for one in live if one.id != self.me.id]
+        offsets = [one.offset for one in others if one.ruler == self._ruler]
+        known = [self._offset, *(one for one in offsets if one is not None)]
+        if len(known) * 2 <= len(others):
+            return  # most of them have not measured by this server's clock yet
+        self.skew = self._offset - _agreed(known)
+        self._clock.correction = self.skew if abs(self.skew) > TOLERATED else 0.0
+        self._say_skew()
+
+    def _say_skew(self) -> None:
+        skew = abs(self.skew)
+        words = f"this host's clock is {skew:.1f}s {'behind' if self.skew > 0 else 'ahead'}"
+        if skew > UNFIT:
+            self._troubles.begin("clock", f"{words}: more than 5 min")
+        else:
+            self._troubles.end("clock")
+        if skew > TOLERATED:
+            self._troubles.warn("skew", f"{words}; the cluster's time is used instead")
+
+
+def _agreed(offsets: list[float]) -> float:
+    """Return the offset that counts.
+
+    The server's own clock has a vote among less than three. Of two that differ the later time of
+    firing is taken: a host on its own must not fire early.
+    """
+    if len(offsets) >= 3:
+        return median(offsets)
+    if len(offsets) == 1:
+        return max(offsets[0], 0.0)
+    return median([*offsets, 0.0])
+
+
+def _weight(host: str, subject: str) -> bytes:
+    return blake2b(f"{host}\n{subject}".encode(), digest_size=8).digest()
+
+
+def _digest(job_id: str) -> bytes:
+    return blake2b(job_id.encode(), digest_size=_DIGEST).digest()

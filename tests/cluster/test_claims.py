@@ -1,0 +1,196 @@
+"""Claims and what is handed back, with the parts of a host in this process."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from chronos_cli.cluster.api import Api
+from chronos_cli.cluster.claims import Claims
+from chronos_cli.cluster.clock import ClusterClock
+from chronos_cli.cluster.link import Link
+from chronos_cli.cluster.members import Members
+from chronos_cli.cluster.names import Names, job_and_moment, token
+from chronos_cli.cluster.options import connection_of
+from chronos_cli.cluster.pull import Puller
+from chronos_cli.cluster.say import Troubles
+from chronos_cli.cluster.streams import Plan, Streams
+from chronos_cli.cron.clock import SystemLoopClock
+from chronos_cli.cron.events import Events
+from chronos_cli.cron.pending import PendingStart
+from chronos_cli.dispatch.execution import scheduled_id
+from chronos_cli.jobs.config import Cluster
+from tests.cluster.servers import Nodes
+from tests.cluster.stage import ACK_WAIT, Stage, every_second, requests
+from tests.cron.stage import job
+from tests.support import HttpServer
+
+Stages = Callable[..., Stage]
+Row = Callable[[object], None]
+
+
+def alone() -> Members:
+    """A host to which every tick belongs."""
+    me = SimpleNamespace(id="me")
+    found = SimpleNamespace(
+        me=me, rank=lambda _: 0, before=lambda _: set(), suspect=lambda *_: None
+    )
+    return cast("Members", found)
+
+
+def claims(api: Api, names: Names) -> Claims:
+    clock = ClusterClock(SystemLoopClock())
+    troubles = Troubles(clock, Events(clock, lambda _: None))
+    return Claims(api, names, alone(), clock, troubles, lambda _: "hash")
+
+
+async def claim(found: Claims, starts: list[PendingStart], limit: float = 30) -> None:
+    serving = asyncio.create_task(found.serve())
+    for start in starts:
+        found.offer(start)
+    async with asyncio.timeout(limit):
+        while len(found):  # noqa: ASYNC110 - it is counted, not told
+            await asyncio.sleep(0.02)
+    serving.cancel()
+
+
+def ticks(count: int) -> list[PendingStart]:
+    now = datetime.now(UTC)
+    found = []
+    for number in range(count):
+        moment = now.replace(microsecond=0) - timedelta(seconds=number)
+        found.append(PendingStart(job(), scheduled_id("a", moment), moment, now))
+    return found
+
+
+@pytest.mark.row(2, "1,000 ticks done, the duplicate window over, all published again")
+def test_what_was_done_is_refused(nodes: Nodes, group: str, row: Row) -> None:
+    async def play() -> tuple[int, int, int]:
+        link = Link(connection_of(nodes.url, Cluster()))
+        await link.open()
+        api, names = Api(link), Names(group)
+        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+        info = await api.call(f"STREAM.INFO.{names.ticks}")
+        config = {**info["config"], "duplicate_window": 500_000_000}
+        await api.call(f"STREAM.UPDATE.{names.ticks}", config)
+        starts = ticks(1000)
+        first = claims(api, names)
+        await claim(first, starts)
+        done: list[Any] = []
+        clock = ClusterClock(SystemLoopClock())
+        puller = Puller(link, names, clock, lambda: 500, done.append)
+        pulling = asyncio.create_task(puller.serve())
+        async with asyncio.timeout(30):
+            while len(done) < 1000:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        for message in done:
+            await link.send(message.reply, b"+ACK")
+        pulling.cancel()
+        await asyncio.sleep(1)  # real time: until the servers forget the IDs
+        again = claims(api, names)
+        await claim(again, starts)
+        await link.close()
+        return first.stored, again.stored, again.taken
+
+    stored, accepted, taken = asyncio.run(play())
+    row(f"{stored} stored, accepted again {accepted}, refused {taken}")
+    assert (stored, accepted, taken) == (1000, 0, 1000)
+
+
+@pytest.mark.parametrize("text", ["a.b", "plain-1_x", "ä b", "=2E", "*", ">", "$x"])
+def test_a_job_id_is_one_part_of_a_subject(text: str) -> None:
+    part = token(text)
+    assert not set(part) & set(".*> ")
+    assert job_and_moment(Names("g").tick(text, 17)) == (text, 17)
+
+
+@pytest.mark.cluster
+@pytest.mark.row(13, "handed back thirty times and more: never given up")
+def test_handed_back(stage: Stages, nodes: Nodes, server: HttpServer, row: Row) -> None:
+    (known, later) = every_second(server, 2)
+    # A name that is due once, in the minute after next at the latest.
+    later["schedule"] = "* * * * *"
+    here = stage([known, later])
+    here.write("one.yaml", {"jobs": [known]})
+    host = here.host()
+    host.wait_for("started")
+    here.hosts[0].stop()
+    moment = int(time.time())
+    link_ticks = f"chronos.{here.group}.tick.j1.{moment * 1000}"
+    other = here.host(jobs="one.yaml")
+    other.wait_for("started")
+
+    async def publish() -> None:
+        link = Link(connection_of(nodes.url, Cluster()))
+        await link.open()
+        await Api(link).store(link_ticks, b"")
+        await link.close()
+
+    asyncio.run(publish())
+    time.sleep(33)  # real time: once a second it goes back
+    stream = f"CHRONOS_{here.group}_TICKS"
+    info = nodes.ask(f"CONSUMER.INFO.{stream}.hosts")
+    back = info["num_redelivered"]
+    assert not requests(server, ["j1"])
+    here.host().wait_for("started")
+    deadline = time.time() + 10
+    while not (sent := [one for one in requests(server, ["j1"]) if one.tick == moment]):
+        assert time.time() < deadline, here.logs()
+        time.sleep(0.1)
+    row(f"{back} tick handed back for 33 s, then sent {len(sent)} time")
+    assert back == 1
+    assert len(sent) == 1
+
+
+@pytest.mark.cluster
+@pytest.mark.row(13.1, "five hosts that die over one tick: given up and told")
+def test_a_tick_that_kills(stage: Stages, server: HttpServer, row: Row) -> None:
+    jobs = every_second(server, 1, path="/slow/60", timeout="90s")
+    jobs[0]["schedule"] = "* * * * *"
+    here = stage(jobs)
+    host = here.host()
+    host.wait_for("started")
+    deaths = 0
+    while deaths < 5:
+        host.wait_for("fired", limit=75)
+        host.kill()
+        deaths += 1
+        host = here.host()
+    (told,) = host.wait_for("dropped", limit=ACK_WAIT * 3)
+    row(f"{deaths} deaths: {told['message']}")
+    assert told["message"] == "given up: 5 hosts died over it"
+
+
+@pytest.mark.cluster
+@pytest.mark.row(10, "10,000 ticks in one instant")
+def test_a_burst(stage: Stages, server: HttpServer, row: Row) -> None:
+    count = 10_000
+    now = datetime.now(UTC)
+    when = now + timedelta(seconds=100)
+    jobs = every_second(server, count)
+    for one in jobs:
+        one["schedule"] = f"{when.minute} {when.hour} * * *"
+        one["webhook"] = {"url": f"{server.url}/status/200"}
+    here = stage(jobs)
+    hosts = [here.host("--concurrency", "50") for _ in range(3)]
+    for host in hosts:
+        host.wait_for("started", limit=90)
+    end = time.time() + 300
+    began = when.replace(second=0, microsecond=0).timestamp()
+    ended = [0, 0, 0]
+    while sum(ended) < count and time.time() < end:
+        time.sleep(1)
+        ended = [len(host.events("ended")) for host in hosts]
+    took = time.time() - began
+    assert here.stop() == [0, 0, 0]
+    left = [host.events("cluster")[-1] for host in hosts]
+    published = sum(one["published"] for one in left)
+    shares = [round(100 * one / count) for one in ended]
+    row(f"shares {shares} %, {published} publishes, {took:.0f} s")
+    assert sum(ended) == count
+    assert all(25 <= share <= 42 for share in shares)
+    assert published <= 1.2 * count

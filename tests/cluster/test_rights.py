@@ -1,0 +1,90 @@
+"""A user with the rights that docs/cluster.md lists, and one that lacks one of them."""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.servers import Nodes
+from tests.cluster.stage import Stage, counts, every_second, requests
+from tests.cluster.test_kills import names, soon, wait_until
+from tests.support import ROOT, HttpServer, chronos
+
+Stages = Callable[..., Stage]
+Row = Callable[[object], None]
+GROUP = "g"
+
+
+def listed() -> tuple[list[str], list[str]]:
+    """What a host may publish and subscribe to, as the page has it."""
+    page = (ROOT / "docs/cluster.md").read_text()
+    _, _, rest = page.partition("<!-- rights -->")
+    block, _, _ = rest.partition("<!-- end -->")
+    lines = [line for line in block.splitlines() if line and not line.startswith("```")]
+    at = lines.index("subscribe:")
+    wanted = [line.replace("<g>", GROUP) for line in lines]
+    return wanted[1:at], wanted[at + 1 :]
+
+
+def users(publish: list[str], subscribe: list[str]) -> str:
+    rights = json.dumps({"publish": publish, "subscribe": subscribe})
+    lacking = json.dumps({"publish": publish[1:], "subscribe": subscribe})
+    return (
+        "accounts {A {jetstream: enabled, users: [\n"
+        "{user: operator, password: p}\n"
+        f"{{user: host, password: p, permissions: {rights}}}\n"
+        f"{{user: lacking, password: p, permissions: {lacking}}}\n"
+        "]}\n S {users: [{user: s, password: s}]}}\nsystem_account: S\n"
+    )
+
+
+@pytest.fixture
+def guarded(tmp_path: Path) -> Iterator[Nodes]:
+    with Nodes(tmp_path / "guarded", users(*listed())).running() as running:
+        yield running
+
+
+def login(nodes: Nodes, user: str) -> str:
+    return nodes.url.replace("nats://", f"nats://{user}:p@")
+
+
+@pytest.mark.row(11, "streams made by an operator, the listed rights, and one taken away")
+def test_the_listed_rights_suffice(
+    stage: Stages, guarded: Nodes, server: HttpServer, tmp_path: Path, row: Row
+) -> None:
+    jobs = names(2)
+    here = stage(every_second(server, 2), on=guarded)
+    here.write("chronos.yaml", {"scheduler": {"cluster": {"group": GROUP, "ack_wait": "4s"}}})
+    config = str(tmp_path / "chronos.yaml")
+    made = None
+    for _ in range(20):  # a cluster that has just begun has no leader yet
+        made = chronos(
+            "cluster", "init", "--cluster", login(guarded, "operator"), "--config", config
+        )
+        if made.code == 0:
+            break
+        time.sleep(0.5)
+    assert made is not None
+    assert made.code == 0, made.err
+    lacking = chronos("cron", "jobs.yaml", "--cluster", login(guarded, "lacking"), cwd=tmp_path)
+    assert lacking.code == 3
+    assert lacking.err.count("\n") == 1
+    assert listed()[0][0].removesuffix(">") in lacking.err
+    host = here.host(url=login(guarded, "host"))
+    host.wait_for("started")
+    time.sleep(1)
+    first = soon()
+    wait_until(first + 5)
+    refused = host.warnings("refuses")
+    assert here.stop() == [0]
+    found = counts(requests(server, jobs), jobs, first, first + 3)
+    violations = sum(
+        node.process.log_text().count("Permissions Violation") for node in guarded.by_name.values()
+    )
+    row(f"{found}; {len(refused)} refusals; lacking one: exit {lacking.code}")
+    assert (found.lost, found.repeated) == (0, 0)
+    assert not refused
+    # Those of the one that lacks a right.
+    assert violations <= 2
