@@ -82,6 +82,15 @@ ClusterHistoryUrl = Annotated[
         show_default=False,
     ),
 ]
+ClusterSteeredUrl = Annotated[
+    str | None,
+    option(
+        "--cluster",
+        metavar="URL",
+        help="For all hosts that share a schedule by these NATS servers: nats://a,nats://b.",
+        show_default=False,
+    ),
+]
 JobIds = Annotated[
     list[str] | None, option("--job", metavar="ID", words="jobs", help="Only this job. Repeatable.")
 ]
@@ -116,6 +125,16 @@ EnvFile = Annotated[
         show_default=False,
     ),
 ]
+
+
+def require_place(
+    cluster: str | None, state: str | None, config: str | None, env_files: list[str] | None
+) -> None:
+    """Make sure that --state, or --cluster with what belongs to it, is meant; else UsageError."""
+    if cluster is not None and state is not None:
+        raise UsageError("--state and --cluster exclude each other: the cluster keeps the state")
+    if cluster is None and (config is not None or env_files):
+        raise UsageError("--config and --env-file go with --cluster")
 
 
 def job_ids(values: list[str] | None) -> frozenset[str]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chronos_cli.app.control.pausing import Pausable
 from chronos_cli.cli.options import text_of
@@ -13,8 +14,12 @@ from chronos_cli.cron.control import Done, PauseJob, ResumeJob
 from chronos_cli.errors import NoLoopError, StateError, UsageError
 from chronos_cli.state.entries import ALL_JOBS
 
-# How a state file without a loop is told of.
+if TYPE_CHECKING:
+    from chronos_cli.app.control.grouped import GroupBook
+
+# How a state file without a loop is told of, and a group of hosts.
 WHERE = "is known to this state (jobs are known once a loop has run them)"
+IN_GROUP = "is known to this group (jobs are known once a host has run them)"
 
 
 def which_job(job: str | None, *, all_jobs: bool) -> str:
@@ -47,6 +52,34 @@ def steer(
     for answer in answers:
         if isinstance(answer, Done):
             Output().result(answer.message + "\n")
+
+
+def steer_group(
+    url: str,
+    config: str | None,
+    env_files: list[str] | None,
+    job_id: str,
+    change: Callable[["GroupBook", str], str],
+) -> None:
+    """Do it for a whole group of hosts; say what came of it. `change` is as `otherwise` above."""
+    import asyncio
+
+    from chronos_cli.app.control import grouped
+    from chronos_cli.app.control.address import user_name
+    from chronos_cli.cli.loading import reader
+    from chronos_cli.cluster.opening import opened
+
+    settings = reader().config(config, env_files).scheduler.cluster
+    by = f"{user_name(os.geteuid())}@{os.uname().nodename}"
+
+    async def steered() -> tuple[str, str | None]:
+        async with opened(url, settings) as (api, plan):
+            return await grouped.steer(api, plan.names, job_id, lambda book: change(book, by))
+
+    said, beside = asyncio.run(steered())
+    Output().result(said + "\n")
+    if beside is not None:
+        Output().note(f"chronos: {beside}")
 
 
 def _without_loop(path: Path, otherwise: Callable[[Pausable, str], str]) -> str:

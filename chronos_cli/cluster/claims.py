@@ -132,6 +132,17 @@ class Claims:
         heapq.heappush(self._heap, (at, next(self._order), one))
         self._wake.set()
 
+    def withdraw(self, job_id: str) -> list[PendingStart]:
+        """Claim the ticks of a job no more that are not claimed yet; return them.
+
+        A claim that is on its way may be stored all the same.
+        """
+        moments = sorted(self._waiting.get(job_id, ()))
+        found = [self._open[self._names.tick(job_id, moment)] for moment in moments]
+        for one in found:
+            self._forget(one)
+        return [one.start for one in found]
+
     def saw(self, subject: str, host: str) -> None:
         """Take in that the servers have stored a tick that a host has claimed."""
         self._active[host] = self._clock.monotonic()

@@ -12,6 +12,7 @@ from chronos_cli.cluster.delivery import Delivery
 from chronos_cli.cluster.holds import Hold, Holds
 from chronos_cli.cluster.locks import Holder, Lock, Locks
 from chronos_cli.cluster.members import Members
+from chronos_cli.cluster.pauses import GroupPauses
 from chronos_cli.cluster.records import Record
 from chronos_cli.cluster.say import Troubles
 from chronos_cli.cron.events import EventKind, Events
@@ -56,9 +57,11 @@ class Deliveries:
         members: Members,
         holds: Holds,
         locks: Locks,
+        pauses: GroupPauses,
         ack_wait: float,
     ) -> None:
         self._ack_wait = ack_wait
+        self._pauses = pauses
         self._clock = clock
         self._events = events
         self._troubles = troubles
@@ -141,6 +144,8 @@ class Deliveries:
                 return _AGAIN
             number, was_started = last.number, True
             self._tell_again(one, last)
+        elif delay := self._pauses.puts_off(job.id, one.starts_at, one.count):
+            return delay
         record = structs.replace(record, number=number + 1)
         if job.notices:
             record = await self._after_the_last(record)
@@ -194,6 +199,9 @@ class Deliveries:
         if number and job.spec.on_interrupted == "ignore":
             reason = "its host died; on_interrupted is ignore; it may have arrived"
             return EventKind.DROPPED, Status.INTERRUPTED, reason
+        moment = execution.scheduled_time
+        if not was_started and (why := self._pauses.why_not(job, moment, one.starts_at)):
+            return EventKind.SKIPPED, Status.SKIPPED, why
         start = PendingStart(job, execution.id, execution.scheduled_time, one.starts_at)
         if not was_started and is_too_late(start, self._clock.now()):
             limit = format_duration(job.spec.starting_deadline or 0)

@@ -16,9 +16,11 @@ from chronos_cli.cluster.marks import Marks
 from chronos_cli.cluster.members import Members
 from chronos_cli.cluster.names import CONSUMER
 from chronos_cli.cluster.options import connection_of, plan_of
+from chronos_cli.cluster.pauses import GroupPauses
 from chronos_cli.cluster.rights import require_rights
 from chronos_cli.cluster.say import Troubles
 from chronos_cli.cluster.starts import ClusterStarts
+from chronos_cli.cluster.steered import Steered
 from chronos_cli.cluster.streams import Streams
 from chronos_cli.cluster.version import version_of
 from chronos_cli.cron.events import EventKind, Events
@@ -60,15 +62,25 @@ class ClusterHost:
         self.troubles = Troubles(clock, events)
         names, wait = self._plan.names, settings.ack_wait
         self.members = Members(self.api, names, clock, self.troubles)
+        self.pauses = GroupPauses(self.api, names, clock, self.troubles)
         self._locks = Locks(self.api, names, self.members, wait)
         self.holds = Holds(self.api, names, clock, self._locks, self.troubles, wait)
         self.deliveries = Deliveries(
-            clock, events, self.troubles, self.members, self.holds, self._locks, wait
+            clock,
+            events,
+            self.troubles,
+            self.members,
+            self.holds,
+            self._locks,
+            self.pauses,
+            wait,
         )
         self.claims = Claims(self.api, names, self.members, clock, self.troubles, self._hash_of)
         self.marks = Marks(self.api, names, clock, self.claims.oldest_open, self._writes_mark)
         self.claims.on_settled = self.marks.settled
-        self.journal = ClusterJournal(self.holds, self.marks, clock, redactor, self.troubles)
+        self.journal = ClusterJournal(
+            self.holds, self.marks, self.pauses, clock, redactor, self.troubles
+        )
         self.deliveries.snapshot_of = partial(_snapshot, config=config, redactor=redactor)
         self._starts: ClusterStarts | None = None
 
@@ -119,6 +131,7 @@ class ClusterHost:
         self.link.on_refused = self._on_refused
         await self._patiently(self.members.join)
         await self._patiently(partial(self.marks.load, list(jobs)))
+        await self._patiently(self.pauses.load)
         if self._plan.replicas == 1:
             message = "replicas is 1: when that server is lost, so are ticks and outcomes"
             self._events.tell(EventKind.WARNING, message=message)
@@ -139,8 +152,10 @@ class ClusterHost:
     def begin(self, loop: Loop) -> None:
         """Let the parts run beside a loop that has begun."""
         assert self._starts is not None
-        self.claims.on_missed = loop.look_back
-        self._starts.begin()
+        steered = Steered(loop, self.marks, self.clock)
+        self.claims.on_missed = steered.look_back
+        self.pauses.on_change = steered.take_over
+        self._starts.begin(self.pauses)
 
     async def watch(self) -> None:
         """Look whether ticks wait that nobody is handed; ends by being cancelled."""

@@ -9,6 +9,7 @@ from msgspec import structs
 from chronos_cli.clock import Clock
 from chronos_cli.cluster.holds import Holds
 from chronos_cli.cluster.marks import Marks
+from chronos_cli.cluster.pauses import GroupPauses, latest
 from chronos_cli.cluster.say import Troubles
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.journal import RunningExecution
@@ -22,10 +23,11 @@ from chronos_cli.state.entries import HistoryEntry, Pause, StartedExecution, Unf
 class ClusterJournal:
     """See `TickJournal`: what is recorded of an execution is recorded of its hold."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what it keeps its records in
         self,
         holds: Holds,
         marks: Marks,
+        pauses: GroupPauses,
         clock: Clock,
         redactor: Redactor,
         troubles: Troubles,
@@ -33,6 +35,7 @@ class ClusterJournal:
         self._troubles = troubles
         self._holds = holds
         self._marks = marks
+        self._pauses = pauses
         self._clock = clock
         self._redactor = redactor
         self._statuses: dict[str, Status] = {}
@@ -123,8 +126,12 @@ class ClusterJournal:
         """Keep all: another host may have other jobs."""
 
     def last_ticks(self, jobs: Iterable[Job]) -> dict[str, datetime]:
-        """Return up to when the ticks of jobs are claimed, never later than now."""
-        return self._marks.last_ticks(jobs, self._clock.now())
+        """Return up to when the ticks of jobs are claimed or passed over, never later than now."""
+        now = self._clock.now()
+        return {
+            job_id: min(now, latest(moment, self._pauses.seen_to(job_id)) or now)
+            for job_id, moment in self._marks.last_ticks(jobs, now).items()
+        }
 
     def last_fired(self) -> datetime | None:
         """Know nothing: the claims refuse what was fired before."""
@@ -145,16 +152,16 @@ class ClusterJournal:
         """Do nothing: there is nothing unfinished."""
 
     def pauses(self) -> dict[str, Pause]:
-        """Return none: a cluster knows no pauses."""
-        return {}
+        """Return the pauses that are in force in the whole group."""
+        return self._pauses.in_force()
 
     def pause(self, job_id: str, pause: Pause) -> bool:  # noqa: ARG002
-        """Refuse it: a cluster knows no pauses."""
-        return False
+        """Do nothing: who paused has written it."""
+        return True
 
     def resume(self, job_id: str, moment: datetime | None) -> bool:  # noqa: ARG002
-        """Refuse it: a cluster knows no pauses."""
-        return False
+        """Do nothing: who ended it has written that, or its record tells when its time is over."""
+        return True
 
     def confirm(self) -> bool:
         """Whether ticks can be claimed now, as far as is known."""

@@ -78,9 +78,18 @@ class Marks:
         for job in jobs:
             known = self._known.get(job.id)
             if known and known.mark and known.mark.schedule == schedule_of(job):
-                moment = datetime.fromtimestamp(known.mark.ms / 1000, UTC)
-                found[job.id] = min(moment, now)
+                moment = max(known.mark.ms, self._settled_to(job.id, known))
+                found[job.id] = min(datetime.fromtimestamp(moment / 1000, UTC), now)
         return found
+
+    def hold(self, job_id: str, moment: int | None = None) -> None:
+        """Keep a mark before the ticks that are not claimed, or a time (unix ms).
+
+        They will not be, for now: a pause leaves to its end what becomes of them.
+        """
+        if (known := self._known.get(job_id)) is not None:
+            settled = self._settled_to(job_id, known)
+            known.latest = settled if moment is None else min(settled, moment)
 
     def settled(self, job_id: str, moment: int) -> None:
         """Take in that a tick is claimed (unix ms)."""
@@ -164,9 +173,13 @@ class Marks:
         schedule = self._schedules.get(job_id)
         if known.mark is None or known.mark.schedule != schedule:
             return None  # of another version of the job: its hosts keep it
-        oldest = self._oldest_open(job_id)
-        latest = known.latest if oldest is None else min(known.latest, oldest - 1)
+        latest = self._settled_to(job_id, known)
         return _Mark(latest, schedule) if latest > known.mark.ms else None
+
+    def _settled_to(self, job_id: str, known: _Known) -> int:
+        """Return up to when all ticks of a job are claimed that came up here (unix ms)."""
+        oldest = self._oldest_open(job_id)
+        return known.latest if oldest is None else min(known.latest, oldest - 1)
 
 
 def _mark(data: bytes) -> _Mark | None:

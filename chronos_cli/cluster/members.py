@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from statistics import median
 
@@ -99,7 +99,7 @@ class Members:
 
     async def join(self) -> None:
         """Take a name that no live host has, and learn what time it is; raises StateError."""
-        others = {one.member.id: one async for one in self._read(None)}
+        others = {one.member.id: one async for one in read_members(self._api, self._names)}
         number = 1
         while True:
             suffix = "" if number == 1 else f"-{number}"
@@ -132,7 +132,8 @@ class Members:
         self._rounds += 1
         ruler = await self._leader()
         mine = await self._write()
-        seen = [one async for one in self._read(mine)]
+        now = mine.time if mine else None
+        seen = [one async for one in read_members(self._api, self._names, now)]
         self.seen = seen
         seqs = {one.member.id: one.seq for one in seen}
         self._silent = {one: seq for one, seq in self._silent.items() if seqs.get(one) == seq}
@@ -162,23 +163,20 @@ class Members:
 
     async def tell_jobs(self, job_ids: Iterable[str]) -> None:
         """Let the others know which jobs this host has; raises StateError."""
-        digests = b"".join(sorted(map(_digest, job_ids)))
+        digests = b"".join(sorted(map(job_digest, job_ids)))
         if digests != self._told:
             await self._api.store(self._names.key("jobs", self.me.id), digests)
             self._told = digests
 
     async def has_elsewhere(self, job_id: str) -> bool:
         """Whether another live host has a job; True when that cannot be told."""
-        wanted = _digest(job_id)
         for one in self.live:
             if one == self.me.id:
                 continue
             try:
-                found = await self._api.last(self._names.bucket, self._names.key("jobs", one))
+                if job_digest(job_id) in await jobs_of(self._api, self._names, one):
+                    return True
             except StateError:
-                return True
-            data = found.data if found else b""
-            if wanted in {data[at : at + _DIGEST] for at in range(0, len(data), _DIGEST)}:
                 return True
         return False
 
@@ -220,20 +218,6 @@ class Members:
             self._offset = (message.time - middle).total_seconds()
         return message
 
-    async def _read(self, mine: StoredMessage | None) -> AsyncIterator[Seen]:
-        """Yield every host; without a message of our own the newest one is the present."""
-        key = self._names.key("host", "*")
-        found = [one async for one in self._api.each(self._names.bucket, key) if one.data]
-        now = mine.time if mine else max((one.time for one in found), default=None)
-        for one in found:
-            assert now is not None
-            age = (now - one.time).total_seconds()
-            try:
-                member = msgspec.json.decode(one.data, type=Member)
-            except msgspec.DecodeError:
-                member = Member(id=text_of(one.subject), machine="?", pid=0, started="")
-            yield Seen(member, age, one.seq)
-
     def _correct(self, live: Iterable[Member]) -> None:
         """Take the median of all offsets for the truth; our own is the one just measured."""
         if self._offset is None:
@@ -243,7 +227,7 @@ class Members:
         known = [self._offset, *(one for one in offsets if one is not None)]
         if len(known) * 2 <= len(others):
             return  # most of them have not measured by this server's clock yet
-        self.skew = self._offset - _agreed(known)
+        self.skew = self._offset - agreed_offset(known)
         self._clock.correction = self.skew if abs(self.skew) > TOLERATED else 0.0
         self._say_skew()
 
@@ -258,7 +242,26 @@ class Members:
             self._troubles.warn("skew", f"{words}; the cluster's time is used instead")
 
 
-def _agreed(offsets: list[float]) -> float:
+async def read_members(api: Api, names: Names, now: datetime | None = None) -> AsyncIterator[Seen]:
+    """Yield every host; without the servers' time the newest message is the present."""
+    found = [one async for one in api.each(names.bucket, names.key("host", "*")) if one.data]
+    present = now or max((one.time for one in found), default=datetime.now(UTC))
+    for one in found:
+        try:
+            member = msgspec.json.decode(one.data, type=Member)
+        except msgspec.DecodeError:
+            member = Member(id=text_of(one.subject), machine="?", pid=0, started="")
+        yield Seen(member, (present - one.time).total_seconds(), one.seq)
+
+
+async def jobs_of(api: Api, names: Names, host: str) -> frozenset[bytes]:
+    """Return what stands for the jobs of a host, see `job_digest`; raises StateError."""
+    found = await api.last(names.bucket, names.key("jobs", host))
+    data = found.data if found else b""
+    return frozenset(data[at : at + _DIGEST] for at in range(0, len(data), _DIGEST))
+
+
+def agreed_offset(offsets: list[float]) -> float:
     """Return the offset that counts.
 
     The server's own clock has a vote among less than three. Of two that differ the later time of
@@ -275,5 +278,6 @@ def _weight(host: str, subject: str) -> bytes:
     return blake2b(f"{host}\n{subject}".encode(), digest_size=8).digest()
 
 
-def _digest(job_id: str) -> bytes:
+def job_digest(job_id: str) -> bytes:
+    """Return what stands for a job in the list of a host's jobs."""
     return blake2b(job_id.encode(), digest_size=_DIGEST).digest()

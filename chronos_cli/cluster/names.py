@@ -5,11 +5,14 @@ import re
 from msgspec import Struct
 
 from chronos_cli.errors import UsageError
+from chronos_cli.state.entries import ALL_JOBS
 
 CONSUMER = "hosts"
 _PLAIN = r"[A-Za-z0-9_-]"
 # No job can be called so: there is no such escape.
 PROBE = "=probe"
+# Stands for all jobs in the key of a pause.
+_ALL = "=all"
 
 
 class Names(Struct, frozen=True):
@@ -62,8 +65,12 @@ class Names(Struct, frozen=True):
         """Return where the holder of a job's lock is asked to end; without a job, of all."""
         return f"chronos.{self.group}.cancel.{'*' if job_id is None else token(job_id)}"
 
+    def pause(self, job_id: str) -> str:
+        """Return the subject of a job's pause, or of that of `ALL_JOBS`."""
+        return self.key("pause", job_id) if job_id else f"{self.key('pause', '')}{_ALL}"
+
     def key(self, kind: str, name: str) -> str:
-        """Return the subject of a key: `mark`, `lock`, `host` or `jobs` and a name."""
+        """Return the subject of a key: `mark`, `lock`, `host`, `jobs` or `pause`, and a name."""
         return f"$KV.CHRONOS_{self.group}.{kind}.{token(name) if name != '*' else name}"
 
 
@@ -82,6 +89,12 @@ def job_and_moment(subject: str) -> tuple[str, int]:
     """Return job ID and scheduled time (unix ms) of the subject of a tick or an outcome."""
     parts = subject.split(".")
     return text_of(parts[-2]), int(parts[-1])
+
+
+def job_of_pause(subject: str) -> str:
+    """Return the job ID of the subject of a pause; `ALL_JOBS` for that of all."""
+    part = subject.rpartition(".")[2]
+    return ALL_JOBS if part == _ALL else text_of(part)
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -17,6 +17,7 @@ from chronos_cli.cluster.link import Link
 from chronos_cli.cluster.marks import Marks
 from chronos_cli.cluster.members import Members
 from chronos_cli.cluster.names import Names, text_of
+from chronos_cli.cluster.pauses import GroupPauses
 from chronos_cli.cluster.pull import Puller
 from chronos_cli.cron.events import EventKind, Events
 from chronos_cli.cron.pending import PendingStart
@@ -82,9 +83,10 @@ class ClusterStarts:
         """Return how many ticks of each job are not claimed yet."""
         return self._claims.waiting()
 
-    def take_ticks(self, job_id: str) -> list[PendingStart]:  # noqa: ARG002
-        """Return nothing: what waits is with the servers."""
-        return []
+    def take_ticks(self, job_id: str) -> list[PendingStart]:
+        """Claim the ticks of a job no more; what is claimed is with the servers."""
+        self._marks.hold(job_id)
+        return self._claims.withdraw(job_id)
 
     def running_ids(self, job_id: str) -> list[str]:
         """Return the IDs of a job's executions that are under way here."""
@@ -97,9 +99,9 @@ class ClusterStarts:
     def waits_since(self) -> datetime | None:
         """Return nothing: a claim that has no answer is told of in its own way."""
 
-    def begin(self) -> None:
+    def begin(self, pauses: GroupPauses) -> None:
         """Let the parts run, beside the loop."""
-        parts = (self._claims, self._marks, self._members, self._holds, self.puller)
+        parts = (self._claims, self._marks, self._members, self._holds, self.puller, pauses)
         for part in parts:
             task = asyncio.create_task(part.serve())
             task.add_done_callback(self._look_at)

@@ -67,15 +67,19 @@ class Steering:
                 self.pauses.pass_over(start.job, start.scheduled_time, pause)
         return recorded
 
-    def resume(self, job_id: str, by: str, *, catches_up: bool) -> tuple[int, bool]:
+    def resume(
+        self, job_id: str, by: str | None, *, catches_up: bool, ended: datetime | None = None
+    ) -> tuple[int, bool]:
         """End a pause of a job or of `ALL_JOBS`; with `catches_up` make up for its ticks.
 
-        Returns how many executions do that, and whether the end is recorded.
+        It was `ended` at that time already, where that is given. Returns how many executions make
+        up for it, and whether the end is recorded.
         """
         now = self._clock.now()
+        end = min(ended or now, now)
         self._look(now)
-        recorded = self.pauses.lift(job_id, None if catches_up else now, by)
-        made_up = self._catch_up(job_id, now) if catches_up else 0
+        recorded = self.pauses.lift(job_id, None if catches_up else end, by)
+        made_up = self._catch_up(job_id, end) if catches_up else 0
         self._queue.pump()
         return made_up, recorded
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chronos_cli.cluster.members import _agreed
+from chronos_cli.cluster.members import agreed_offset
 
 
 @pytest.mark.parametrize(
@@ -21,4 +21,4 @@ from chronos_cli.cluster.members import _agreed
     ],
 )
 def test_the_median_of_the_hosts_is_the_time(offsets: list[float], agreed: float) -> None:
-    assert _agreed(offsets) == agreed
+    assert agreed_offset(offsets) == agreed

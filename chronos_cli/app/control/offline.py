@@ -13,6 +13,8 @@ HOLDER = "chronos pause"
 class StoredPauses:
     """The pauses in a state file; its lock is held, so that no loop starts amid a change."""
 
+    heirs = "the next loop makes up"
+
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
