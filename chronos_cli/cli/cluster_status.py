@@ -1,19 +1,14 @@
 """`chronos cluster status`: hosts, clocks, what waits and what runs."""
 
-import asyncio
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
-from chronos_cli.cli.loading import reader
 from chronos_cli.cli.options import ClusterUrl, ConfigPath, EnvFile, Verbose
 from chronos_cli.cli.output import Output
+from chronos_cli.cli.recording import ask_group
 from chronos_cli.errors import UsageError
-from chronos_cli.jobs.config import Cluster
-
-if TYPE_CHECKING:
-    from chronos_cli.cluster.status import ClusterStatus
 
 
 class StatusFormat(StrEnum):
@@ -41,22 +36,14 @@ def command(
     Examples:
       chronos cluster status --cluster nats://a,nats://b,nats://c
     """
+    from chronos_cli.cluster.status import read_status
     from chronos_cli.report.cluster import cluster_document, cluster_lines
 
     if cluster is None:
         raise UsageError("name the servers with --cluster nats://…")
-    settings = reader().config(config, env_file).scheduler.cluster
-    status = asyncio.run(_status(cluster, settings))
+    status = ask_group(cluster, config, env_file, lambda api, plan: read_status(api, plan.names))
     if output is StatusFormat.JSON:
         Output().json(cluster_document(status))
     else:
         Output().result(cluster_lines(status))
     return ExitCode.SUCCESS
-
-
-async def _status(url: str, settings: Cluster) -> "ClusterStatus":
-    from chronos_cli.cluster.opening import opened
-    from chronos_cli.cluster.status import read_status
-
-    async with opened(url, settings) as (api, plan):
-        return await read_status(api, plan.names)

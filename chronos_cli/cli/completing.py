@@ -99,7 +99,11 @@ class _Completion:
             values = self._values(options[name])
             return values and {f"{name}={word}": meaning for word, meaning in values.items()}
         if self._current.startswith("-"):
-            return {name: _help(one) for name, one in options.items() if name.startswith("--")}
+            return {
+                name: _help(one)
+                for name, one in options.items()
+                if name.startswith("--") and not one.declared.settings.get("hidden")
+            }
         return self._values(position) if position is not None else {}
 
     def _read(self, options: dict[str, Parameter], position: Parameter | None) -> Parameter | None:

@@ -1,10 +1,10 @@
 """The state file as the commands name it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.clock import SystemClock
@@ -13,9 +13,13 @@ from chronos_cli.errors import StateError, UsageError
 from chronos_cli.jobs.config import find_config
 
 if TYPE_CHECKING:
+    from chronos_cli.cluster.api import Api
     from chronos_cli.cluster.history import ClusterHistory
+    from chronos_cli.cluster.streams import Plan
     from chronos_cli.state.entries import HistoryFilter
     from chronos_cli.state.store import Store
+
+T = TypeVar("T")
 
 
 def recording(path: str | None, *, no_state: bool, origin: str, config: str | None) -> Journal:
@@ -53,23 +57,39 @@ def state_path(option: str | None) -> Path:
     return Path(option) if option else default_path(os.environ)
 
 
-def read_cluster(
-    url: str, config: str | None, env_files: list[str] | None, wanted: "HistoryFilter"
-) -> "ClusterHistory":
-    """Read what the hosts of a cluster did, as far as a filter can need it; StateError."""
+def ask_group(
+    url: str,
+    config: str | None,
+    env_files: list[str] | None,
+    question: "Callable[[Api, Plan], Awaitable[T]]",
+) -> T:
+    """Ask the servers of a group of hosts something, as chronos.yaml says; return the answer.
+
+    Raises UsageError or StateError.
+    """
     import asyncio
 
     from chronos_cli.cli.loading import reader
-    from chronos_cli.cluster.history import read_history
     from chronos_cli.cluster.opening import opened
 
     settings = reader().config(config, env_files).scheduler.cluster
 
-    async def read() -> "ClusterHistory":
+    async def ask() -> T:
         async with opened(url, settings) as (api, plan):
-            return await read_history(api, plan.names, wanted)
+            return await question(api, plan)
 
-    return asyncio.run(read())
+    return asyncio.run(ask())
+
+
+def read_cluster(
+    url: str, config: str | None, env_files: list[str] | None, wanted: "HistoryFilter"
+) -> "ClusterHistory":
+    """Read what the hosts of a cluster did, as far as a filter can need it; StateError."""
+    from chronos_cli.cluster.history import read_history
+
+    return ask_group(
+        url, config, env_files, lambda api, plan: read_history(api, plan.names, wanted)
+    )
 
 
 @contextmanager

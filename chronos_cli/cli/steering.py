@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from chronos_cli.app.control.pausing import Pausable
 from chronos_cli.cli.options import text_of
 from chronos_cli.cli.output import Output, redactor
-from chronos_cli.cli.recording import state_path
+from chronos_cli.cli.recording import ask_group, state_path
 from chronos_cli.clock import SystemClock
 from chronos_cli.cron.control import Done, PauseJob, ResumeJob
 from chronos_cli.errors import NoLoopError, StateError, UsageError
@@ -62,21 +62,16 @@ def steer_group(
     change: Callable[["GroupBook", str], str],
 ) -> None:
     """Do it for a whole group of hosts; say what came of it. `change` is as `otherwise` above."""
-    import asyncio
-
     from chronos_cli.app.control import grouped
     from chronos_cli.app.control.address import user_name
-    from chronos_cli.cli.loading import reader
-    from chronos_cli.cluster.opening import opened
 
-    settings = reader().config(config, env_files).scheduler.cluster
     by = f"{user_name(os.geteuid())}@{os.uname().nodename}"
-
-    async def steered() -> tuple[str, str | None]:
-        async with opened(url, settings) as (api, plan):
-            return await grouped.steer(api, plan.names, job_id, lambda book: change(book, by))
-
-    said, beside = asyncio.run(steered())
+    said, beside = ask_group(
+        url,
+        config,
+        env_files,
+        lambda api, plan: grouped.steer(api, plan.names, job_id, lambda book: change(book, by)),
+    )
     Output().result(said + "\n")
     if beside is not None:
         Output().note(f"chronos: {beside}")

@@ -10,7 +10,7 @@ from chronos_cli.cli.output import Output
 from chronos_cli.cli.recording import state_path
 from chronos_cli.cli.streams import streams
 from chronos_cli.dispatch.outcome import Status
-from chronos_cli.errors import StateError
+from chronos_cli.errors import StateError, UsageError
 
 
 class TriggerFormat(StrEnum):
@@ -20,7 +20,7 @@ class TriggerFormat(StrEnum):
     JSON = "json"
 
 
-def command(
+def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     job: Annotated[str, argument(words="jobs", metavar="ID", help="As `chronos status` lists it.")],
     wait: Annotated[
         bool, option("--wait", help="Until it has ended; the exit code is that of `run`.")
@@ -29,6 +29,7 @@ def command(
         TriggerFormat, option("--output", "-o", help="How it is written what came of it.")
     ] = TriggerFormat.TABLE,
     state: StatePath = None,
+    cluster: Annotated[str | None, option("--cluster", metavar="URL", hidden=True)] = None,
     verbose: Verbose = False,
 ) -> ExitCode:
     """Let the loop start a job once, now.
@@ -43,6 +44,11 @@ def command(
       chronos trigger nightly
       chronos trigger nightly --wait --output json
     """
+    if cluster is not None:
+        raise UsageError(
+            "trigger asks one loop, on this machine; beside a cluster send the job yourself: "
+            "chronos run JOBS --job ID"
+        )
     from chronos_cli.app.control.client import ask
     from chronos_cli.cron.control import Ended, Started, Trigger
     from chronos_cli.report.control import trigger_document, trigger_line

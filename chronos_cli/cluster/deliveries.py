@@ -144,7 +144,7 @@ class Deliveries:
                 return _AGAIN
             number, was_started = last.number, True
             self._tell_again(one, last)
-        elif delay := self._pauses.puts_off(job.id, one.starts_at, one.count):
+        elif delay := self._pauses.puts_off(job.id, one.starts_at):
             return delay
         record = structs.replace(record, number=number + 1)
         if job.notices:

@@ -1,7 +1,7 @@
 """What all hosts of a group did, as the servers keep it: read for a command, newest first."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -49,6 +49,13 @@ async def read_history(api: Api, names: Names, wanted: HistoryFilter) -> Cluster
 
     An ID, which may be cut, is looked for in all that there is: so is a filter without a limit.
     """
+    return ClusterHistory(await read_back(api, names, lambda found: _is_enough(found, wanted)))
+
+
+async def read_back(
+    api: Api, names: Names, is_enough: Callable[[list[HistoryEntry]], bool]
+) -> list[HistoryEntry]:
+    """Read entries from the newest on until there are enough; raises StateError."""
     try:
         info = await api.call(f"STREAM.INFO.{names.outcomes}")
     except RefusedError as error:
@@ -56,13 +63,13 @@ async def read_history(api: Api, names: Names, wanted: HistoryFilter) -> Cluster
     state = info["state"]
     reading = _Reading()
     last, first = int(state["last_seq"]), max(1, int(state["first_seq"]))
-    while last >= first and not _is_enough(reading.entries, wanted):
+    while last >= first and not is_enough(reading.entries):
         span = range(last, max(first, last - _AT_ONCE + 1) - 1, -1)
         for message in await asyncio.gather(*(_at(api, names.outcomes, seq) for seq in span)):
             if message is not None:
                 reading.add(message)
         last = span[-1] - 1
-    return ClusterHistory(reading.entries)
+    return reading.entries
 
 
 async def _at(api: Api, stream: str, seq: int) -> StoredMessage | None:

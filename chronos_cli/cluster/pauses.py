@@ -20,8 +20,8 @@ from chronos_cli.state.entries import ALL_JOBS, Pause
 
 # How often the servers are asked for what is new, in seconds.
 _INTERVAL = 1.0
-# The longest that a tick is put off before it is looked at anew, in seconds.
-_LONGEST = 30.0
+# A tick that is put off is looked at anew after so many seconds, and so many of them a second.
+_AGAIN, _RATE = 1.0, 100.0
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -122,6 +122,8 @@ class GroupPauses:
         self._troubles = troubles
         self._records: dict[str, PauseRecord | None] = {}
         self._seq = 0
+        # When the tick that was put off last is handed out again (monotonic).
+        self._next_look = 0.0
         self.on_change: Callable[[str, PauseRecord | None], None] = lambda *_: None
 
     async def load(self) -> None:
@@ -157,16 +159,17 @@ class GroupPauses:
         now = self._clock.now()
         return latest(*(one.seen_to_at(now) for one in self._of(job_id)))
 
-    def puts_off(self, job_id: str, starts_at: datetime, count: int) -> float | None:
-        """Return for how many seconds a tick is put off that is handed out for the `count`th time.
+    def puts_off(self, job_id: str, starts_at: datetime) -> float | None:
+        """Return for how many seconds a tick is put off that is handed out in a pause, if it is.
 
         It was claimed before its job's pause was known. What becomes of it is decided at the end.
         """
         now = self._clock.now()
-        for one in self._of(job_id):
-            if one.is_in_force(now) and one.pause.holds(starts_at):
-                return float(min(2 ** min(count - 1, 10), _LONGEST))
-        return None
+        if not any(one.is_in_force(now) and one.pause.holds(starts_at) for one in self._of(job_id)):
+            return None
+        present = self._clock.monotonic()
+        self._next_look = max(present + _AGAIN, self._next_look + 1 / _RATE)
+        return self._next_look - present
 
     def why_not(self, job: Job, moment: datetime, starts_at: datetime) -> str | None:
         """Return why a tick does not start after the end of a pause, if it does not."""

@@ -1,5 +1,7 @@
 """What a group does now: its hosts, what waits, what runs, who holds which lock."""
 
+import asyncio
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,10 +9,21 @@ import msgspec
 from msgspec import Struct
 
 from chronos_cli.cluster.api import Api, RefusedError
+from chronos_cli.cluster.history import read_back
 from chronos_cli.cluster.locks import Holder
-from chronos_cli.cluster.members import LIVES, Member
+from chronos_cli.cluster.members import LIVES, Member, job_digest, jobs_of
 from chronos_cli.cluster.names import CONSUMER, Names, text_of
+from chronos_cli.cluster.pauses import read_pauses
+from chronos_cli.cluster.records import record_of
+from chronos_cli.cron.pauses import longest
 from chronos_cli.errors import StateError
+from chronos_cli.state.entries import ALL_JOBS, HistoryEntry, HistoryStatus, LastEnd, Pause
+
+# Entries that are looked through for what runs and how jobs ended: at least, and at most.
+_LEAST, _MOST = 200, 1000
+# Requests that are made at the same time.
+_AT_ONCE = 64
+_NO_END = frozenset({HistoryStatus.RUNNING, HistoryStatus.SKIPPED})
 
 
 class HostStatus(Struct, frozen=True):
@@ -26,7 +39,10 @@ class HostStatus(Struct, frozen=True):
 
 
 class ClusterStatus(Struct, frozen=True):
-    """A group. `waiting` ticks are handed to nobody yet, `handed` ones are not acknowledged."""
+    """A group. `waiting` ticks are handed to nobody yet, `handed` ones are not acknowledged.
+
+    `pauses` are those in force, by job; that of all under `ALL_JOBS`.
+    """
 
     group: str
     leader: str
@@ -35,6 +51,19 @@ class ClusterStatus(Struct, frozen=True):
     handed: int
     locks: dict[str, Holder]
     marks: dict[str, str]
+    pauses: dict[str, Pause]
+
+
+class GroupJob(Struct, frozen=True):
+    """A job of a group: the hosts on which it runs, by execution ID, and how it ended last.
+
+    `paused` is what keeps its ticks from starting.
+    """
+
+    job_id: str
+    running: dict[str, str]
+    last: LastEnd | None
+    paused: Pause | None
 
 
 async def read_status(api: Api, names: Names) -> ClusterStatus:
@@ -58,7 +87,75 @@ async def read_status(api: Api, names: Names) -> ClusterStatus:
             text_of(subject.rpartition(".")[2]): _moment(msgspec.json.decode(data))
             for subject, data in await _keys(api, names, "mark")
         },
+        pauses={
+            job_id: record.pause
+            async for job_id, record, _ in read_pauses(api, names)
+            if record is not None and record.is_in_force(datetime.now(UTC))
+        },
     )
+
+
+async def read_jobs(api: Api, names: Names, status: ClusterStatus) -> list[GroupJob]:
+    """Return the jobs that live hosts have, and those that run or are paused; raises StateError.
+
+    Where no host lives, all that ever had one.
+    """
+    entries = await read_back(api, names, lambda found: _is_enough(found, status.handed))
+    running: dict[str, dict[str, str]] = {}
+    for one in entries:
+        if one.status is HistoryStatus.RUNNING:
+            running.setdefault(one.job_id, {})[one.execution_id] = one.host
+    job_ids = await _served(api, names, status)
+    job_ids |= running.keys() | status.pauses.keys() - {ALL_JOBS}
+    ends = await _last_ends(api, names, sorted(job_ids), entries)
+    return [
+        GroupJob(job_id, running.get(job_id, {}), end, longest(status.pauses, job_id))
+        for job_id, end in ends.items()
+    ]
+
+
+async def _served(api: Api, names: Names, status: ClusterStatus) -> set[str]:
+    live = [one.id for one in status.hosts if one.is_live]
+    if not live:
+        return set(status.marks)
+    lists = await asyncio.gather(*(jobs_of(api, names, host) for host in live))
+    digests = frozenset().union(*lists)
+    return {job_id for job_id in status.marks if job_digest(job_id) in digests}
+
+
+async def _last_ends(
+    api: Api, names: Names, job_ids: Sequence[str], entries: Iterable[HistoryEntry]
+) -> dict[str, LastEnd | None]:
+    """Return how each job ended last, in the same order; where that is long ago, it may be None."""
+    known: dict[str, LastEnd | None] = dict.fromkeys(job_ids)
+    for one in entries:
+        if known.get(one.job_id) is None and one.status not in _NO_END:
+            known[one.job_id] = LastEnd(one.execution_id, one.status, one.code, one.ended_at)
+    missing = [job_id for job_id, end in known.items() if end is None]
+    for at in range(0, len(missing), _AT_ONCE):
+        part = missing[at : at + _AT_ONCE]
+        found = await asyncio.gather(*(_last_end(api, names, job_id) for job_id in part))
+        known |= dict(zip(part, found, strict=True))
+    return known
+
+
+async def _last_end(api: Api, names: Names, job_id: str) -> LastEnd | None:
+    message = await api.last(names.outcomes, names.outcome(job_id, "*"))
+    record = record_of(message) if message else None
+    if record is None or record.kind != "ended":
+        return None
+    status = HistoryStatus(record.outcome.get("status", HistoryStatus.INTERRUPTED))
+    if status in _NO_END:
+        return None
+    return LastEnd(record.execution_id, status, record.outcome.get("code"), record.ended_at)
+
+
+def _is_enough(entries: Sequence[HistoryEntry], handed: int) -> bool:
+    """Whether what runs has been found, as far as it is looked for."""
+    if len(entries) < _LEAST:
+        return False
+    running = sum(one.status is HistoryStatus.RUNNING for one in entries)
+    return running >= handed or len(entries) >= _MOST
 
 
 async def _keys(api: Api, names: Names, kind: str) -> list[tuple[str, bytes]]:

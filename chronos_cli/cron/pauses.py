@@ -1,7 +1,7 @@
 """Jobs whose ticks are passed over because somebody paused them."""
 
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
@@ -40,17 +40,10 @@ class Pauses:
             self._tell(job_id, pause)
 
     def of(self, job_id: str) -> Pause | None:
-        """Return what keeps the ticks of a job from starting: its own pause, or that of all.
-
-        Of both, the one that lasts longer.
-        """
+        """Return what keeps the ticks of a job from starting; see `longest`."""
         if not self._known:  # the usual case, asked for each of very many ticks
             return None
-        own, of_all = self._known.get(job_id), self._known.get(ALL_JOBS)
-        if own is None or of_all is None:
-            return own or of_all
-        is_longer = of_all.until is None or (own.until is not None and own.until < of_all.until)
-        return of_all if is_longer and own.until is not None else own
+        return longest(self._known, job_id)
 
     def known(self) -> dict[str, Pause]:
         """Return all pauses by job; that of all under `ALL_JOBS`."""
@@ -138,6 +131,18 @@ class Pauses:
             reason=pause.reason,
             until=pause.until and pause.until.astimezone(UTC).isoformat(),
         )
+
+
+def longest(known: Mapping[str, Pause], job_id: str) -> Pause | None:
+    """Return what keeps the ticks of a job from starting: its own pause, or that of all.
+
+    Of both, the one that lasts longer.
+    """
+    own, of_all = known.get(job_id), known.get(ALL_JOBS)
+    if own is None or of_all is None:
+        return own or of_all
+    is_longer = of_all.until is None or (own.until is not None and own.until < of_all.until)
+    return of_all if is_longer and own.until is not None else own
 
 
 def pause_words(pause: Pause) -> str:

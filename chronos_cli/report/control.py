@@ -67,7 +67,7 @@ def _ids(jobs: Sequence[JobStatus]) -> tuple[list[list[str]], list[list[str]]]:
 
 def cells(job: JobStatus, last: LastEnd | None) -> tuple[str, str, str, str]:
     """Return a job under the `TITLES`; times are those of this machine's zone."""
-    return printable(job.job_id), _now(job), _next(job), _last(last)
+    return printable(job.job_id), _now(job), _next(job), last_cell(last)
 
 
 def _now(job: JobStatus) -> str:
@@ -81,7 +81,8 @@ def _next(job: JobStatus) -> str:
     return local_time(job.next) if job.next else "-"
 
 
-def _last(last: LastEnd | None) -> str:
+def last_cell(last: LastEnd | None) -> str:
+    """Return how a job ended last, and when."""
     if last is None:
         return "-"
     at = f" {local_time(last.ended_at)}" if last.ended_at else ""

@@ -3,8 +3,7 @@
 import json
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,34 +13,33 @@ from tests.support import HttpServer, Result, chronos
 Stages = Callable[..., Stage]
 Row = Callable[[object], None]
 
-POLICIES = ["ignore", "execute_one", "execute_all"]
+# One job for each policy.
+POLICIES = {"ignore": "ignore", "one": "execute_one", "all": "execute_all"}
 # What a pause may take to reach all hosts, in seconds.
 REACH = 2.0
 
 
-def jobs_by_policy(server: HttpServer) -> list[Any]:
-    jobs = every_second(server, len(POLICIES))
-    for job, policy in zip(jobs, POLICIES, strict=True):
-        job |= {"name": policy, "missed_runs": policy, "id": policy.replace("_", "-")}
-    return jobs
+def by_policy(server: HttpServer, **more: Any) -> list[Any]:
+    jobs = every_second(server, len(POLICIES), **more)
+    for job, (name, policy) in zip(jobs, POLICIES.items(), strict=True):
+        job |= {"name": name, "missed_runs": policy}
+    return cast("list[Any]", jobs)
 
 
-IDS = [policy.replace("_", "-") for policy in POLICIES]
-
-
-def steer(stage: Stage, *words: str) -> Result:
+def steer(stage: Stage, *words: str, url: str = "") -> Result:
     config = str(stage.folder / "chronos.yaml")
-    return chronos(*words, "--cluster", stage.nodes.url, "--config", config)
+    return chronos(*words, "--cluster", url or stage.nodes.url, "--config", config)
 
 
 def done(stage: Stage, *words: str) -> str:
+    """What a command says that does what it is asked for."""
     result = steer(stage, *words)
     assert result.code == 0, result.err
     return result.out
 
 
-def ticks(sent: list[Sent], first: float, last: float) -> list[int]:
-    return [one.tick for one in sent if first <= one.tick <= last]
+def status(stage: Stage) -> Any:
+    return json.loads(done(stage, "status", "-o", "json"))
 
 
 def start(stage: Stage, count: int = 2) -> None:
@@ -50,36 +48,194 @@ def start(stage: Stage, count: int = 2) -> None:
         host.wait_for("started")
 
 
-@pytest.mark.row(14, "a pause of all, all hosts restarted in it, resume --catch-up")
+def ticks(sent: list[Sent], first: float, last: float) -> list[int]:
+    """The ticks from one time to another that were sent, none of them twice."""
+    found = sorted(one.tick for one in sent if first <= one.tick <= last)
+    assert len(set(found)) == len(found), found
+    return found
+
+
+def seconds(first: float, last: float) -> list[int]:
+    return list(range(int(first), int(last) + 1))
+
+
+def assert_quiet(sent: list[Sent], since: float, until: float) -> None:
+    """Nothing was sent in a pause, but what its hosts did not know of."""
+    assert not [one for one in sent if since + REACH <= one.at < until]
+
+
+def wait_for(is_so: Callable[[], bool], stage: Stage, limit: float = 20) -> None:
+    end = time.monotonic() + limit
+    while not is_so():
+        assert time.monotonic() < end, stage.logs()
+        time.sleep(0.05)
+
+
+@pytest.mark.row(14, "a pause of all, all hosts stopped and started in it, resume --catch-up")
 def test_a_pause_and_its_catching_up(stage: Stages, server: HttpServer, row: Row) -> None:
-    here = stage(jobs_by_policy(server))
+    here = stage(by_policy(server))
     start(here)
     first = int(time.time()) + 1
-    time.sleep(1.2)
-    assert "all jobs are paused" in done(here, "pause", "--all", "--reason", "migration")
+    wait_for(lambda: len(requests(server, ["all"])) > 1, here)
+    said = done(here, "pause", "--all", "--reason", "migration")
+    assert said == "all jobs are paused: ticks are passed over, what runs goes on\n"
     paused = time.time()
-    time.sleep(REACH + 1.2)
-    assert here.stop() == [0, 0]
+    time.sleep(REACH)
+    assert {one["paused"]["reason"] for one in status(here)["jobs"]} == {"migration"}
+    here.stop()
     start(here)
     (told,) = here.hosts[-1].events("paused")
     assert (told["scope"], told["reason"]) == ("all", "migration")
-    end = int(time.time())
     said = done(here, "resume", "--all", "--catch-up")
     assert said == "all jobs are resumed; each host makes up for its ticks, as missed_runs says\n"
     resumed = time.time()
-    time.sleep(REACH + 0.5)
+    (end,) = here.hosts[-1].wait_for("resumed")
+    last = int(time.time())
+    every = seconds(first, last)
+    wait_for(lambda: ticks(requests(server, ["all"]), first, last) == every, here)
+    time.sleep(0.7)  # what is sent a second time would be so now
+    sent = {name: requests(server, [name]) for name in POLICIES}
+    quiet = (paused + REACH, resumed - 2)
+    made_up = {name: len(ticks(ones, *quiet)) for name, ones in sent.items()}
+    row(f"{len(every)} ticks of a job; of the pause {made_up}")
+    for ones in sent.values():
+        assert_quiet(ones, paused, resumed - 1)
+    assert end["by"] == told["by"]
+    assert ticks(sent["all"], first, last) == every
+    assert made_up["ignore"] == made_up["one"] == 0
+
+
+@pytest.mark.cluster
+@pytest.mark.row(14.1, "a pause of one job, plain resume, a host that starts after it")
+def test_resume_counts_from_then_on(stage: Stages, server: HttpServer, row: Row) -> None:
+    here = stage(by_policy(server))
+    start(here)
+    first = int(time.time()) + 1
+    time.sleep(1.5)
+    done(here, "pause", "all", "--reason", "because")
+    paused = time.time()
+    time.sleep(REACH + 2)
+    (shown,) = [one for one in status(here)["jobs"] if one["job_id"] == "all"]
+    assert shown["paused"]["reason"] == "because"
+    done(here, "resume", "all")
+    resumed = time.time()
+    here.hosts[0].wait_for("resumed")
+    # Its mark is that of before the pause.
+    here.hosts[0].kill()
+    here.hosts[1].kill()
+    start(here, 1)
+    time.sleep(6)
+    last = int(time.time()) - 2
+    here.stop()
+    sent = {name: requests(server, [name]) for name in POLICIES}
+    passed = ticks(sent["all"], paused + REACH, resumed - 1)
+    row(f"{resumed - paused:.0f} s of pause, {len(passed)} ticks of it sent")
+    assert not passed
+    assert ticks(sent["all"], first, paused - 1) == seconds(first, paused - 1)
+    assert ticks(sent["all"], resumed + 0.1, last) == seconds(resumed + 1.1, last)
+    # The others went on, but for what the killed hosts had begun.
+    assert set(seconds(first, resumed - 1)) <= {one.tick for one in sent["one"]}
+
+
+@pytest.mark.cluster
+@pytest.mark.row(14.2, "a pause --until that ends by itself, and in the absence of all hosts")
+def test_a_pause_ends_by_itself(stage: Stages, server: HttpServer, row: Row) -> None:
+    here = stage(by_policy(server))
+    start(here)
+    time.sleep(1)
+    done(here, "pause", "--all", "--until", "5s")
+    paused = time.time()
+    (told,) = here.hosts[0].wait_for("resumed")
+    assert told["message"] == "its time was over"
+    ended = time.time()
+    time.sleep(2)
+    done(here, "pause", "--all", "--until", "3s")
+    again = time.time()
+    here.hosts[0].wait_for("paused", 2)
+    here.stop()
+    time.sleep(max(0.0, again + 3 - time.time()))
+    over = time.time()
+    start(here, 1)
+    time.sleep(2.5)
     last = int(time.time()) - 1
     here.stop()
-    sent = {job: requests(server, [job]) for job in IDS}
-    every = list(range(first, last + 1))
-    late = [one for ones in sent.values() for one in ones if paused + REACH < one.at < resumed - 1]
-    assert not late, late
-    quiet = (paused + REACH, end - 1)
-    made_up = {job: len(ticks(ones, *quiet)) for job, ones in sent.items()}
-    row(f"{len(every)} ticks of a job, {quiet[1] - quiet[0]:.0f} s of pause: {made_up}")
-    for job, ones in sent.items():
-        assert len({one.tick for one in ones}) == len(ones), job
-    assert sorted(ticks(sent["execute-all"], first, last)) == every, here.logs()
-    assert made_up["ignore"] == 0
-    before_last = [tick for tick in ticks(sent["execute-one"], quiet[0], resumed) if tick <= end]
-    assert len(before_last) <= 2
+    sent = requests(server, ["all"])
+    spans = [(paused + REACH, paused + 3.5), (again + REACH, again + 2.5)]
+    passed = [ticks(sent, *span) for span in spans]
+    row(f"ticks of the pauses that were sent: {passed}")
+    assert passed == [[], []]
+    assert ticks(sent, ended, again) == seconds(ended + 1, again)
+    assert ticks(sent, over, last) == seconds(over + 1, last)
+
+
+@pytest.mark.cluster
+@pytest.mark.row(14.3, "ticks that were claimed and wait for room when the pause comes")
+@pytest.mark.parametrize("catches_up", [False, True])
+def test_what_was_claimed_before(
+    stage: Stages, server: HttpServer, row: Row, catches_up: bool
+) -> None:
+    here = stage(by_policy(server, webhook={"url": f"{server.url}/slow/3"}, timeout="10s"))
+    for host in [here.host("--concurrency", "1") for _ in range(2)]:
+        host.wait_for("started")
+    first = int(time.time()) + 1
+    time.sleep(4)
+    done(here, "pause", "--all", "--reason", "enough")
+    paused = time.time()
+    time.sleep(REACH + 1)
+    before = len(requests(server, list(POLICIES)))
+    time.sleep(4)
+    assert len(requests(server, list(POLICIES))) == before
+    # More room, so that all has its end soon.
+    here.stop()
+    start(here)
+    done(here, "resume", "--all", *(["--catch-up"] if catches_up else []))
+    resumed = time.time()
+    time.sleep(10)
+    listed = json.loads(done(here, "history", "--limit", "5000", "-o", "json"))["results"]
+    here.stop()
+    sent = {name: requests(server, [name]) for name in POLICIES}
+    skipped = {
+        (one["job_id"], one["scheduled_time"])
+        for one in listed
+        if one["status"] == "skipped" and "enough" in one["message"]
+    }
+    passed = {name: len(ticks(ones, first, paused)) for name, ones in sent.items()}
+    row(
+        f"{len(seconds(first, paused))} ticks each before it: {passed} sent, {len(skipped)} skipped"
+    )
+    assert skipped
+    if catches_up:
+        assert ticks(sent["all"], first, resumed) == seconds(first, resumed)
+        assert not [one for one in skipped if one[0] == "all"]
+    else:
+        assert before == sum(len(ticks(ones, 0, resumed - 1)) for ones in sent.values())
+
+
+def test_what_the_commands_say(stage: Stages, server: HttpServer, closed_port: int) -> None:
+    here = stage(every_second(server, 2, webhook={"url": f"{server.url}/slow/60"}, timeout="90s"))
+    host = here.host("--grace", "0s")
+    host.wait_for("fired", 2)
+    assert done(here, "pause", "j0", "--reason", "why") == (
+        "j0 is paused: ticks are passed over, what runs goes on\n"
+    )
+    again = steer(here, "pause", "j0")
+    assert (again.code, again.out.startswith("j0 is paused already, by ")) == (0, True)
+    unknown = steer(here, "pause", "j00")
+    assert (unknown.code, "did you mean 'j0'?" in unknown.err) == (2, True)
+    assert done(here, "resume", "j1") == "j1 is not paused\n"
+    found = status(here)
+    assert (found["cluster"]["state"], len(found["cluster"]["hosts"])) == ("running", 1)
+    (j0, j1) = found["jobs"]
+    assert (j0["job_id"], j0["paused"]["reason"], j1["paused"]) == ("j0", "why", None)
+    (of_j0,) = {*j0["hosts"].values()}
+    assert of_j0 == found["cluster"]["hosts"][0]["id"]
+    assert j0["running"] == list(j0["hosts"])
+    words = done(here, "status")
+    assert f"running on {of_j0}, paused" in words
+    assert ": why" in words
+    by = j0["paused"]["by"]
+    assert f"j0: paused by {by}" in done(here, "cluster", "status")
+    host.kill()
+    wait_for(lambda: "no host of the group" in steer(here, "pause", "--all").err, here, 40)
+    last = steer(here, "resume", "j0")
+    assert last.out.startswith(f"j0 is resumed; it stays paused with all jobs, by {by}")

@@ -18,7 +18,7 @@ from rich.console import Console, RenderableType
 
 import chronos_cli.report
 from chronos_cli.cluster.locks import Holder
-from chronos_cli.cluster.status import ClusterStatus, HostStatus
+from chronos_cli.cluster.status import ClusterStatus, GroupJob, HostStatus
 from chronos_cli.cron.control import Ended, JobStatus, LoopStatus, Started
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.overview import Ending, Row
@@ -43,6 +43,7 @@ from chronos_cli.report import (
     check_table,
     checks,
     cluster,
+    cluster_table,
     control,
     control_table,
     event_words,
@@ -67,6 +68,7 @@ from chronos_cli.report import (
 )
 from chronos_cli.report.text import json_text, printable, printable_lines, unpainted
 from chronos_cli.state.entries import (
+    ALL_JOBS,
     HistoryEntry,
     HistoryStatus,
     JobStats,
@@ -308,7 +310,12 @@ def group_status(t: str) -> ClusterStatus:
         handed=2,
         locks={t: Holder(execution_id=t, ms=1, host=t)},
         marks={t: t},
+        pauses={t: a_pause(t), ALL_JOBS: a_pause(t)},
     )
+
+
+def group_job(t: str) -> GroupJob:
+    return GroupJob(t, {t: t}, last_end(t), a_pause(t))
 
 
 TEXTS: dict[Callable[..., Any], Way] = {
@@ -324,6 +331,9 @@ TEXTS: dict[Callable[..., Any], Way] = {
     checks.check_lines: lambda t: checks.check_lines([found(t)]),
     checks.check_failure_line: lambda t: checks.check_failure_line(found(t)),
     cluster.cluster_lines: lambda t: cluster.cluster_lines(group_status(t)),
+    cluster.jobs_lines: lambda t: cluster.jobs_lines(group_status(t), [group_job(t)]),
+    cluster.head_lines: lambda t: "".join(cluster.head_lines(group_status(t), [group_job(t)])),
+    cluster.cells: lambda t: "".join(cluster.cells(group_job(t))),
     event_words.event_words: lambda t: "".join(
         event_words.event_words(LoopEvent(kind, NOW, told(t))) for kind in EventKind
     ),
@@ -334,6 +344,7 @@ TEXTS: dict[Callable[..., Any], Way] = {
     ),
     control.head_lines: lambda t: "".join(control.head_lines(loop_status(t), [], NOW)),
     control.cells: lambda t: "".join(control.cells(job_status(t), last_end(t))),
+    control.last_cell: lambda t: control.last_cell(last_end(t)),
     control.pause_line: lambda t: control.pause_line(a_pause(t)),
     control.pause_words: lambda t: control.pause_words(a_pause(t)),
     control.trigger_line: lambda t: "".join(
@@ -380,6 +391,9 @@ TABLES: dict[Callable[..., Any], Callable[[str, int], RenderableType]] = {
     control_table.status_table: lambda t, width: control_table.status_table(
         loop_status(t), [job_status(t)], {t: last_end(t)}
     ),
+    cluster_table.jobs_table: lambda t, _: cluster_table.jobs_table(
+        group_status(t), [group_job(t)]
+    ),
     live.live_table: lambda t, width: live.live_table([row(t)], 1, 1, NOW, width),
     table.outcome_table: lambda t, width: table.outcome_table([outcome(t)], width),
 }
@@ -391,6 +405,7 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
     ),
     control.trigger_document: lambda t: control.trigger_document(t, Started(t, "skipped", t), 0),
     cluster.cluster_document: lambda t: cluster.cluster_document(group_status(t)),
+    cluster.jobs_document: lambda t: cluster.jobs_document(group_status(t), [group_job(t)]),
     checks.check_document: lambda t: checks.check_document([found(t)], 4),
     events.event_document: lambda t: events.event_document(event(t)),
     history.history_document: lambda t: history.history_document([entry(t)]),
@@ -410,7 +425,7 @@ DOCUMENTS: dict[Callable[..., Any], Callable[[str], Any]] = {
 FIGURES = {"attempts", "count", "local_time", "milliseconds", "problem_summary", "summary"}
 FIGURES |= {"json_text", "style", "check_summary"}
 # They put together what is safe already, or add what a terminal is to obey.
-FIGURES |= {"aligned", "unpainted", "strike_out"}
+FIGURES |= {"aligned", "unpainted", "strike_out", "job_row", "table_of"}
 FIGURES |= {"local", "clock_text", "rfc3339"}
 
 
