@@ -37,11 +37,12 @@ class Found(Struct, frozen=True, kw_only=True):
 async def find(api: Api, names: Names, job_id: str) -> Found:
     """Read what has to be known to pause or resume a job, or `ALL_JOBS`; raises StateError."""
     try:
-        server_now = await _server_time(api, names)
+        await api.call(f"STREAM.INFO.{names.bucket}")
     except RefusedError as error:
         if error.number != NO_STREAM:
             raise
         raise StateError(f"{names.bucket}: {error.text}; chronos cluster init makes it") from error
+    server_now = await _server_time(api, names)
     live = [one async for one in read_members(api, names, server_now) if one.is_live]
     records: dict[str, PauseRecord] = {}
     seqs: dict[str, int] = {}

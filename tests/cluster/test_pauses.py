@@ -1,13 +1,17 @@
 """Pauses of a whole group: written by the command, taken over by every host."""
 
+import base64
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
 
+from tests.cluster.servers import Nodes
 from tests.cluster.stage import Sent, Stage, every_second, requests
+from tests.servers.nats_wire import Wire
 from tests.support import HttpServer, Result, chronos
 
 Stages = Callable[..., Stage]
@@ -48,6 +52,13 @@ def start(stage: Stage, count: int = 2) -> None:
         host.wait_for("started")
 
 
+def record(stage: Stage) -> Any:
+    """The record of the pause of all jobs, as it stands on the servers."""
+    wanted = {"last_by_subj": f"$KV.CHRONOS_{stage.group}.pause.=all"}
+    answer = stage.nodes.ask(f"STREAM.MSG.GET.KV_CHRONOS_{stage.group}", wanted)
+    return json.loads(base64.b64decode(answer["message"]["data"]))
+
+
 def ticks(sent: list[Sent], first: float, last: float) -> list[int]:
     """The ticks from one time to another that were sent, none of them twice."""
     found = sorted(one.tick for one in sent if first <= one.tick <= last)
@@ -71,7 +82,7 @@ def wait_for(is_so: Callable[[], bool], stage: Stage, limit: float = 20) -> None
         time.sleep(0.05)
 
 
-@pytest.mark.row(14, "a pause of all, all hosts stopped and started in it, resume --catch-up")
+@pytest.mark.row(14, "a pause of all, all hosts killed in it, resume --catch-up")
 def test_a_pause_and_its_catching_up(stage: Stages, server: HttpServer, row: Row) -> None:
     here = stage(by_policy(server))
     start(here)
@@ -80,29 +91,36 @@ def test_a_pause_and_its_catching_up(stage: Stages, server: HttpServer, row: Row
     said = done(here, "pause", "--all", "--reason", "migration")
     assert said == "all jobs are paused: ticks are passed over, what runs goes on\n"
     paused = time.time()
-    time.sleep(REACH)
-    assert {one["paused"]["reason"] for one in status(here)["jobs"]} == {"migration"}
-    here.stop()
-    start(here)
+    found = status(here)
+    assert (found["cluster"]["state"], found["cluster"]["group"]) == ("paused", here.group)
+    assert {one["job_id"]: one["paused"]["reason"] for one in found["jobs"]} == dict.fromkeys(
+        POLICIES, "migration"
+    )
+    time.sleep(max(0.0, paused + REACH - time.time()))
+    for host in here.hosts:
+        host.kill()
+    start(here, 1)
     (told,) = here.hosts[-1].events("paused")
     assert (told["scope"], told["reason"]) == ("all", "migration")
     said = done(here, "resume", "--all", "--catch-up")
     assert said == "all jobs are resumed; each host makes up for its ticks, as missed_runs says\n"
-    resumed = time.time()
     (end,) = here.hosts[-1].wait_for("resumed")
+    found = record(here)
+    assert end["by"] == told["by"] == found["ended_by"]
     last = int(time.time())
     every = seconds(first, last)
     wait_for(lambda: ticks(requests(server, ["all"]), first, last) == every, here)
     time.sleep(0.7)  # what is sent a second time would be so now
     sent = {name: requests(server, [name]) for name in POLICIES}
-    quiet = (paused + REACH, resumed - 2)
-    made_up = {name: len(ticks(ones, *quiet)) for name, ones in sent.items()}
-    row(f"{len(every)} ticks of a job; of the pause {made_up}")
+    ended = datetime.fromisoformat(found["ended"]).timestamp()
+    made_up = {name: ticks(ones, paused + REACH, ended) for name, ones in sent.items()}
+    counted = {name: len(ones) for name, ones in made_up.items()}
+    row(f"{len(every)} ticks of a job; of the pause {counted}")
     for ones in sent.values():
-        assert_quiet(ones, paused, resumed - 1)
-    assert end["by"] == told["by"]
+        assert_quiet(ones, paused, ended)
+    assert made_up["ignore"] == []
+    assert made_up["one"] == [int(ended)]
     assert ticks(sent["all"], first, last) == every
-    assert made_up["ignore"] == made_up["one"] == 0
 
 
 @pytest.mark.cluster
@@ -211,31 +229,59 @@ def test_what_was_claimed_before(
         assert before == sum(len(ticks(ones, 0, resumed - 1)) for ones in sent.values())
 
 
-def test_what_the_commands_say(stage: Stages, server: HttpServer, closed_port: int) -> None:
+@pytest.mark.cluster
+def test_what_the_commands_say(stage: Stages, server: HttpServer) -> None:
     here = stage(every_second(server, 2, webhook={"url": f"{server.url}/slow/60"}, timeout="90s"))
+    missing = steer(here, "pause", "--all")
+    assert (missing.code, "chronos cluster init makes it" in missing.err) == (3, True)
     host = here.host("--grace", "0s")
     host.wait_for("fired", 2)
-    assert done(here, "pause", "j0", "--reason", "why") == (
-        "j0 is paused: ticks are passed over, what runs goes on\n"
-    )
-    again = steer(here, "pause", "j0")
-    assert (again.code, again.out.startswith("j0 is paused already, by ")) == (0, True)
     unknown = steer(here, "pause", "j00")
     assert (unknown.code, "did you mean 'j0'?" in unknown.err) == (2, True)
     assert done(here, "resume", "j1") == "j1 is not paused\n"
+    said = done(here, "pause", "j0", "--reason", "why")
+    assert said == "j0 is paused: ticks are passed over, what runs goes on\n"
+    assert done(here, "pause", "j0").startswith("j0 is paused already, by ")
     found = status(here)
-    assert (found["cluster"]["state"], len(found["cluster"]["hosts"])) == ("running", 1)
+    (name,) = [one["id"] for one in found["cluster"]["hosts"]]
     (j0, j1) = found["jobs"]
-    assert (j0["job_id"], j0["paused"]["reason"], j1["paused"]) == ("j0", "why", None)
-    (of_j0,) = {*j0["hosts"].values()}
-    assert of_j0 == found["cluster"]["hosts"][0]["id"]
-    assert j0["running"] == list(j0["hosts"])
-    words = done(here, "status")
-    assert f"running on {of_j0}, paused" in words
-    assert ": why" in words
     by = j0["paused"]["by"]
+    assert (j0["job_id"], j0["paused"]["reason"], j1["paused"]) == ("j0", "why", None)
+    assert j0["hosts"] == dict.fromkeys(j0["running"], name)
+    assert f" running on {name}, paused " in done(here, "status")
     assert f"j0: paused by {by}" in done(here, "cluster", "status")
-    host.kill()
-    wait_for(lambda: "no host of the group" in steer(here, "pause", "--all").err, here, 40)
-    last = steer(here, "resume", "j0")
-    assert last.out.startswith(f"j0 is resumed; it stays paused with all jobs, by {by}")
+    host.stop()
+    away = steer(here, "pause", "--all")
+    assert (away.code, "no host of the group" in away.err) == (0, True)
+    resumed = done(here, "resume", "j0")
+    assert resumed.startswith(f"j0 is resumed; it stays paused with all jobs, by {by} since ")
+
+
+def test_what_cannot_be_asked(closed_port: int) -> None:
+    away = f"nats://127.0.0.1:{closed_port}"
+    for words, code in (
+        (("status", "--cluster", away, "--state", "x"), 2),
+        (("pause", "a", "--config", "x"), 2),
+        (("resume", "a", "--env-file", "x"), 2),
+        (("trigger", "a", "--cluster", away), 2),
+        (("pause", "a", "--cluster", away), 3),
+        (("status", "--cluster", away), 3),
+    ):
+        failed = chronos(*words)
+        assert (failed.code, failed.err.count("\n")) == (code, 1), failed.err
+
+
+@pytest.mark.cluster
+def test_a_host_that_cannot_read_the_pauses_does_not_start(stage: Stages, nodes: Nodes) -> None:
+    here = stage([{"name": "a", "schedule": "@daily", "webhook": {"url": "http://127.0.0.1:1"}}])
+    first = here.host()
+    first.wait_for("started")
+    wire = Wire(nodes.by_name["n1"].url)
+    wire.publish(f"$KV.CHRONOS_{here.group}.pause.a", b"{")
+    wire.settle()
+    wire.close()
+    first.wait_for("warning")
+    assert "cannot be read" in first.events("warning")[-1]["message"]
+    second = here.host()
+    assert second.wait() == 3
+    assert "pause.a cannot be read" in second.text
