@@ -201,7 +201,12 @@ class Service:
 
         def adopt(jobset: JobSet) -> None:
             loop.adopt(jobset)
+            adopt_beside(jobset)
+
+        def adopt_beside(jobset: JobSet) -> None:
             beats.adopt(jobset)
+            if self._monitor is not None:
+                self._monitor.certificates.adopt(jobset)
 
         reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
@@ -209,7 +214,7 @@ class Service:
         async with self._monitored(loop):
             with on_loop(loop, journal) as shown:
                 helpers = begin()
-                beats.adopt(jobset)
+                adopt_beside(jobset)
                 helpers += [*self._helpers(reloader), shown.keep_drawing(), beats.serve()]
                 await self._keep_on(loop, helpers)
         if telemetry is not None:
@@ -235,7 +240,14 @@ class Service:
             return
         from chronos_cli.monitor.site import Monitor  # HTTP and Prometheus
 
-        monitor = Monitor(options.listen, loop, self.clock, options.state, self._redactor)
+        monitor = Monitor(
+            options.listen,
+            loop,
+            self.clock,
+            options.state,
+            self._redactor,
+            options.variables,
+        )
         self._events.tell(EventKind.LISTENING, url=await monitor.open())
         self._monitor = monitor
         try:
@@ -265,7 +277,7 @@ class Service:
         """Return what goes on beside the loop, for as long as it runs."""
         helpers = [reloader.serve(), self._manager.keep_alive(self.clock)]
         if self._monitor is not None:
-            helpers.append(self._monitor.look_back())
+            helpers += [self._monitor.look_back(), self._monitor.certificates.serve()]
         if self._options.watch:
             helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
         return helpers

@@ -12,6 +12,7 @@ from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.overview import Overview, Running
 from chronos_cli.jobs.model import Job
+from chronos_cli.monitor.certificates import Certificates
 from chronos_cli.state.entries import Pause
 
 # A loop that looks at a tick later than this is not well, in seconds.
@@ -47,7 +48,10 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Health, frozen=True, kw_only=True):
-    """The loop at one moment. What is running, what waits and what is paused is by job."""
+    """The loop at one moment. What is running, what waits and what is paused is by job.
+
+    So is when the first certificate of its far side ends, in seconds since 1970.
+    """
 
     time: datetime
     pid: int
@@ -57,6 +61,7 @@ class Standing(Health, frozen=True, kw_only=True):
     running: Mapping[str, Mapping[str, Running]]
     waiting: Mapping[str, int]
     paused: Mapping[str, Pause]
+    certificate_ends: Mapping[str, float]
     reloads: Mapping[str, int]
     refusal: Refusal | None
 
@@ -64,8 +69,9 @@ class Standing(Health, frozen=True, kw_only=True):
 class Board:
     """Takes in what a loop tells, and shows how it stands."""
 
-    def __init__(self, loop: Loop, clock: Clock) -> None:
+    def __init__(self, loop: Loop, clock: Clock, certificates: Certificates) -> None:
         self._loop = loop
+        self._certificates = certificates
         self._clock = clock
         self._started_at = clock.now()
         self._overview = Overview(lambda _: None)
@@ -112,6 +118,7 @@ class Board:
             running=self._overview.executions(),
             waiting=self._loop.waiting(),
             paused={job_id: pause for job_id, pause in pauses if pause is not None},
+            certificate_ends=dict(self._certificates.ends),
             reloads=dict(self._reloads),
             overdue=self._loop.overdue(),
             is_stopping=self._is_stopping,

@@ -16,6 +16,7 @@ from chronos_cli.errors import StateError, UsageError
 from chronos_cli.monitor import metrics, page, status
 from chronos_cli.monitor.access import Access, Listen, refusal
 from chronos_cli.monitor.board import Board, Health, Standing
+from chronos_cli.monitor.certificates import Certificates
 from chronos_cli.monitor.reading import StateReader
 from chronos_cli.receiver.http import Bounds, HttpReceiver, ReceivedRequest, Reply
 from chronos_cli.redact import Redactor
@@ -46,16 +47,24 @@ _Open = Callable[[], Store]
 class Monitor:
     """Answers what is asked of a loop, on an address, from `open` to `close`.
 
-    `note` is to be called with each event of the loop. `state` is the loop's state file.
+    `note` is to be called with each event of the loop. `state` is the loop's state file,
+    `variables` are what templates see as `vars`.
     """
 
-    def __init__(
-        self, listen: Listen, loop: Loop, clock: Clock, state: Path, redactor: Redactor
+    def __init__(  # noqa: PLR0913, PLR0917 - what it looks at
+        self,
+        listen: Listen,
+        loop: Loop,
+        clock: Clock,
+        state: Path,
+        redactor: Redactor,
+        variables: dict[str, str],
     ) -> None:
         self._listen = listen
         self._loop = loop
         self._redactor = redactor
-        self._board = Board(loop, clock)
+        self.certificates = Certificates(clock, variables)
+        self._board = Board(loop, clock, self.certificates)
         self._metrics = metrics.Metrics(loop.job)
         self._reader = StateReader(state, redactor)
         self._access = Access(listen)

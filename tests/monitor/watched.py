@@ -41,7 +41,8 @@ async def watched(
     redactor = Redactor()
     mask(redactor)
     listen = Listen("127.0.0.1", 0, token)
-    monitor = Monitor(listen, stage.loop, stage.clock, stage.folder / "state.sqlite", redactor)
+    state = stage.folder / "state.sqlite"
+    monitor = Monitor(listen, stage.loop, stage.clock, state, redactor, {})
     url = await monitor.open()
     try:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
