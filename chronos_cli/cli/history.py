@@ -21,7 +21,7 @@ from chronos_cli.cli.options import (
     text_of,
 )
 from chronos_cli.cli.output import Output
-from chronos_cli.cli.recording import read_cluster, state_path, stored
+from chronos_cli.cli.recording import ask_group, read_cluster, state_path, stored
 from chronos_cli.cli.streams import streams
 from chronos_cli.errors import UsageError
 from chronos_cli.report.control import pause_words
@@ -129,7 +129,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     )
     if cluster is not None:
         given = text_of("ID", execution_id) if execution_id is not None else None
-        _report(_of_cluster(cluster, config, wanted, given), output, one=given is not None)
+        _report_cluster(cluster, config, wanted, given, output)
         return ExitCode.SUCCESS
     with stored(state) as store:
         if stats:
@@ -148,6 +148,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     return ExitCode.SUCCESS
 
 
+def _report_cluster(
+    url: str, config: str | None, wanted: HistoryFilter, given: str | None, output: HistoryFormat
+) -> None:
+    _report(_of_cluster(url, config, wanted, given), output, one=given is not None)
+    if output is HistoryFormat.TABLE and given is None:
+        _note_pauses(_pauses_of_cluster(url, config), wanted.jobs)
+
+
 def _of_cluster(
     url: str, config: str | None, wanted: HistoryFilter, given: str | None
 ) -> list[HistoryEntry]:
@@ -159,6 +167,17 @@ def _of_cluster(
     found = read_cluster(url, config, None, HistoryFilter())
     identity = full_id(given, found, Path("the cluster"))
     return found.history(structs.replace(wanted, execution_id=identity))
+
+
+def _pauses_of_cluster(url: str, config: str | None) -> dict[str, Pause]:
+    """Return the pauses in force; none to a user who may read the history alone."""
+    from chronos_cli.cluster.link import NoRightError
+    from chronos_cli.cluster.pauses import pauses_in_force
+
+    try:
+        return ask_group(url, config, None, lambda api, plan: pauses_in_force(api, plan.names))
+    except NoRightError:
+        return {}
 
 
 def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) -> None:

@@ -1,7 +1,7 @@
 """The pauses of a group: kept by the servers, a key for each job and one for all of them."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 from msgspec import Struct, structs
@@ -107,6 +107,16 @@ async def read_pauses(
             except msgspec.DecodeError as error:
                 raise StateError(f"{found.subject} cannot be read: {error}") from error
         yield job_of_pause(found.subject), record, found.seq
+
+
+async def pauses_in_force(api: Api, names: Names) -> dict[str, Pause]:
+    """Return the pauses that hold by this machine's clock, by job; raises StateError."""
+    now = datetime.now(UTC)
+    return {
+        job_id: record.pause
+        async for job_id, record, _ in read_pauses(api, names)
+        if record is not None and record.is_in_force(now)
+    }
 
 
 class GroupPauses:

@@ -13,7 +13,7 @@ from chronos_cli.cluster.history import read_back
 from chronos_cli.cluster.locks import Holder
 from chronos_cli.cluster.members import LIVES, Member, job_digest, jobs_of
 from chronos_cli.cluster.names import CONSUMER, Names, text_of
-from chronos_cli.cluster.pauses import read_pauses
+from chronos_cli.cluster.pauses import pauses_in_force
 from chronos_cli.cluster.records import record_of
 from chronos_cli.cron.pauses import longest
 from chronos_cli.errors import StateError
@@ -87,11 +87,7 @@ async def read_status(api: Api, names: Names) -> ClusterStatus:
             text_of(subject.rpartition(".")[2]): _moment(msgspec.json.decode(data))
             for subject, data in await _keys(api, names, "mark")
         },
-        pauses={
-            job_id: record.pause
-            async for job_id, record, _ in read_pauses(api, names)
-            if record is not None and record.is_in_force(datetime.now(UTC))
-        },
+        pauses=await pauses_in_force(api, names),
     )
 
 

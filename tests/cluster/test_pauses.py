@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 import time
 from collections.abc import Callable
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any, cast
 import pytest
 
 from tests.cluster.servers import Nodes
-from tests.cluster.stage import Sent, Stage, every_second, requests
+from tests.cluster.stage import ACK_WAIT, Sent, Stage, counts, every_second, requests
 from tests.servers.nats_wire import Wire
 from tests.support import HttpServer, Result, chronos
 
@@ -57,6 +58,10 @@ def record(stage: Stage) -> Any:
     wanted = {"last_by_subj": f"$KV.CHRONOS_{stage.group}.pause.=all"}
     answer = stage.nodes.ask(f"STREAM.MSG.GET.KV_CHRONOS_{stage.group}", wanted)
     return json.loads(base64.b64decode(answer["message"]["data"]))
+
+
+def unix(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
 
 
 def ticks(sent: list[Sent], first: float, last: float) -> list[int]:
@@ -112,7 +117,7 @@ def test_a_pause_and_its_catching_up(stage: Stages, server: HttpServer, row: Row
     wait_for(lambda: ticks(requests(server, ["all"]), first, last) == every, here)
     time.sleep(0.7)  # what is sent a second time would be so now
     sent = {name: requests(server, [name]) for name in POLICIES}
-    ended = datetime.fromisoformat(found["ended"]).timestamp()
+    ended = unix(found["ended"])
     made_up = {name: ticks(ones, paused + REACH, ended) for name, ones in sent.items()}
     counted = {name: len(ones) for name, ones in made_up.items()}
     row(f"{len(every)} ticks of a job; of the pause {counted}")
@@ -168,11 +173,11 @@ def test_a_pause_ends_by_itself(stage: Stages, server: HttpServer, row: Row) -> 
     ended = time.time()
     time.sleep(2)
     done(here, "pause", "--all", "--until", "3s")
-    again = time.time()
+    again = unix(record(here)["at"])
     here.hosts[0].wait_for("paused", 2)
     here.stop()
-    time.sleep(max(0.0, again + 3 - time.time()))
-    over = time.time()
+    over = unix(record(here)["until"])
+    time.sleep(max(0.0, over - time.time()))
     start(here, 1)
     time.sleep(2.5)
     last = int(time.time()) - 1
@@ -182,8 +187,33 @@ def test_a_pause_ends_by_itself(stage: Stages, server: HttpServer, row: Row) -> 
     passed = [ticks(sent, *span) for span in spans]
     row(f"ticks of the pauses that were sent: {passed}")
     assert passed == [[], []]
-    assert ticks(sent, ended, again) == seconds(ended + 1, again)
+    assert ticks(sent, ended, again - 0.5) == seconds(ended + 1, again - 0.5)
     assert ticks(sent, over, last) == seconds(over + 1, last)
+
+
+@pytest.mark.cluster
+@pytest.mark.row(14.4, "three hosts, eight pauses with --catch-up, hosts killed in them")
+def test_many_pauses(stage: Stages, server: HttpServer, row: Row) -> None:
+    here = stage(every_second(server, 3))
+    randomness = random.Random(7)
+    start(here, 3)
+    first = int(time.time()) + 1
+    for number in range(8):
+        time.sleep(randomness.uniform(0.3, 3))
+        done(here, "pause", "--all")
+        time.sleep(randomness.uniform(0, 1) if number % 2 else REACH + 0.5)
+        if not number % 2:
+            living = [host for host in here.hosts if host.is_alive]
+            randomness.choice(living).kill()
+            start(here, 1)
+        done(here, "resume", "--all", "--catch-up")
+    last = int(time.time())
+    jobs = ["j0", "j1", "j2"]
+    wait_for(lambda: not counts(requests(server, jobs), jobs, first, last).lost, here, ACK_WAIT * 3)
+    here.stop()
+    found = counts(requests(server, jobs), jobs, first, last)
+    row(found)
+    assert (found.lost, found.repeated) == (0, 0)
 
 
 @pytest.mark.cluster
@@ -250,6 +280,7 @@ def test_what_the_commands_say(stage: Stages, server: HttpServer) -> None:
     assert j0["hosts"] == dict.fromkeys(j0["running"], name)
     assert f" running on {name}, paused " in done(here, "status")
     assert f"j0: paused by {by}" in done(here, "cluster", "status")
+    assert f"j0: paused by {by} since" in steer(here, "history").err
     host.stop()
     away = steer(here, "pause", "--all")
     assert (away.code, "no host of the group" in away.err) == (0, True)

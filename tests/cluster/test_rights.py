@@ -77,6 +77,11 @@ def test_the_listed_rights_suffice(
     time.sleep(1)
     first = soon()
     wait_until(first + 5)
+    for words in ("pause", "status", "resume"):
+        scope = [] if words == "status" else ["--all"]
+        steered = chronos(words, *scope, "--cluster", login(guarded, "host"), "--config", config)
+        assert steered.code == 0, steered.err
+    host.wait_for("resumed")
     refused = host.warnings("refuses")
     assert here.stop() == [0]
     found = counts(requests(server, jobs), jobs, first, first + 3)
