@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
+from chronos_cli.clock import SystemClock
 from chronos_cli.cluster.api import EXPECTED, NO_STREAM, Api, RefusedError
 from chronos_cli.cluster.members import (
     TOLERATED,
@@ -98,7 +99,7 @@ async def _server_time(api: Api, names: Names) -> datetime:
 
 def _cluster_time(server_now: datetime, live: list[Seen]) -> datetime:
     """Return the time by which the hosts fire: this machine's, unless that is another one."""
-    mine = datetime.now(UTC)
+    mine = SystemClock().now()
     offsets = [one.member.offset for one in live if one.member.offset is not None]
     theirs = server_now - timedelta(seconds=agreed_offset(offsets))
     return theirs if abs((theirs - mine).total_seconds()) > TOLERATED else mine

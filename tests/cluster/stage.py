@@ -14,7 +14,7 @@ from tests.cron.program import Cron
 from tests.support import ROOT, HttpServer, command, headers
 
 ACK_WAIT = 4.0
-_SKEWED = ROOT / "tests/cluster/skewed.py"
+SKEWED = ROOT / "tests/cluster/skewed.py"
 
 
 class Host(Cron):
@@ -29,7 +29,7 @@ class Host(Cron):
     def _command(self, *arguments: str) -> list[str]:
         if not self._skew:
             return command(*arguments)
-        return [sys.executable, str(_SKEWED), str(self._skew), *arguments]
+        return [sys.executable, str(SKEWED), str(self._skew), *arguments]
 
     @property
     def is_alive(self) -> bool:
