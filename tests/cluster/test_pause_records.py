@@ -14,6 +14,7 @@ from chronos_cli.cluster.pauses import begun, ended
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.state.entries import ALL_JOBS, Pause
 from chronos_cli.state.journal import schedule_of
+from tests.cluster.test_claims import claims, ticks
 from tests.cron.stage import job
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -96,3 +97,13 @@ def test_a_mark_stays_before_what_a_pause_takes_back() -> None:
     unclaimed.clear()
     (last,) = marks.last_ticks([job()], START).values()
     assert last.timestamp() == 4.999
+
+
+def test_a_pause_takes_back_what_is_not_claimed() -> None:
+    found = claims(cast("Api", None), Names("g"))
+    starts = sorted(ticks(3), key=lambda one: one.scheduled_time)
+    for start in starts:
+        found.offer(start)
+    assert found.withdraw("a") == starts
+    assert (len(found), found.waiting(), found.oldest_open("a")) == (0, {}, None)
+    assert found.withdraw("a") == []

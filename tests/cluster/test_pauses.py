@@ -158,6 +158,9 @@ def test_resume_counts_from_then_on(stage: Stages, server: HttpServer, row: Row)
     passed = ticks(sent["all"], paused + REACH, resumed - 1)
     row(f"{resumed - paused:.0f} s of pause, {len(passed)} ticks of it sent")
     assert not passed
+    # What the last host did not even claim.
+    told = [unix(one["scheduled_time"]) for one in here.hosts[-1].events("skipped")]
+    assert not [tick for tick in told if tick > paused + REACH]
     assert ticks(sent["all"], first, paused - 1) == seconds(first, paused - 1)
     assert ticks(sent["all"], resumed + 0.1, last) == seconds(resumed + 1.1, last)
     # The others went on, but for what the killed hosts had begun.

@@ -95,6 +95,22 @@ def test_catching_up_is_as_missed_runs_says(
     assert stage.clocks() == [*sent, "12:04"]
 
 
+@pytest.mark.parametrize("ended", ["12:02:10", "12:09:00"])
+def test_a_pause_that_has_ended_before_the_loop_learns_of_it(stage: Stage, ended: str) -> None:
+    """As one of many hosts does. An end that is yet to come is one now."""
+
+    async def play() -> None:
+        await stage.play(job(missed_runs="execute_one"))
+        pause(stage)
+        await stage.clock.advance(160)
+        stage.loop.steering.resume("a", "bob", catches_up=True, ended=utc(f"2026-03-02T{ended}"))
+        await stage.clock.advance(1)
+        await stage.stop()
+
+    asyncio.run(play())
+    assert stage.clocks() == ["12:02" if ended == "12:02:10" else "12:03"]
+
+
 def test_a_loop_that_is_killed_amid_catching_up_leaves_the_rest_to_the_next(stage: Stage) -> None:
     one = job(missed_runs="execute_all", concurrency="forbid", takes=5)
 
