@@ -35,6 +35,7 @@ from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
 
 if TYPE_CHECKING:
+    from chronos_cli.cluster.host import ClusterHost
     from chronos_cli.dispatch.telemetry import Telemetry
     from chronos_cli.monitor.access import Listen
     from chronos_cli.monitor.site import Monitor
@@ -182,9 +183,10 @@ class Service:
         def begin() -> list[Coroutine[Any, Any, None]]:
             loop.begin(jobset)
             host.begin(loop)
-            return [host.watch()]
+            observed = [host.observer.serve()] if self._options.listen is not None else []
+            return [host.watch(), *observed]
 
-        return await self._run_loop(loop, host.journal, jobset, on_loop, begin, telemetry)
+        return await self._run_loop(loop, host.journal, jobset, on_loop, begin, telemetry, host)
 
     async def _run_loop(  # noqa: PLR0913, PLR0917 - a loop, and all that goes with it
         self,
@@ -194,6 +196,7 @@ class Service:
         on_loop: Callable[[Loop, TickJournal], Display],
         begin: Callable[[], list[Coroutine[Any, Any, None]]],
         telemetry: "Telemetry | None",
+        host: "ClusterHost | None" = None,
     ) -> int:
         """Run a loop to its end; `begin` begins it, and returns what goes on beside it."""
         self._loop = loop
@@ -206,7 +209,7 @@ class Service:
         reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
-        async with self._monitored(loop):
+        async with self._monitored(loop, host):
             with on_loop(loop, journal) as shown:
                 helpers = begin()
                 beats.adopt(jobset)
@@ -227,7 +230,7 @@ class Service:
             task.cancel()
 
     @asynccontextmanager
-    async def _monitored(self, loop: Loop) -> AsyncIterator[None]:
+    async def _monitored(self, loop: Loop, host: "ClusterHost | None") -> AsyncIterator[None]:
         """Let the loop be looked at over HTTP meanwhile, where that is asked for."""
         options = self._options
         if options.listen is None:
@@ -235,7 +238,18 @@ class Service:
             return
         from chronos_cli.monitor.site import Monitor  # HTTP and Prometheus
 
-        monitor = Monitor(options.listen, loop, self.clock, options.state, self._redactor)
+        if host is None:
+            from chronos_cli.monitor.reading import StateOutcomes, Worker
+
+            def of_state(worker: Worker) -> StateOutcomes:
+                return StateOutcomes(options.state, self._redactor, worker)
+
+            monitor = Monitor(options.listen, loop, self.clock, of_state, self._redactor)
+        else:
+            outcomes, figures = host.outcomes(), host.observer.figures
+            monitor = Monitor(
+                options.listen, loop, host.clock, lambda _: outcomes, self._redactor, figures
+            )
         self._events.tell(EventKind.LISTENING, url=await monitor.open())
         self._monitor = monitor
         try:

@@ -6,8 +6,10 @@ from typing import Any
 
 import httpx
 
+from chronos_cli.cluster.figures import ClusterFigures
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.monitor.access import Listen
+from chronos_cli.monitor.reading import StateOutcomes, Worker
 from chronos_cli.monitor.site import Monitor
 from chronos_cli.redact import Redactor
 from tests.cron.stage import Stage
@@ -35,13 +37,21 @@ class Watched:
 
 @asynccontextmanager
 async def watched(
-    stage: Stage, mask: Callable[[Redactor], None] = lambda _: None, token: str | None = None
+    stage: Stage,
+    mask: Callable[[Redactor], None] = lambda _: None,
+    token: str | None = None,
+    cluster: ClusterFigures | None = None,
 ) -> AsyncIterator[Watched]:
     """Watch a stage that plays; `mask` tells its redactor what is secret."""
     redactor = Redactor()
     mask(redactor)
     listen = Listen("127.0.0.1", 0, token)
-    monitor = Monitor(listen, stage.loop, stage.clock, stage.folder / "state.sqlite", redactor)
+
+    def outcomes(worker: Worker) -> StateOutcomes:
+        return StateOutcomes(stage.folder / "state.sqlite", redactor, worker)
+
+    figures = None if cluster is None else (lambda: cluster)
+    monitor = Monitor(listen, stage.loop, stage.clock, outcomes, redactor, figures)
     url = await monitor.open()
     try:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
