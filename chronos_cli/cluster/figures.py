@@ -61,7 +61,7 @@ class ClusterFigures(Struct, frozen=True, kw_only=True):
         """Why no tick should be expected to be fired here; None where all is well."""
         if not self.can_claim:
             return "no tick can be claimed: the servers are full, or a right is missing"
-        if self.refusal is not None:
+        if self.silence >= _SILENT and self.refusal is not None:
             return f"the servers store nothing: {self.refusal}"
         if self.silence >= _SILENT or self.gives_up:
             return "no majority of the cluster's servers has answered for 10s"

@@ -91,23 +91,24 @@ async def _read_back(
     """Add a job's last messages to those found, newest first, `most` or some more.
 
     The servers find the next message of a subject, but not the one before: what comes before is
-    looked for in spans, which grow where there is little in them and shrink where there is much.
+    looked for in spans, which grow while there is little in them and shrink where there is much.
     """
     stream, subject = names.outcomes, names.outcome(job_id, "*")
     newest = await api.last(stream, subject)
     if newest is None:
         return
     found.append(newest)
-    begin, span = newest.seq, most
+    begin, span, may_grow = newest.seq, most, True
     while begin > 1 and len(found) < most:
         before = max(1, begin - span)
         part = await _between(api, stream, subject, range(before, begin), most)
         if len(part) > most:
-            span = max(most, span // _STEP)
+            # All that is still to be found is in there.
+            span, may_grow = max(most, span // _STEP), False
             continue
         found += reversed(part)
         begin = before
-        if len(part) * _STEP < most:
+        if may_grow and len(part) * _STEP < most:
             span *= _STEP
 
 

@@ -80,8 +80,11 @@ class Observer:
             await self._api.store(key, b"", limit=_ANSWER)
         except RefusedError as error:
             self._refusal = str(error)
-        else:
+            return
+        except StateError:
             self._refusal = None
+            raise
+        self._refusal = None
 
     def _silence(self) -> float:
         return self._clock.monotonic() - self._api.last_stored

@@ -207,6 +207,7 @@ def test_figures_of_a_cluster(tmp_path: Path) -> None:
         ({"silence": 10.0}, "no majority", "quorum", 0),
         ({"gives_up": True}, "no majority", "quorum", 0),
         ({"refusal": "no room", "silence": 99.0}, "store nothing: no room", "quorum", 1),
+        ({"refusal": "not now", "silence": 5.0}, None, "quorum", 1),
         ({"troubles": frozenset({"clock"})}, "more than 5m", "troubles", 1),
         ({"troubles": frozenset({"watchdog"})}, None, "stalled", 1),
         ({"waiting": None}, None, "waiting_ticks", None),
