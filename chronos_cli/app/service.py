@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from chronos_cli.app.control.server import ControlServer
 from chronos_cli.app.variables import require_variables
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.admission import TickJournal
-from chronos_cli.cron.clock import SystemLoopClock
+from chronos_cli.cron.clock import LoopClock, SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
 from chronos_cli.cron.heartbeat import HeartbeatSender
 from chronos_cli.cron.jobset import JobSet
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from chronos_cli.cluster.host import ClusterHost
     from chronos_cli.dispatch.telemetry import Telemetry
     from chronos_cli.monitor.access import Listen
-    from chronos_cli.monitor.site import Monitor
+    from chronos_cli.monitor.site import Monitor, OutcomesMaker
 
 # How long the loop waits for another process that holds the state, in seconds: ticks wait too.
 _PATIENCE = 0.2
@@ -204,7 +205,12 @@ class Service:
 
         def adopt(jobset: JobSet) -> None:
             loop.adopt(jobset)
+            adopt_beside(jobset)
+
+        def adopt_beside(jobset: JobSet) -> None:
             beats.adopt(jobset)
+            if self._monitor is not None:
+                self._monitor.certificates.adopt(jobset)
 
         reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
@@ -212,7 +218,7 @@ class Service:
         async with self._monitored(loop, host):
             with on_loop(loop, journal) as shown:
                 helpers = begin()
-                beats.adopt(jobset)
+                adopt_beside(jobset)
                 helpers += [*self._helpers(reloader), shown.keep_drawing(), beats.serve()]
                 await self._keep_on(loop, helpers)
         if telemetry is not None:
@@ -236,20 +242,17 @@ class Service:
         if options.listen is None:
             yield
             return
+        from chronos_cli.monitor.reading import StateOutcomes
         from chronos_cli.monitor.site import Monitor  # HTTP and Prometheus
 
-        if host is None:
-            from chronos_cli.monitor.reading import StateOutcomes, Worker
-
-            def of_state(worker: Worker) -> StateOutcomes:
-                return StateOutcomes(options.state, self._redactor, worker)
-
-            monitor = Monitor(options.listen, loop, self.clock, of_state, self._redactor)
-        else:
-            outcomes, figures = host.outcomes(), host.observer.figures
-            monitor = Monitor(
-                options.listen, loop, host.clock, lambda _: outcomes, self._redactor, figures
-            )
+        clock: LoopClock = self.clock
+        outcomes: OutcomesMaker = partial(StateOutcomes, options.state, self._redactor)
+        figures = None
+        if host is not None:
+            clock, outcomes, figures = host.clock, host.outcomes, host.observer.figures
+        monitor = Monitor(
+            options.listen, loop, clock, outcomes, self._redactor, options.variables, figures
+        )
         self._events.tell(EventKind.LISTENING, url=await monitor.open())
         self._monitor = monitor
         try:
@@ -279,7 +282,7 @@ class Service:
         """Return what goes on beside the loop, for as long as it runs."""
         helpers = [reloader.serve(), self._manager.keep_alive(self.clock)]
         if self._monitor is not None:
-            helpers.append(self._monitor.look_back())
+            helpers += [self._monitor.look_back(), self._monitor.certificates.serve()]
         if self._options.watch:
             helpers.append(watch_files(Watch(self._files), self.clock, reloader.ask))
         return helpers

@@ -80,7 +80,7 @@ class ClusterHost:
         )
         self._starts: ClusterStarts | None = None
 
-    def outcomes(self) -> "ClusterOutcomes":
+    def outcomes(self, _: object) -> "ClusterOutcomes":
         """Return what came of executions on all hosts, for those who look on."""
         from chronos_cli.cluster.outcomes import ClusterOutcomes  # not for those who are alone
 

@@ -1,6 +1,9 @@
 """Whether a job would get through: found out step by step, without sending it."""
 
 import asyncio
+from collections.abc import Hashable
+from contextlib import suppress
+from functools import partial
 
 from msgspec import Struct
 
@@ -11,10 +14,13 @@ from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import LimitError, within
 from chronos_cli.dispatch.outcome import Status
-from chronos_cli.dispatch.steps import Step, Steps, StepStatus, step_status
+from chronos_cli.dispatch.steps import Step, Steps, StepStatus, Way, step_status
 from chronos_cli.errors import DispatchError
 from chronos_cli.jobs.model import Target
 from chronos_cli.units import format_duration
+
+# How long a far side may take to show its certificate, in seconds.
+_PATIENCE = 10.0
 
 
 class Checked(Struct, frozen=True, kw_only=True):
@@ -74,6 +80,40 @@ class Check:
         self._target = delivery.target
         check_rendered(delivery)
         return delivery
+
+
+def certificate_key(execution: Execution, dispatchers: Dispatchers) -> Hashable | None:
+    """Return what executions have in common whose far sides show the same certificate.
+
+    None where none is shown.
+    """
+    key = execution.job.key
+    plugin, _ = dispatchers.plugin_of(key)
+    if plugin.certificate_key is None:
+        return None
+    with suppress(Exception):  # a template that fails, too: the next dispatch says so
+        found = plugin.certificate_key(prepare(execution, 1).target)
+        return None if found is None else (key, found)
+    return None
+
+
+async def certificate_end(
+    execution: Execution, dispatchers: Dispatchers, clock: Clock
+) -> float | None:
+    """Return when the first certificate of a job's far side ends, in seconds since 1970.
+
+    None where none is shown that can be verified: why not is told by a check, and by the job's own
+    dispatches. Only the steps as far as TLS are taken.
+    """
+    plugin, settings = dispatchers.plugin_of(execution.job.key)
+    if plugin.check is None:
+        return None
+    way = Way(clock, clock.monotonic() + _PATIENCE)
+    check = partial(plugin.check, settings or plugin.settings())
+    with suppress(Exception):  # the plug-ins of others raise what they like
+        delivery = prepare(execution, 1)
+        await within(_PATIENCE, foreign.call_async(partial(check, delivery, way)))
+    return way.certificate_end
 
 
 def passed_over(

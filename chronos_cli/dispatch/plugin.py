@@ -4,7 +4,7 @@ A new protocol is a package with one `Plugin` and one line in its `pyproject.tom
 ones are registered in the same way. See `docs/plugins.md`.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from msgspec import Struct
@@ -89,7 +89,10 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
 
     `check` finds out whether a job would get through, and sends nothing that acts: it takes each
     step within `steps.step(…)`, raises as `Dispatcher.send` does, and gives back what it opened.
-    Without one, `chronos check` says only that the message can be made.
+    Without one, `chronos check` says only that the message can be made. `certificate_key` returns
+    what targets have in common that lead to the same certificate, and None for one without TLS.
+    With it, a loop that is looked at knows when certificates end, by the steps of `check` that are
+    named resolve, connect, proxy tls, tunnel and tls.
     """
 
     key: str
@@ -101,5 +104,6 @@ class Plugin(Struct, Generic[T, S], frozen=True, kw_only=True):
     extra: str | None = None
     event_modes: tuple[Mode, ...] = ("structured",)
     check: "Callable[[S, Delivery[T], Steps], Awaitable[None]] | None" = None
+    certificate_key: Callable[[T], Hashable | None] | None = None
     importers: "Mapping[str, Importer]" = {}
     span: "Callable[[T, str | None, Mapping[str, Any]], MessageSpan] | None" = None

@@ -11,6 +11,9 @@ from chronos_cli.clock import Clock
 from chronos_cli.dispatch.outcome import status_of
 from chronos_cli.errors import DispatchError
 
+# The steps that lead to a far side and through TLS, without a word to it.
+_WAY = frozenset({"resolve", "connect", "proxy tls", "tunnel", "tls"})
+
 
 class StepStatus(StrEnum):
     """How a step ended: as an attempt does, or well but with a warning."""
@@ -46,12 +49,17 @@ class Step(Struct, kw_only=True):
 
 
 class Steps:
-    """The steps of one check, in their order; `end` is its limit, by the clock's steady time."""
+    """The steps of one check, in their order; `end` is its limit, by the clock's steady time.
+
+    `certificate_end` is when the first of the far side's certificates ends that were verified, in
+    seconds since 1970.
+    """
 
     def __init__(self, clock: Clock, end: float) -> None:
         self._clock = clock
         self._end = end
         self.taken: list[Step] = []
+        self.certificate_end: float | None = None
 
     def time_left(self) -> float:
         """Return the seconds until the limit of the check."""
@@ -82,6 +90,22 @@ class Steps:
     def first_failure(self) -> Step | None:
         """The first step that failed, if any did."""
         return next((step for step in self.taken if step.status.is_failure), None)
+
+
+class ArrivedError(Exception):
+    """The steps of the way are behind; what follows would speak to the far side."""
+
+
+class Way(Steps):
+    """The steps of a check as far as TLS: the next one raises ArrivedError and is not taken."""
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[Step]:
+        """Take a step of the way."""
+        if name not in _WAY:
+            raise ArrivedError(name)
+        with super().step(name) as step:
+            yield step
 
 
 def step_status(error: BaseException) -> StepStatus:

@@ -13,6 +13,7 @@ from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.overview import Overview, Running
 from chronos_cli.jobs.model import Job
+from chronos_cli.monitor.certificates import Certificates
 from chronos_cli.state.entries import Pause
 
 # A loop that looks at a tick later than this is not well, in seconds.
@@ -57,7 +58,10 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Health, frozen=True, kw_only=True):
-    """The loop at one moment. What is running, what waits and what is paused is by job."""
+    """The loop at one moment. What is running, what waits and what is paused is by job.
+
+    So is when the first certificate of its far side ends, in seconds since 1970.
+    """
 
     time: datetime
     pid: int
@@ -67,6 +71,7 @@ class Standing(Health, frozen=True, kw_only=True):
     running: Mapping[str, Mapping[str, Running]]
     waiting: Mapping[str, int]
     paused: Mapping[str, Pause]
+    certificate_ends: Mapping[str, float]
     reloads: Mapping[str, int]
     refusal: Refusal | None
 
@@ -75,9 +80,14 @@ class Board:
     """Takes in what a loop tells, and shows how it stands."""
 
     def __init__(
-        self, loop: Loop, clock: Clock, cluster: Callable[[], ClusterFigures] | None
+        self,
+        loop: Loop,
+        clock: Clock,
+        certificates: Certificates,
+        cluster: Callable[[], ClusterFigures] | None,
     ) -> None:
         self._loop = loop
+        self._certificates = certificates
         self._cluster = cluster
         self._clock = clock
         self._started_at = clock.now()
@@ -126,6 +136,7 @@ class Board:
             running=self._overview.executions(),
             waiting=self._loop.waiting(),
             paused={job_id: pause for job_id, pause in pauses if pause is not None},
+            certificate_ends=dict(self._certificates.ends),
             reloads=dict(self._reloads),
             overdue=self._loop.overdue(),
             is_stopping=self._is_stopping,

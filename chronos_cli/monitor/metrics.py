@@ -37,6 +37,8 @@ _NOTICES = {
     EventKind.NOTICE_FAILED: "failed",
 }
 
+_CERTIFICATE = "When the first verified certificate of the far side ends."
+
 _Key = tuple[str, str]
 
 
@@ -220,6 +222,7 @@ def _of_jobs(standing: Standing, successes: Mapping[str, float]) -> Iterator[Met
     paused = _family("paused", "Whether the job is paused: its ticks are passed over.")
     due = _family("next_due_timestamp_seconds", "When the job is due next; none if it never is.")
     success = _family("last_success_timestamp_seconds", "When an execution last succeeded.")
+    certificate = _family("certificate_expiry_timestamp_seconds", _CERTIFICATE)
     for job, next_time in standing.jobs:
         key = [job.id, job.protocol]
         running.add_metric(key, len(standing.running.get(job.id, ())))
@@ -229,7 +232,9 @@ def _of_jobs(standing: Standing, successes: Mapping[str, float]) -> Iterator[Met
             due.add_metric(key, next_time.timestamp())
         if job.id in successes:
             success.add_metric(key, successes[job.id])
-    yield from (running, waiting, paused, due, success)
+        if job.id in standing.certificate_ends:
+            certificate.add_metric(key, standing.certificate_ends[job.id])
+    yield from (running, waiting, paused, due, success, certificate)
 
 
 def _family(name: str, words: str) -> GaugeMetricFamily:

@@ -16,6 +16,7 @@ from chronos_cli.errors import StateError, UsageError
 from chronos_cli.monitor import metrics, page, status
 from chronos_cli.monitor.access import Access, Listen, refusal
 from chronos_cli.monitor.board import Board, Health, Standing
+from chronos_cli.monitor.certificates import Certificates
 from chronos_cli.monitor.outcomes import Outcomes
 from chronos_cli.monitor.reading import Worker
 from chronos_cli.receiver.http import Bounds, HttpReceiver, ReceivedRequest, Reply
@@ -40,12 +41,15 @@ _HEADERS = [
 ]
 _NO_PAGE = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
+OutcomesMaker = Callable[[Worker], Outcomes]
+
 
 class Monitor:
     """Answers what is asked of a loop, on an address, from `open` to `close`.
 
     `note` is to be called with each event of the loop. `outcomes` makes what outcomes are read
-    by, of the thread that it may use. `cluster` tells of the other hosts, where there are any.
+    by, of the thread that it may use; `variables` are what templates see as `vars`; `cluster`
+    tells of the other hosts, where there are any.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it looks at
@@ -53,14 +57,16 @@ class Monitor:
         listen: Listen,
         loop: Loop,
         clock: Clock,
-        outcomes: Callable[[Worker], Outcomes],
+        outcomes: OutcomesMaker,
         redactor: Redactor,
-        cluster: Callable[[], ClusterFigures] | None = None,
+        variables: dict[str, str],
+        cluster: Callable[[], ClusterFigures] | None,
     ) -> None:
         self._listen = listen
         self._loop = loop
         self._redactor = redactor
-        self._board = Board(loop, clock, cluster)
+        self.certificates = Certificates(clock, variables)
+        self._board = Board(loop, clock, self.certificates, cluster)
         self._metrics = metrics.Metrics(loop.job)
         self._worker = Worker()
         self._outcomes = outcomes(self._worker)

@@ -98,17 +98,18 @@ async def secured(steps: Steps, sockets: dict[Place, socket.socket], handshake: 
         except asyncio.CancelledError as cancelled:
             cancelled.add_note("the TLS handshake has no end; does this port speak TLS?")
             raise
-        note_peers(step, list(peers.values()), time.time())
+        note_peers(steps, step, list(peers.values()), time.time())
         _warn(step, failures)
 
 
-def note_peers(step: Step, peers: Sequence[Peer], now: float) -> None:
+def note_peers(steps: Steps, step: Step, peers: Sequence[Peer], now: float) -> None:
     """Note the version of TLS, and the days that the first certificate to end has left."""
     ends = [peer.end for peer in peers if peer.end is not None]
     step.message = _listed(peer.version for peer in peers)
     if not ends:
         step.warn("the certificate is not verified, so when it ends is not known")
         return
+    steps.certificate_end = min(ends)
     days = int((min(ends) - now) // _DAY)
     day = time.strftime("%Y-%m-%d", time.gmtime(min(ends)))
     words = f"the certificate ends in {days} day{'' if days == 1 else 's'}, on {day}"

@@ -1,6 +1,7 @@
 """What `chronos check` does with every protocol, on real far sides: a part of the contract."""
 
 import asyncio
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,13 @@ from chronos_cli.dispatch.registry import Registry
 from chronos_cli.testing import ports
 from chronos_cli.testing.checks import SECRET, credentials, over_tls
 from chronos_cli.testing.harness import Harness
-from chronos_cli.testing.inside import checked, dispatched, job_of
+from chronos_cli.testing.inside import (
+    certificate_end_of,
+    certificate_key_of,
+    checked,
+    dispatched,
+    job_of,
+)
 from chronos_cli.testing.program import chronos
 
 _NONSENSE = b"\xffnonsense \x00\r\n\r\n" * 8
@@ -72,6 +79,20 @@ class CheckContract:
         result = asyncio.run(checked(bad))
         assert result.status is Status.REJECTED, result
         assert "certificate" in result.steps[-1].message.lower()
+
+    def test_a_certificate_is_looked_at_without_a_word(self, harness: Harness) -> None:
+        """Its end is known where the authority is; jobs with the same far side have one key."""
+        require_steps(harness)
+        good, bad = (job_of(harness.job(over_tls(harness, one))) for one in ("trusted", "foreign"))
+        end = asyncio.run(certificate_end_of(good))
+        assert end is not None
+        assert end > time.time()
+        assert asyncio.run(certificate_end_of(bad)) is None
+        key = certificate_key_of(good)
+        assert key is not None
+        assert key == certificate_key_of(job_of(harness.job(over_tls(harness, "trusted"))))
+        assert key != certificate_key_of(bad)
+        assert certificate_key_of(job_of(harness.job(harness.target()))) is None
 
     def test_a_check_with_a_missing_ca_file(self, harness: Harness, tmp_path: Path) -> None:
         """Rejected, and the file is named."""

@@ -1,11 +1,12 @@
 """A protocol carried out within the test's own process, where it can be looked at."""
 
 import asyncio
+from collections.abc import Hashable
 from typing import Any
 
 from chronos_cli.clock import SystemClock
 from chronos_cli.dispatch.attempts import Attempts
-from chronos_cli.dispatch.check import Check, Checked
+from chronos_cli.dispatch.check import Check, Checked, certificate_end, certificate_key
 from chronos_cli.dispatch.delivery import Delivery, prepare
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution, in_zone
@@ -70,6 +71,16 @@ async def dispatched(jobs: list[Job], *, lossy: FailsFirst | None = None) -> lis
 def check_of(job: Job) -> Check:
     """Return the check of a job, not begun."""
     return Check(_execution(0, job), Dispatchers(Registry(), {}), SystemClock())
+
+
+async def certificate_end_of(job: Job) -> float | None:
+    """Return when the certificate of a job's far side ends, as a loop looks at it."""
+    return await certificate_end(_execution(0, job), Dispatchers(Registry(), {}), SystemClock())
+
+
+def certificate_key_of(job: Job) -> Hashable | None:
+    """Return what a job shares with others whose far side shows the same certificate."""
+    return certificate_key(_execution(0, job), Dispatchers(Registry(), {}))
 
 
 async def checked(job: Job) -> Checked:

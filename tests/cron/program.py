@@ -5,12 +5,19 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from tests.support import HttpServer, command, environment, headers
+
+
+def wait_until(condition: Callable[[], bool], limit: float = 20) -> None:
+    end = time.monotonic() + limit
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.005)
 
 
 class Cron:

@@ -10,7 +10,6 @@ import signal
 import socket
 import sqlite3
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,7 +18,7 @@ from uuid import uuid4
 import pytest
 
 from chronos_cli.dispatch.execution import scheduled_id
-from tests.cron.program import Cron, deliveries
+from tests.cron.program import Cron, deliveries, wait_until
 from tests.support import HttpServer, chronos, command, headers, write
 
 
@@ -32,13 +31,6 @@ def catches(pid: int, number: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
     return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
-
-
-def wait_until(condition: Callable[[], bool], limit: float = 20) -> None:
-    end = time.monotonic() + limit
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
@@ -9,7 +10,7 @@ import httpx
 from chronos_cli.cluster.figures import ClusterFigures
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.monitor.access import Listen
-from chronos_cli.monitor.reading import StateOutcomes, Worker
+from chronos_cli.monitor.reading import StateOutcomes
 from chronos_cli.monitor.site import Monitor
 from chronos_cli.redact import Redactor
 from tests.cron.stage import Stage
@@ -46,12 +47,9 @@ async def watched(
     redactor = Redactor()
     mask(redactor)
     listen = Listen("127.0.0.1", 0, token)
-
-    def outcomes(worker: Worker) -> StateOutcomes:
-        return StateOutcomes(stage.folder / "state.sqlite", redactor, worker)
-
+    outcomes = partial(StateOutcomes, stage.folder / "state.sqlite", redactor)
     figures = None if cluster is None else (lambda: cluster)
-    monitor = Monitor(listen, stage.loop, stage.clock, outcomes, redactor, figures)
+    monitor = Monitor(listen, stage.loop, stage.clock, outcomes, redactor, {}, figures)
     url = await monitor.open()
     try:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:

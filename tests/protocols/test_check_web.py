@@ -1,7 +1,6 @@
 """Checks over HTTP and gRPC, and the steps that all protocols share."""
 
 import datetime
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,18 +13,8 @@ from tests.brokers.certificates import Certificates, Identity
 from tests.protocols.checking import check, failed, names, step
 from tests.protocols.grpc_servers import BEHAVIOUR, GrpcServer
 from tests.servers.health_server import serving_health
-from tests.servers.web import Reply, Seen, proxying, serving
+from tests.servers.web import Reply, Seen, proxying, server_context, serving
 from tests.support import ROOT, HttpServer
-
-
-def server_context(identity: Identity, client_ca: Path | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(identity.certificate, identity.key)
-    if client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(client_ca)
-    return context
-
 
 # HTTP.
 

@@ -17,9 +17,8 @@ from chronos_cli.errors import DispatchError, RejectedError, UnreachableError
 from chronos_cli.protocols.http import errors
 from chronos_cli.protocols.http.errors import FAILURES, translated
 from tests.brokers.certificates import Certificates
-from tests.protocols.test_http_ways import server_context
 from tests.protocols.webhook import document
-from tests.servers.web import serving
+from tests.servers.web import server_context, serving
 from tests.support import ROOT, environment
 
 

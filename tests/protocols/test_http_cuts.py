@@ -27,9 +27,8 @@ from tests.protocols.http_far_sides import (
     reset,
     run,
 )
-from tests.protocols.test_http_ways import server_context
 from tests.servers.raw import response
-from tests.servers.web import proxying, serving
+from tests.servers.web import proxying, server_context, serving
 
 
 @pytest.mark.parametrize("secured", [False, True])

@@ -14,10 +14,9 @@ from h2.connection import H2Connection
 from h2.events import StreamEnded
 
 from tests.brokers.certificates import Certificates
-from tests.protocols.test_http_ways import server_context
 from tests.protocols.webhook import problems, run
 from tests.servers.raw import raw, response
-from tests.servers.web import Reply, proxying, serving
+from tests.servers.web import Reply, proxying, server_context, serving
 from tests.support import Result, chronos
 
 TWICE = {"retry_policy": {"max_attempts": 2, "initial_interval": "1ms"}}

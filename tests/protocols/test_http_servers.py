@@ -14,9 +14,10 @@ from chronos_cli.dispatch.plugin import Receipt
 from chronos_cli.errors import DispatchError, RejectedError
 from tests.brokers.certificates import Certificates
 from tests.protocols.http_far_sides import delivery, dispatching, outcome
-from tests.protocols.test_http_ways import hypercorn, server_context
+from tests.protocols.test_http_ways import hypercorn
 from tests.protocols.webhook import run
 from tests.servers.http2 import Peer, serving_http2
+from tests.servers.web import server_context
 from tests.servers.webservers import apache, nginx
 
 __all__ = ["hypercorn"]

@@ -19,19 +19,10 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from chronos_cli.dispatch.install import OWN_PACKAGE, install_command
-from tests.brokers.certificates import Certificates, Identity
+from tests.brokers.certificates import Certificates
 from tests.protocols.webhook import document, problems, run
-from tests.servers.web import Reply, proxying, serving
+from tests.servers.web import Reply, proxying, server_context, serving
 from tests.support import ROOT, chronos
-
-
-def server_context(identity: Identity, client_ca: Path | None = None) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(identity.certificate, identity.key)
-    if client_ca is not None:
-        context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(client_ca)
-    return context
 
 
 def test_mutual_tls(certificates: Certificates, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tests.brokers.certificates import Certificates
-from tests.protocols.test_http_ways import server_context
+from tests.servers.web import server_context
 from tests.support import chronos
 
 Refuse = Callable[[socket.socket, ssl.SSLContext], None]

@@ -1,5 +1,6 @@
 """Whether a gRPC call would get through: the method, and the health of its service."""
 
+from collections.abc import Hashable
 from contextlib import AsyncExitStack, ExitStack
 
 from chronos_cli.dispatch.delivery import Delivery
@@ -25,9 +26,10 @@ async def check(_settings: GrpcSettings, delivery: Delivery[Grpc], steps: Steps)
     pool = GrpcPool()
     try:
         async with AsyncExitStack() as lent:
-            connection = await lent.enter_async_context(pool.lend(target, steps.time_left()))
-            call = Call(connection, delivery)
             with steps.step("method") as step:
+                loan = pool.lend(target, steps.time_left())
+                connection = await lent.enter_async_context(loan)
+                call = Call(connection, delivery)
                 async with failures_of(connection, call):
                     method, _ = await call.prepared()
                 how = "described by files" if method.reflection is None else "by reflection"
@@ -40,6 +42,11 @@ async def check(_settings: GrpcSettings, delivery: Delivery[Grpc], steps: Steps)
                 _judge(step, found, target)
     finally:
         await pool.close()
+
+
+def certificate_key(target: Grpc) -> Hashable | None:
+    """Return the address with its TLS block; None without TLS."""
+    return (target.address, target.secure) if target.secure is not None else None
 
 
 async def _way(target: Grpc, steps: Steps) -> None:

@@ -1,6 +1,6 @@
 """The protocol gRPC: the target block `grpc`."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
@@ -25,6 +25,12 @@ async def _check(settings: GrpcSettings, delivery: "Delivery[Grpc]", steps: "Ste
     await check(settings, delivery, steps)
 
 
+def _certificate_key(target: Grpc) -> Hashable | None:
+    from chronos_cli.protocols.grpc.check import certificate_key
+
+    return certificate_key(target)
+
+
 def _from_grpcurl(call: "CommandLine") -> "Draft":
     from chronos_cli.protocols.grpc.grpcurl import job_of
 
@@ -44,6 +50,7 @@ plugin = Plugin(
     settings=GrpcSettings,
     dispatcher=_dispatcher,
     check=_check,
+    certificate_key=_certificate_key,
     # The second is the compiler of .proto files; it brings protobuf along.
     client_modules=("grpc", "grpc_tools"),
     extra="grpc",

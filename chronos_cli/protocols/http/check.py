@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from msgspec import structs
@@ -47,6 +47,12 @@ async def check(settings: HttpSettings, delivery: Delivery[Webhook], steps: Step
         await gone(opened)
     if webhook.check is not None:
         await _ask(settings, delivery, webhook.check, steps)
+
+
+def certificate_key(webhook: Webhook) -> Hashable | None:
+    """Return the way to the far side; None without TLS. Raises RejectedError."""
+    way = route(webhook, webhook.url)
+    return way if way.is_tls else None
 
 
 async def _way(way: Route, webhook: Webhook, steps: Steps, opened: ExitStack) -> None:

@@ -1,6 +1,6 @@
 """The protocol HTTP: the target block `webhook`."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
@@ -23,6 +23,12 @@ async def _check(settings: HttpSettings, delivery: "Delivery[Webhook]", steps: "
     from chronos_cli.protocols.http.check import check
 
     await check(settings, delivery, steps)
+
+
+def _certificate_key(target: Webhook) -> Hashable | None:
+    from chronos_cli.protocols.http.check import certificate_key
+
+    return certificate_key(target)
 
 
 def _from_curl(call: "CommandLine") -> "Draft":
@@ -50,6 +56,7 @@ plugin = Plugin(
     settings=HttpSettings,
     dispatcher=_dispatcher,
     check=_check,
+    certificate_key=_certificate_key,
     client_modules=("h11",),
     event_modes=("binary", "structured"),
     importers={"curl": _from_curl, "wget": _from_wget},

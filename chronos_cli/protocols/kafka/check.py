@@ -1,6 +1,7 @@
 """Whether a Kafka message would get through: the login, the topic, its partition, our right."""
 
 import asyncio
+from collections.abc import Hashable
 from concurrent.futures import Future
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -37,6 +38,11 @@ async def check(settings: KafkaSettings, delivery: Delivery[KafkaTarget], steps:
         await _ask(asking, target, steps)
     finally:
         asking.end()
+
+
+def certificate_key(target: KafkaTarget) -> Hashable | None:
+    """Return the brokers with their TLS block; None without TLS."""
+    return (tuple(target.broker_list()), target.tls) if target.is_tls() else None
 
 
 async def _answering(probe: Probe) -> list[str]:

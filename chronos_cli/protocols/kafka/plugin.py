@@ -1,6 +1,6 @@
 """The protocol Kafka: the target block `kafka`."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
@@ -27,6 +27,12 @@ async def _check(
     await check(settings, delivery, steps)
 
 
+def _certificate_key(target: KafkaTarget) -> Hashable | None:
+    from chronos_cli.protocols.kafka.check import certificate_key
+
+    return certificate_key(target)
+
+
 def _from_kcat(call: "CommandLine") -> "Draft":
     from chronos_cli.protocols.kafka.kcat import job_of
 
@@ -46,6 +52,7 @@ plugin = Plugin(
     settings=KafkaSettings,
     dispatcher=_dispatcher,
     check=_check,
+    certificate_key=_certificate_key,
     client_modules=("confluent_kafka",),
     extra="kafka",
     event_modes=("binary", "structured"),

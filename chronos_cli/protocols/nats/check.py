@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Hashable, Iterable
 from contextlib import AsyncExitStack, ExitStack
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -17,7 +18,7 @@ from chronos_cli.protocols.nats.login import ConnectionOptions
 from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.nats.pool import NatsPool
 from chronos_cli.protocols.nats.streams import names_of, no_stream
-from chronos_cli.protocols.nats.target import Nats, NatsSettings
+from chronos_cli.protocols.nats.target import Nats, NatsSettings, Server
 from chronos_cli.protocols.steps import (
     Before,
     Place,
@@ -66,7 +67,7 @@ async def check(_settings: NatsSettings, delivery: Delivery[Nats], steps: Steps)
                 step.message = f"accepted by {name}" if name else "accepted"
             if not is_tls and (peer := connection.peer) is not None:
                 with steps.step("tls") as step:  # which the server asked for by itself
-                    note_peers(step, [peer_of(peer)], time.time())
+                    note_peers(steps, step, [peer_of(peer)], time.time())
             with steps.step("permission") as step:
                 step.message = await _permission(connection, target)
             if target.mode == "jetstream":
@@ -76,13 +77,19 @@ async def check(_settings: NatsSettings, delivery: Delivery[Nats], steps: Steps)
         await pool.close()
 
 
+def certificate_key(target: Nats) -> Hashable | None:
+    """Return the servers with their TLS block; None where TLS is up to a server."""
+    options = ConnectionOptions.of(target)
+    return (options.servers, options.tls) if _wants_tls(options, options.servers) else None
+
+
 async def _way(options: ConnectionOptions, steps: Steps) -> bool:
     """Take the steps to the servers; return whether TLS was among them."""
     places = {Place(server.host, server.port): server for server in options.servers}
     opened = ExitStack()
     try:
         sockets = await connected(steps, list(places), opened)
-        if not all(options.wants_tls(places[place]) for place in sockets):
+        if not _wants_tls(options, [places[place] for place in sockets]):
             return False
         context = make_context(options.tls)
         name = options.tls.server_name if options.tls is not None else None
@@ -92,6 +99,10 @@ async def _way(options: ConnectionOptions, steps: Steps) -> bool:
     finally:
         await gone(opened)
     return True
+
+
+def _wants_tls(options: ConnectionOptions, servers: Iterable[Server]) -> bool:
+    return all(options.wants_tls(server) for server in servers)
 
 
 async def _greeted(reader: asyncio.StreamReader) -> None:

@@ -1,6 +1,6 @@
 """The protocol NATS: the target block `nats`."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
@@ -25,6 +25,12 @@ async def _check(settings: NatsSettings, delivery: "Delivery[Nats]", steps: "Ste
     await check(settings, delivery, steps)
 
 
+def _certificate_key(target: Nats) -> Hashable | None:
+    from chronos_cli.protocols.nats.check import certificate_key
+
+    return certificate_key(target)
+
+
 def _from_nats(call: "CommandLine") -> "Draft":
     from chronos_cli.protocols.nats.pub import job_of
 
@@ -44,6 +50,7 @@ plugin = Plugin(
     settings=NatsSettings,
     dispatcher=_dispatcher,
     check=_check,
+    certificate_key=_certificate_key,
     client_modules=("nats", "nkeys"),
     extra="nats",
     # The NATS binding of CloudEvents 1.0.2 has no other than structured.

@@ -1,5 +1,6 @@
 """Whether a RabbitMQ message would get through: the login, the exchange, the queue."""
 
+from collections.abc import Hashable
 from contextlib import AsyncExitStack, ExitStack
 
 from chronos_cli.dispatch.delivery import Delivery
@@ -39,6 +40,12 @@ async def check(_settings: RabbitmqSettings, delivery: Delivery[Rabbitmq], steps
                     step.message = await _queue(connection, target.key)
     finally:
         await pool.close()
+
+
+def certificate_key(target: Rabbitmq) -> Hashable | None:
+    """Return the addresses with their TLS block; None without TLS."""
+    login, addresses = target.login()
+    return (addresses, login.tls) if login.tls is not None else None
 
 
 async def _way(target: Rabbitmq, steps: Steps) -> None:

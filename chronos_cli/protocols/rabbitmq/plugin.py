@@ -1,6 +1,6 @@
 """The protocol RabbitMQ: the target block `rabbitmq`."""
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
@@ -26,6 +26,12 @@ async def _check(
     await check(settings, delivery, steps)
 
 
+def _certificate_key(target: Rabbitmq) -> Hashable | None:
+    from chronos_cli.protocols.rabbitmq.check import certificate_key
+
+    return certificate_key(target)
+
+
 def _span(target: Rabbitmq, code: str | None, receipt: Mapping[str, Any]) -> "MessageSpan":
     from chronos_cli.protocols.rabbitmq.spans import message_span
 
@@ -39,6 +45,7 @@ plugin = Plugin(
     settings=RabbitmqSettings,
     dispatcher=_dispatcher,
     check=_check,
+    certificate_key=_certificate_key,
     client_modules=("pika",),
     extra="rabbitmq",
     event_modes=("binary", "structured"),
