@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 
 import msgspec
 
 from chronos_cli.cluster.api import NO_MESSAGE, Api, RefusedError, StoredMessage
+from chronos_cli.cluster.link import NoAnswerError
 from chronos_cli.cluster.names import Names
 from chronos_cli.cluster.records import Record, record_of
 from chronos_cli.dispatch.outcome import Attempt
@@ -75,10 +75,13 @@ async def read_job(
     Raises StateError.
     """
     found: list[StoredMessage] = []
-    with suppress(TimeoutError):
+    try:
         async with asyncio.timeout(seconds):
             # A start and an end of each.
             await _read_back(api, names, job_id, most * 2, found)
+    except TimeoutError as error:
+        if not found:
+            raise NoAnswerError(f"no answer in {seconds:g}s") from error
     reading = _Reading()
     for message in found:
         reading.add(message)

@@ -37,6 +37,7 @@ class ClusterOutcomes:
         self._last: dict[str, RecentEnding | None] = {}
         self._lock = asyncio.Lock()
         self._read_at = -_FRESH
+        self._rests_until = 0.0
 
     async def history(self, wanted: HistoryFilter) -> Sequence[HistoryEntry]:
         """Return the last entries of a filter's jobs, newest first, as far as time allows."""
@@ -52,13 +53,15 @@ class ClusterOutcomes:
 
         While the servers do not answer, what was known before.
         """
+        loop = asyncio.get_running_loop()
         async with self._lock:
             try:
-                async with asyncio.timeout(_LIMIT):
-                    await self._read_on()
-                    await self._read_last([job_id for job_id in jobs if job_id not in self._last])
+                if loop.time() >= self._rests_until:
+                    async with asyncio.timeout(_LIMIT):
+                        await self._read_on()
+                        await self._read_last([one for one in jobs if one not in self._last])
             except (StateError, TimeoutError):
-                pass
+                self._rests_until = loop.time() + _FRESH  # for those who wait meanwhile
         found: dict[str, deque[RecentEnding]] = {job_id: deque(maxlen=most) for job_id in jobs}
         for job_id, ending in self._endings:
             if job_id in found:
