@@ -4,7 +4,7 @@ from msgspec import Struct
 
 # A host for which nothing could be stored for so long is not fit to be relied on, in seconds.
 _SILENT = 10.0
-# The observer stores something every three seconds; once may fail.
+# The observer sees to it that something is stored every four seconds.
 _ANSWERING = 6.0
 
 

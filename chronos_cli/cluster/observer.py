@@ -10,8 +10,11 @@ from chronos_cli.cluster.names import CONSUMER, Names
 from chronos_cli.cluster.say import Troubles
 from chronos_cli.errors import StateError
 
-# How often the servers are asked, and how long an answer may take, in seconds.
-_INTERVAL, _ANSWER = 3.0, 2.0
+# How often the servers are asked, how soon again after no answer, and how long one may take, in
+# seconds.
+_INTERVAL, _AGAIN, _ANSWER = 3.0, 1.0, 2.0
+# What was stored so many seconds ago shows that they store.
+_FRESH = 1.0
 
 
 class Observer:
@@ -41,11 +44,13 @@ class Observer:
     async def serve(self) -> None:
         """Ask the servers again and again; ends by being cancelled."""
         while True:
+            pause = _INTERVAL
             try:
                 await self._look()
             except StateError:
                 self._waiting = self._handed = None
-            await self._clock.sleep(_INTERVAL)
+                pause = _AGAIN
+            await self._clock.sleep(pause)
 
     def figures(self) -> ClusterFigures:
         """Return how all stands now."""
@@ -68,7 +73,7 @@ class Observer:
         )
 
     async def _look(self) -> None:
-        if self._silence() >= _INTERVAL:
+        if self._silence() >= _FRESH:
             await self._try_to_store()
         info = await self._api.call(f"CONSUMER.INFO.{self._names.ticks}.{CONSUMER}", limit=_ANSWER)
         self._waiting, self._handed = info["num_pending"], info["num_ack_pending"]
