@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from chronos_cli.app.control.server import ControlServer
 from chronos_cli.app.variables import require_variables
 from chronos_cli.app.workspace import WorkspaceReader
 from chronos_cli.cron.admission import TickJournal
-from chronos_cli.cron.clock import SystemLoopClock
+from chronos_cli.cron.clock import LoopClock, SystemLoopClock
 from chronos_cli.cron.events import EventKind, Events, LoopEvent
 from chronos_cli.cron.heartbeat import HeartbeatSender
 from chronos_cli.cron.jobset import JobSet
@@ -35,9 +36,10 @@ from chronos_cli.state.log import keep_log_short
 from chronos_cli.state.store import Store
 
 if TYPE_CHECKING:
+    from chronos_cli.cluster.host import ClusterHost
     from chronos_cli.dispatch.telemetry import Telemetry
     from chronos_cli.monitor.access import Listen
-    from chronos_cli.monitor.site import Monitor
+    from chronos_cli.monitor.site import Monitor, OutcomesMaker
 
 # How long the loop waits for another process that holds the state, in seconds: ticks wait too.
 _PATIENCE = 0.2
@@ -182,9 +184,10 @@ class Service:
         def begin() -> list[Coroutine[Any, Any, None]]:
             loop.begin(jobset)
             host.begin(loop)
-            return [host.watch()]
+            observed = [host.observer.serve()] if self._options.listen is not None else []
+            return [host.watch(), *observed]
 
-        return await self._run_loop(loop, host.journal, jobset, on_loop, begin, telemetry)
+        return await self._run_loop(loop, host.journal, jobset, on_loop, begin, telemetry, host)
 
     async def _run_loop(  # noqa: PLR0913, PLR0917 - a loop, and all that goes with it
         self,
@@ -194,6 +197,7 @@ class Service:
         on_loop: Callable[[Loop, TickJournal], Display],
         begin: Callable[[], list[Coroutine[Any, Any, None]]],
         telemetry: "Telemetry | None",
+        host: "ClusterHost | None" = None,
     ) -> int:
         """Run a loop to its end; `begin` begins it, and returns what goes on beside it."""
         self._loop = loop
@@ -211,7 +215,7 @@ class Service:
         reloader = self._reloader = Reloader(self._reload, adopt, self._events, self._manager)
         if self._is_reload_due:
             reloader.ask()
-        async with self._monitored(loop):
+        async with self._monitored(loop, host):
             with on_loop(loop, journal) as shown:
                 helpers = begin()
                 adopt_beside(jobset)
@@ -232,21 +236,22 @@ class Service:
             task.cancel()
 
     @asynccontextmanager
-    async def _monitored(self, loop: Loop) -> AsyncIterator[None]:
+    async def _monitored(self, loop: Loop, host: "ClusterHost | None") -> AsyncIterator[None]:
         """Let the loop be looked at over HTTP meanwhile, where that is asked for."""
         options = self._options
         if options.listen is None:
             yield
             return
+        from chronos_cli.monitor.reading import StateOutcomes
         from chronos_cli.monitor.site import Monitor  # HTTP and Prometheus
 
+        clock: LoopClock = self.clock
+        outcomes: OutcomesMaker = partial(StateOutcomes, options.state, self._redactor)
+        figures = None
+        if host is not None:
+            clock, outcomes, figures = host.clock, host.outcomes, host.observer.figures
         monitor = Monitor(
-            options.listen,
-            loop,
-            self.clock,
-            options.state,
-            self._redactor,
-            options.variables,
+            options.listen, loop, clock, outcomes, self._redactor, options.variables, figures
         )
         self._events.tell(EventKind.LISTENING, url=await monitor.open())
         self._monitor = monitor

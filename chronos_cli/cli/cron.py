@@ -115,8 +115,6 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         seconds = parse_duration(grace)
     except ValueError as error:
         raise UsageError(f"--grace: {error}") from error
-    if cluster is not None and listen is not None:
-        raise UsageError("--listen and --cluster exclude each other: its page reads a state file")
     if cluster is not None and state is not None:
         raise UsageError("--state and --cluster exclude each other: the cluster keeps the state")
     options = ServiceOptions(

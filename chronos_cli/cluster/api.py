@@ -1,6 +1,7 @@
 """JetStream's interface, as far as it is used here, over one link."""
 
 import base64
+import time
 from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -62,6 +63,8 @@ class Api:
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        # When a majority of the servers last stored something for us, monotonic.
+        self.last_stored = time.monotonic()
 
     async def call(self, subject: str, body: Any = None, limit: float = 5.0) -> dict[str, Any]:
         """Send a request of JetStream's own interface; return the answer."""
@@ -75,6 +78,7 @@ class Api:
         """Publish into the stream of a subject; return when it is stored."""
         reply = await self.link.request(subject, body, encoded(headers or {}), limit)
         answer = _answer(reply.data)
+        self.last_stored = time.monotonic()
         return Stored(answer.get("seq", 0), bool(answer.get("duplicate")))
 
     async def last(self, stream: str, subject: str) -> StoredMessage | None:

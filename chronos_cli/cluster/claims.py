@@ -105,6 +105,11 @@ class Claims:
     def __len__(self) -> int:
         return len(self._open)
 
+    @property
+    def gives_up(self) -> bool:
+        """Whether no claim gets through, for so long that ticks have been missed."""
+        return bool(self._missed)
+
     def waiting(self) -> dict[str, int]:
         """Return how many ticks of each job are not claimed yet."""
         return {job_id: len(moments) for job_id, moments in self._waiting.items()}
@@ -168,9 +173,10 @@ class Claims:
                 else:
                     self._begin(one)
             await self._sleep(self._heap[0][0] - now if self._heap else 1.0)
-            if self._missed and not self._stopping and await self._gets_through():
+            if self._is_in_doubt() and not self._stopping and await self._gets_through():
                 missed, self._missed = self._missed, {}
-                self.on_missed(missed)
+                if missed:
+                    self.on_missed(missed)
 
     async def stop(self) -> None:
         """Claim nothing any more; let what is on its way learn its answer."""
@@ -274,6 +280,11 @@ class Claims:
         if not waiting:
             del self._waiting[job_id]
         return True
+
+    def _is_in_doubt(self) -> bool:
+        """Whether claims failed, and none is under way that would show whether they still do."""
+        failed = not self._troubles.now().isdisjoint(("claim", "claims"))
+        return bool(self._missed) or (failed and not self._open)
 
     async def _gets_through(self) -> bool:
         """Whether something can be stored among the ticks; the consumer throws it away."""

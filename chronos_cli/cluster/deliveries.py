@@ -71,6 +71,8 @@ class Deliveries:
         self.jobs: Mapping[str, Job] = {}
         self.hashes: Mapping[str, str] = {}
         self.is_stopping = False
+        # Ticks that came not for the first time, for those who measure.
+        self.redelivered = 0
         self.variables: dict[str, str] = {}
         self.snapshot_of: Callable[[Execution], Snapshot] = lambda _: Snapshot()
         self.start: Callable[[Execution], None] = lambda _: None
@@ -89,6 +91,7 @@ class Deliveries:
             self._troubles.warn(message.subject, f"{message.subject} is no tick: left alone")
             await self._holds.answer(message.reply, b"+TERM")
             return
+        self.redelivered += one.count > 1
         known = self._holds.get(one.subject)
         if known is not None:
             # A sign of life came too late: before anything more is sent it is asked whose it is.

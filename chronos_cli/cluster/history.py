@@ -1,11 +1,12 @@
 """What all hosts of a group did, as the servers keep it: read for a command, newest first."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
 from chronos_cli.cluster.api import NO_MESSAGE, Api, RefusedError, StoredMessage
+from chronos_cli.cluster.link import NoAnswerError
 from chronos_cli.cluster.names import Names
 from chronos_cli.cluster.records import Record, record_of
 from chronos_cli.dispatch.outcome import Attempt
@@ -14,6 +15,8 @@ from chronos_cli.state.entries import HistoryEntry, HistoryFilter, HistoryStatus
 
 # Messages that are asked for at the same time.
 _AT_ONCE = 64
+# By what the span grows and shrinks in which messages of a job are looked for.
+_STEP = 8
 
 
 class ClusterHistory:
@@ -49,10 +52,10 @@ async def read_history(api: Api, names: Names, wanted: HistoryFilter) -> Cluster
 
     An ID, which may be cut, is looked for in all that there is: so is a filter without a limit.
     """
-    return ClusterHistory(await read_back(api, names, lambda found: _is_enough(found, wanted)))
+    return ClusterHistory(await read_newest(api, names, lambda found: _is_enough(found, wanted)))
 
 
-async def read_back(
+async def read_newest(
     api: Api, names: Names, is_enough: Callable[[list[HistoryEntry]], bool]
 ) -> list[HistoryEntry]:
     """Read entries from the newest on until there are enough; raises StateError."""
@@ -65,11 +68,76 @@ async def read_back(
     last, first = int(state["last_seq"]), max(1, int(state["first_seq"]))
     while last >= first and not is_enough(reading.entries):
         span = range(last, max(first, last - _AT_ONCE + 1) - 1, -1)
-        for message in await asyncio.gather(*(_at(api, names.outcomes, seq) for seq in span)):
-            if message is not None:
-                reading.add(message)
+        for message in await read_messages(api, names.outcomes, span):
+            reading.add(message)
         last = span[-1] - 1
     return reading.entries
+
+
+async def read_job(
+    api: Api, names: Names, job_id: str, most: int, seconds: float
+) -> list[HistoryEntry]:
+    """Return a job's last entries, newest first: as many as can be read in so many seconds.
+
+    Raises StateError.
+    """
+    found: list[StoredMessage] = []
+    try:
+        async with asyncio.timeout(seconds):
+            # A start and an end of each.
+            await _read_back(api, names, job_id, most * 2, found)
+    except TimeoutError as error:
+        if not found:
+            raise NoAnswerError(f"no answer in {seconds:g}s") from error
+    reading = _Reading()
+    for message in found:
+        reading.add(message)
+    return reading.entries[:most]
+
+
+async def _read_back(
+    api: Api, names: Names, job_id: str, most: int, found: list[StoredMessage]
+) -> None:
+    """Add a job's last messages to those found, newest first, `most` or some more.
+
+    The servers find the next message of a subject, but not the one before: what comes before is
+    looked for in spans, which grow while there is little in them and shrink where there is much.
+    """
+    stream, subject = names.outcomes, names.outcome(job_id, "*")
+    newest = await api.last(stream, subject)
+    if newest is None:
+        return
+    found.append(newest)
+    begin, span, may_grow = newest.seq, most, True
+    while begin > 1 and len(found) < most:
+        before = max(1, begin - span)
+        part = await _between(api, stream, subject, range(before, begin), most)
+        if len(part) > most:
+            # All that is still to be found is in there.
+            span, may_grow = max(most, span // _STEP), False
+            continue
+        found += reversed(part)
+        begin = before
+        if may_grow and len(part) * _STEP < most:
+            span *= _STEP
+
+
+async def _between(
+    api: Api, stream: str, subject: str, span: range, most: int
+) -> list[StoredMessage]:
+    """Return the messages of a subject in a span; where there are more than `most`, one more."""
+    part: list[StoredMessage] = []
+    async for message in api.each(stream, subject, span.start):
+        if message.seq >= span.stop or len(part) > most:
+            break
+        part.append(message)
+    return part
+
+
+async def read_messages(api: Api, stream: str, seqs: Sequence[int]) -> list[StoredMessage]:
+    """Return messages by their numbers, asked for at the same time, as far as they are there."""
+    found = await asyncio.gather(*(_at(api, stream, seq) for seq in seqs))
+    return [message for message in found if message is not None]
 
 
 async def _at(api: Api, stream: str, seq: int) -> StoredMessage | None:

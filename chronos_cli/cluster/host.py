@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from chronos_cli.clock import Clock
 from chronos_cli.cluster.api import Api, RefusedError
@@ -15,6 +16,7 @@ from chronos_cli.cluster.locks import Locks
 from chronos_cli.cluster.marks import Marks
 from chronos_cli.cluster.members import Members
 from chronos_cli.cluster.names import CONSUMER
+from chronos_cli.cluster.observer import Observer
 from chronos_cli.cluster.options import connection_of, plan_of
 from chronos_cli.cluster.pauses import GroupPauses
 from chronos_cli.cluster.rights import require_rights
@@ -33,6 +35,9 @@ from chronos_cli.jobs.model import Job
 from chronos_cli.redact import Redactor
 from chronos_cli.state.entries import Snapshot
 from chronos_cli.state.snapshot import snapshot_of
+
+if TYPE_CHECKING:
+    from chronos_cli.cluster.outcomes import ClusterOutcomes
 
 # How long a host waits at its start for servers that have no majority yet, in seconds.
 _PATIENCE = 30.0
@@ -82,7 +87,16 @@ class ClusterHost:
             self.holds, self.marks, self.pauses, clock, redactor, self.troubles
         )
         self.deliveries.snapshot_of = partial(_snapshot, config=config, redactor=redactor)
+        self.observer = Observer(
+            self.api, names, clock, self.members, self.claims, self.deliveries, self.troubles
+        )
         self._starts: ClusterStarts | None = None
+
+    def outcomes(self, _: object) -> "ClusterOutcomes":
+        """Return what came of executions on all hosts, for those who look on."""
+        from chronos_cli.cluster.outcomes import ClusterOutcomes  # not for those who are alone
+
+        return ClusterOutcomes(self.api, self._plan.names)
 
     def starts(
         self,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from chronos_cli.dispatch.limit import end_task
 from chronos_cli.errors import DispatchError, StateError
 from chronos_cli.protocols.nats.login import ConnectionOptions
 from chronos_cli.protocols.nats.opening import Opening
@@ -78,8 +79,7 @@ class Link:
     async def close(self) -> None:
         """End the connection for good."""
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end_task(self._keeper)
         if self._client is not None:
             await self._client.abandon()
         self._fail_pending()

@@ -20,6 +20,10 @@ class Troubles:
         """Whether nothing is wrong."""
         return not self._now
 
+    def now(self) -> frozenset[str]:
+        """Return the kinds of what is wrong."""
+        return frozenset(self._now)
+
     def begin(self, kind: str, message: str) -> None:
         """Take in that something is wrong; say so, if it was not said in the last minute."""
         self._now.add(kind)

@@ -24,14 +24,16 @@ from chronos_cli.cron.pending import PendingStart
 from chronos_cli.dispatch.dispatchers import Dispatchers
 from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.executor import Executor
+from chronos_cli.dispatch.limit import end_task
 from chronos_cli.errors import StateError
 from chronos_cli.jobs.model import Job
 
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-# What is left to be said to the servers when a host stops, in seconds.
-_LAST_WORDS = 10.0
+# How long each part of what is left to be said to the servers may take when a host stops, in
+# seconds: servers that do not answer must not keep it from ending.
+_LAST_WORDS = 5.0
 
 
 class ClusterStarts:
@@ -151,7 +153,7 @@ class ClusterStarts:
     async def close(self) -> None:
         """Say to the servers what is left to be said, and leave."""
         if self._stop is not None:
-            await self._stop
+            await asyncio.wait({self._stop}, timeout=2 * _LAST_WORDS)
         await self._holds.finish(_LAST_WORDS)
         try:
             async with asyncio.timeout(_LAST_WORDS):
@@ -167,9 +169,7 @@ class ClusterStarts:
             claimed=claims.stored,
             taken=claims.taken,
         )
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*map(end_task, self._tasks))
         await self._link.close()
         if self._dispatchers is not None:
             await self._dispatchers.close()

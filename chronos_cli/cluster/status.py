@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 
 from chronos_cli.cluster.api import Api, RefusedError
-from chronos_cli.cluster.history import read_back
+from chronos_cli.cluster.history import read_newest
 from chronos_cli.cluster.locks import Holder
 from chronos_cli.cluster.members import LIVES, Member, job_digest, jobs_of
 from chronos_cli.cluster.names import CONSUMER, Names, text_of
@@ -96,7 +96,7 @@ async def read_jobs(api: Api, names: Names, status: ClusterStatus) -> list[Group
 
     Where no host lives, all that ever had one.
     """
-    entries = await read_back(api, names, lambda found: _is_enough(found, status.handed))
+    entries = await read_newest(api, names, lambda found: _is_enough(found, status.handed))
     running: dict[str, dict[str, str]] = {}
     for one in entries:
         if one.status is HistoryStatus.RUNNING:

@@ -42,12 +42,12 @@ async def within(seconds: float, call: Coroutine[Any, Any, T]) -> T:
     try:
         await _ended_or_late(task, seconds)
     except asyncio.CancelledError:
-        await _end(task)
+        await end_task(task)
         if _has_ended(task) and task.exception() is None:
             return task.result()
         raise
     if not task.done():
-        await _end(task)
+        await end_task(task)
         if not _has_ended(task):
             raise LimitError(_notes(task))
     return task.result()
@@ -87,7 +87,8 @@ async def _ended_or_late(task: "asyncio.Task[Any]", seconds: float) -> None:
         timer.cancel()
 
 
-async def _end(task: "asyncio.Task[Any]") -> None:
+async def end_task(task: "asyncio.Task[Any]") -> None:
+    """Cancel a task until it ends; one that cannot be ended is left behind after some seconds."""
     for _ in range(_TIMES):
         task.cancel()
         await asyncio.wait({task}, timeout=_AGAIN_AFTER)

@@ -1,13 +1,14 @@
 """What is known of the loop at this moment: what it is asked for, and what it has told."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from msgspec import Struct
 
 from chronos_cli import __version__
 from chronos_cli.clock import Clock
+from chronos_cli.cluster.figures import ClusterFigures
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.cron.overview import Overview, Running
@@ -28,11 +29,20 @@ class Refusal(Struct, frozen=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """Whether the loop is well; `overdue` is for how many seconds it has left a tick alone."""
+    """Whether the loop is well; `overdue` is for how many seconds it has left a tick alone.
+
+    `cluster` is what it knows of the other hosts, where it is one of many.
+    """
 
     overdue: float
     is_stopping: bool
     state_failure: str | None
+    cluster: ClusterFigures | None = None
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether executions can be recorded."""
+        return self.state_failure is None and (self.cluster is None or self.cluster.is_recording)
 
     @property
     def is_on_time(self) -> bool:
@@ -69,9 +79,16 @@ class Standing(Health, frozen=True, kw_only=True):
 class Board:
     """Takes in what a loop tells, and shows how it stands."""
 
-    def __init__(self, loop: Loop, clock: Clock, certificates: Certificates) -> None:
+    def __init__(
+        self,
+        loop: Loop,
+        clock: Clock,
+        certificates: Certificates,
+        cluster: Callable[[], ClusterFigures] | None,
+    ) -> None:
         self._loop = loop
         self._certificates = certificates
+        self._cluster = cluster
         self._clock = clock
         self._started_at = clock.now()
         self._overview = Overview(lambda _: None)
@@ -103,6 +120,7 @@ class Board:
             overdue=self._loop.overdue(),
             is_stopping=self._is_stopping,
             state_failure=self._state_failure,
+            cluster=self._cluster and self._cluster(),
         )
 
     def standing(self) -> Standing:
@@ -123,5 +141,6 @@ class Board:
             overdue=self._loop.overdue(),
             is_stopping=self._is_stopping,
             state_failure=self._state_failure,
+            cluster=self._cluster and self._cluster(),
             refusal=self._refusal,
         )

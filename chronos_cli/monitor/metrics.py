@@ -18,6 +18,7 @@ from prometheus_client import (
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from chronos_cli.cluster.figures import ClusterFigures
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.dispatch.outcome import Status
 from chronos_cli.jobs.model import Job
@@ -157,6 +158,8 @@ class _Gauges(Collector):
     def show(self, standing: Standing, successes: Mapping[str, float]) -> None:
         """Yield these figures from now on; `successes` is in seconds since 1970, by job."""
         self._found = [*_of_loop(standing), *_of_jobs(standing, successes)]
+        if standing.cluster is not None:
+            self._found += _of_cluster(standing.cluster)
 
     def collect(self) -> Iterator[Metric]:
         """Yield the figures; none before there are any."""
@@ -169,14 +172,48 @@ def _of_loop(standing: Standing) -> Iterator[Metric]:
     yield build
     yield _gauge("jobs", "Jobs on the schedule.", len(standing.jobs))
     yield _gauge("overdue_seconds", "How long the loop has left a tick alone.", standing.overdue)
-    writable = standing.state_failure is None
-    yield _gauge("state_writable", "Whether executions can be recorded.", int(writable))
+    writable = int(standing.is_recording)
+    yield _gauge("state_writable", "Whether executions can be recorded.", writable)
     adopted = standing.refusal is None
     yield _gauge("last_reload_successful", "Whether the jobs are those of the files.", int(adopted))
     reloads = CounterMetricFamily("chronos_reloads", "Reloads, by result.", labels=["result"])
     for result, number in standing.reloads.items():
         reloads.add_metric([result], number)
     yield reloads
+
+
+def _of_cluster(cluster: ClusterFigures) -> Iterator[Metric]:
+    info = GaugeMetricFamily(
+        "chronos_cluster_info", "The group, and this host's name in it.", labels=["group", "host"]
+    )
+    info.add_metric([cluster.group, cluster.host], 1)
+    yield info
+    yield _gauge("cluster_hosts", "Hosts of the group that live.", cluster.hosts)
+    quorum = int(cluster.has_quorum)
+    yield _gauge("cluster_quorum", "Whether a majority of the servers answers.", quorum)
+    can_claim = int(cluster.can_claim)
+    yield _gauge("cluster_claimable", "Whether the servers let ticks be claimed.", can_claim)
+    yield _gauge("cluster_troubles", "Kinds of trouble there are now.", len(cluster.troubles))
+    skew = "How far this host's clock is behind the cluster's."
+    yield _gauge("cluster_clock_skew_seconds", skew, cluster.skew)
+    stalled = int(cluster.is_stalled)
+    yield _gauge("cluster_stalled", "Whether ticks wait and the servers hand out none.", stalled)
+    if cluster.waiting is not None:
+        yield _gauge("cluster_waiting_ticks", "Ticks that no host has yet.", cluster.waiting)
+    if cluster.handed is not None:
+        words = "Ticks that a host has and has not acknowledged."
+        yield _gauge("cluster_unacknowledged_ticks", words, cluster.handed)
+    yield _counted("cluster_claim_requests", "Requests to claim a tick.", cluster.requests)
+    words = "Ticks that came to this host and not for the first time."
+    yield _counted("cluster_redeliveries", words, cluster.redeliveries)
+    claims = CounterMetricFamily(
+        "chronos_cluster_claims",
+        "Ticks that this host claimed, and found claimed.",
+        labels=["result"],
+    )
+    claims.add_metric(["stored"], cluster.stored)
+    claims.add_metric(["taken"], cluster.taken)
+    yield claims
 
 
 def _of_jobs(standing: Standing, successes: Mapping[str, float]) -> Iterator[Metric]:
@@ -202,6 +239,10 @@ def _of_jobs(standing: Standing, successes: Mapping[str, float]) -> Iterator[Met
 
 def _family(name: str, words: str) -> GaugeMetricFamily:
     return GaugeMetricFamily(f"chronos_{name}", words, labels=list(_OF_JOB))
+
+
+def _counted(name: str, words: str, value: int) -> CounterMetricFamily:
+    return CounterMetricFamily(f"chronos_{name}", words, value=value)
 
 
 def _gauge(name: str, words: str, value: Any) -> GaugeMetricFamily:

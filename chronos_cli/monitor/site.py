@@ -5,11 +5,11 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from chronos_cli.clock import Clock
+from chronos_cli.cluster.figures import ClusterFigures
 from chronos_cli.cron.events import LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.errors import StateError, UsageError
@@ -17,12 +17,12 @@ from chronos_cli.monitor import metrics, page, status
 from chronos_cli.monitor.access import Access, Listen, refusal
 from chronos_cli.monitor.board import Board, Health, Standing
 from chronos_cli.monitor.certificates import Certificates
-from chronos_cli.monitor.reading import StateReader
+from chronos_cli.monitor.outcomes import Outcomes
+from chronos_cli.monitor.reading import Worker
 from chronos_cli.receiver.http import Bounds, HttpReceiver, ReceivedRequest, Reply
 from chronos_cli.redact import Redactor
 from chronos_cli.report.text import json_text
 from chronos_cli.state.entries import HistoryFilter
-from chronos_cli.state.store import Store
 
 # No request has a body to speak of; browser and Prometheus ask in milliseconds.
 _BOUNDS = Bounds(body=4096, connections=32, seconds=10.0)
@@ -41,14 +41,15 @@ _HEADERS = [
 ]
 _NO_PAGE = ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
 
-_Open = Callable[[], Store]
+OutcomesMaker = Callable[[Worker], Outcomes]
 
 
 class Monitor:
     """Answers what is asked of a loop, on an address, from `open` to `close`.
 
-    `note` is to be called with each event of the loop. `state` is the loop's state file,
-    `variables` are what templates see as `vars`.
+    `note` is to be called with each event of the loop. `outcomes` makes what outcomes are read
+    by, of the thread that it may use; `variables` are what templates see as `vars`; `cluster`
+    tells of the other hosts, where there are any.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - what it looks at
@@ -56,17 +57,19 @@ class Monitor:
         listen: Listen,
         loop: Loop,
         clock: Clock,
-        state: Path,
+        outcomes: OutcomesMaker,
         redactor: Redactor,
         variables: dict[str, str],
+        cluster: Callable[[], ClusterFigures] | None,
     ) -> None:
         self._listen = listen
         self._loop = loop
         self._redactor = redactor
         self.certificates = Certificates(clock, variables)
-        self._board = Board(loop, clock, self.certificates)
+        self._board = Board(loop, clock, self.certificates, cluster)
         self._metrics = metrics.Metrics(loop.job)
-        self._reader = StateReader(state, redactor)
+        self._worker = Worker()
+        self._outcomes = outcomes(self._worker)
         self._access = Access(listen)
         self._server = HttpReceiver(self._answer, _BOUNDS)
         self._free_at = 0.0
@@ -95,14 +98,15 @@ class Monitor:
         return f"http://{_shown(host)}:{port}/"
 
     async def look_back(self) -> None:
-        """Take over from the state what was before this process."""
+        """Take over what was before this process."""
         with suppress(StateError):  # the loop says so itself
-            self._metrics.seed(await self._reader.do(lambda opened: opened().last_successes()))
+            self._metrics.seed(await self._outcomes.last_successes())
 
     async def close(self) -> None:
         """Answer nobody any more."""
         await self._server.close()
-        await self._reader.close()
+        await self._outcomes.close()
+        self._worker.close()
 
     async def _answer(self, request: ReceivedRequest) -> Reply:
         await self._turn()
@@ -150,31 +154,23 @@ class Monitor:
 
     async def _figures(self, _: dict[str, str]) -> Reply:
         standing = self._standing()
-        body = await self._reader.do(lambda _: self._metrics.text(standing))
+        body = await self._worker.do(lambda: self._metrics.text(standing))
         return Reply(body=body, content_type=metrics.CONTENT_TYPE)
 
     async def _status(self, fields: dict[str, str]) -> Reply:
         standing, words = self._standing(), fields.get("q", "")
-
-        def document(opened: _Open) -> bytes:
-            return self._json(
-                status.status_document(
-                    standing, words, lambda jobs: opened().recent_endings(jobs, status.MOST_ENDINGS)
-                )
-            )
-
-        return Reply(body=await self._reader.do(document))
+        shown = await self._worker.do(lambda: status.foremost(standing, words))
+        jobs = [job.id for job, _ in shown.entries]
+        endings = await self._outcomes.recent_endings(jobs, status.MOST_ENDINGS)
+        return await self._json(lambda: status.status_document(standing, shown, endings))
 
     async def _history(self, fields: dict[str, str]) -> Reply:
         job = self._loop.job(fields.get("job", ""))
         if job is None:
             return refusal(404, "?job= names no job that is on the schedule")
         wanted = HistoryFilter(jobs=frozenset({job.id}), limit=status.MOST_ENTRIES)
-
-        def document(opened: _Open) -> bytes:
-            return self._json(status.job_history_document(opened().history(wanted)))
-
-        return Reply(body=await self._reader.do(document))
+        entries = await self._outcomes.history(wanted)
+        return await self._json(lambda: status.job_history_document(entries))
 
     async def _health(self, _: dict[str, str]) -> Reply:
         health = self._board.health()
@@ -186,11 +182,17 @@ class Monitor:
             return _verdict(health, "it is stopping")
         if health.state_failure is not None:
             return _verdict(health, "the state cannot be written")
+        if health.cluster is not None and (failure := health.cluster.failure):
+            return _verdict(health, self._redactor.text(failure))
         return _verdict(health, None if health.is_on_time else _LATE)
 
-    def _json(self, data: Any) -> bytes:
-        """Return data as JSON, with secrets masked."""
-        return json_text(self._redactor.data(data)).encode() + b"\n"
+    async def _json(self, document: Callable[[], Any]) -> Reply:
+        """Return a document as JSON, with secrets masked."""
+
+        def body() -> bytes:
+            return json_text(self._redactor.data(document())).encode() + b"\n"
+
+        return Reply(body=await self._worker.do(body))
 
 
 def _page(code: int, headers: list[tuple[str, str]]) -> Reply:

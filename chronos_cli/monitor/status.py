@@ -1,10 +1,12 @@
 """The documents of the page: how all jobs stand, and the history of one."""
 
 import heapq
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
+
+from msgspec import Struct
 
 from chronos_cli.cron.overview import Running
 from chronos_cli.dispatch.outcome import Status
@@ -30,29 +32,41 @@ MOST_ATTEMPTS = 20
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
 _Entry = tuple[Job, datetime | None]
-Endings = Callable[[list[str]], Mapping[str, Sequence[RecentEnding]]]
 
 
-def status_document(standing: Standing, words: str, endings_of: Endings) -> dict[str, Any]:
-    """Return the loop and its foremost jobs that match all of some words, as JSON-like data.
+class Foremost(Struct, frozen=True):
+    """The jobs that are shown, each with its next time, of so many that match."""
 
-    Foremost is what runs, then what waits, then what is due next. Nothing in it is masked yet.
+    entries: list[_Entry]
+    matching: int
+
+
+def foremost(standing: Standing, words: str) -> Foremost:
+    """Return the foremost jobs that match all of some words.
+
+    Foremost is what runs, then what waits, then what is due next.
     """
     wanted = words.casefold().split()
     matching = [entry for entry in standing.jobs if _matches(entry[0], wanted)]
     shown = heapq.nsmallest(MOST_JOBS, matching, key=lambda entry: _place(entry, standing))
-    endings = endings_of([job.id for job, _ in shown])
+    return Foremost(shown, len(matching))
+
+
+def status_document(
+    standing: Standing, shown: Foremost, endings: Mapping[str, Sequence[RecentEnding]]
+) -> dict[str, Any]:
+    """Return the loop and some jobs as JSON-like data; nothing in it is masked yet."""
     return {
         "schema_version": SCHEMA_VERSION,
         "time": _time(standing.time),
         "loop": _loop(standing),
         "totals": {
             "jobs": len(standing.jobs),
-            "matching": len(matching),
+            "matching": shown.matching,
             "running": sum(map(len, standing.running.values())),
             "waiting": sum(standing.waiting.values()),
         },
-        "jobs": [_job(entry, standing, endings.get(entry[0].id, ())) for entry in shown],
+        "jobs": [_job(entry, standing, endings.get(entry[0].id, ())) for entry in shown.entries],
     }
 
 
@@ -80,14 +94,16 @@ def _place(entry: _Entry, standing: Standing) -> tuple[bool, bool, datetime, str
 
 
 def _loop(standing: Standing) -> dict[str, Any]:
-    refusal = standing.refusal
+    refusal, cluster = standing.refusal, standing.cluster
     return {
         "state": standing.word,
         "pid": standing.pid,
         "version": standing.version,
         "started_at": _time(standing.started_at),
         "overdue_s": round(standing.overdue, 3),
-        "state_failure": standing.state_failure,
+        "state_failure": standing.state_failure or (cluster and cluster.failure),
+        "cluster": cluster
+        and {"group": cluster.group, "host": cluster.host, "hosts": cluster.hosts},
         "reload_refused": refusal
         and {
             "time": _time(refusal.time),

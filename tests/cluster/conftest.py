@@ -18,7 +18,7 @@ _ROWS: list[tuple[str, str, str, bool]] = []
 @pytest.fixture(scope="session")
 def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
     with Nodes(tmp_path_factory.mktemp("nodes")).running() as running:
-        running.ask("INFO")
+        running.wait_ready()
         yield running
 
 

@@ -17,7 +17,7 @@ def main() -> int:
     server = HttpServer()
     with tempfile.TemporaryDirectory() as name, Nodes(Path(name) / "nodes").running() as nodes:
         say(f"three servers: {nodes.url}")
-        nodes.ask("INFO")
+        nodes.wait_ready()
         with Stage(Path(name), nodes, "demo", every_second(server, 5, "/slow/0.2")) as stage:
             hosts = stage.start(3)
             first = int(time.time()) + 2

@@ -80,6 +80,11 @@ class Nodes:
                 stack.enter_context(node)
             yield self
 
+    def wait_ready(self) -> None:
+        """Wait until all three are there: before, the one that leads has no room for replicas."""
+        stream = {"name": "READY", "subjects": ["ready"], "num_replicas": 3, "storage": "memory"}
+        self.ask("STREAM.CREATE.READY", stream)
+
     def ask(self, subject: str, body: Any = None, login: str = "") -> Any:
         """Ask JetStream by whatever server lives."""
         for node in self.by_name.values():

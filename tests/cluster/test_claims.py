@@ -101,6 +101,25 @@ def test_what_was_done_is_refused(nodes: Nodes, group: str, row: Row) -> None:
     assert (stored, accepted, taken) == (1000, 0, 1000)
 
 
+def test_a_doubt_ends_though_nothing_is_due(nodes: Nodes, group: str) -> None:
+    async def play() -> None:
+        link = Link(connection_of(nodes.url, Cluster()))
+        await link.open()
+        api, names = Api(link), Names(group)
+        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+        found = claims(api, names)
+        found._troubles.begin("claims", "full, and nothing is due for long")
+        found._troubles.begin("claim", "no answer, and nothing is due for long")
+        serving = asyncio.create_task(found.serve())
+        async with asyncio.timeout(5):
+            while not found._troubles.is_quiet:  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.02)
+        serving.cancel()
+        await link.close()
+
+    asyncio.run(play())
+
+
 @pytest.mark.parametrize("text", ["a.b", "plain-1_x", "ä b", "=2E", "*", ">", "$x"])
 def test_a_job_id_is_one_part_of_a_subject(text: str) -> None:
     part = token(text)

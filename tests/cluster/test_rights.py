@@ -10,6 +10,7 @@ import pytest
 from tests.cluster.servers import Nodes
 from tests.cluster.stage import Stage, counts, every_second, requests
 from tests.cluster.test_kills import names, soon, wait_until
+from tests.monitor.test_program import get
 from tests.support import ROOT, HttpServer, chronos
 
 Stages = Callable[..., Stage]
@@ -72,11 +73,14 @@ def test_the_listed_rights_suffice(
     assert lacking.code == 3
     assert lacking.err.count("\n") == 1
     assert listed()[0][0].removesuffix(">") in lacking.err
-    host = here.host(url=login(guarded, "host"))
+    host = here.host("--listen", "127.0.0.1:0", url=login(guarded, "host"))
     host.wait_for("started")
     time.sleep(1)
     first = soon()
     wait_until(first + 5)
+    page = host.events("listening")[0]["url"]
+    looked_at = [get(f"{page}api/{what}") for what in ("status", "history?job=j0")]
+    assert all(code == 200 and "succeeded" in text for code, text in looked_at)
     for words in ("pause", "status", "resume"):
         scope = [] if words == "status" else ["--all"]
         steered = chronos(words, *scope, "--cluster", login(guarded, "host"), "--config", config)

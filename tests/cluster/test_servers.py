@@ -21,7 +21,7 @@ Row = Callable[[object], None]
 def own_nodes(tmp_path: Path) -> Iterator[Nodes]:
     """Three servers that a test may kill."""
     with Nodes(tmp_path / "own").running() as running:
-        running.ask("INFO")
+        running.wait_ready()
         yield running
 
 

@@ -6,11 +6,14 @@ import shutil
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from msgspec import structs
 from prometheus_client.parser import text_string_to_metric_families
 
+from chronos_cli.cluster.figures import ClusterFigures
 from chronos_cli.cron.events import EventKind
 from chronos_cli.dispatch.outcome import Status
 from chronos_cli.jobs.model import Job
@@ -50,18 +53,39 @@ def of(samples: Samples, name: str, **labels: str) -> float | None:
     return samples.get((f"chronos_{name}", tuple(sorted(labels.items()))))
 
 
-def play(folder: Path, jobs: list[Job], scene: Callable[[Watched], Awaitable[None]]) -> None:
+def play(
+    folder: Path,
+    jobs: list[Job],
+    scene: Callable[[Watched], Awaitable[None]],
+    cluster: ClusterFigures | None = None,
+) -> None:
     stage = Stage(folder, FakeClock(utc("2026-03-02T12:02:30")))
 
     async def all_of_it() -> None:
         await stage.play(*jobs)
-        async with watched(stage) as site:
+        async with watched(stage, cluster=cluster) as site:
             await scene(site)
         await stage.stop()
 
     asyncio.run(all_of_it())
 
 
+CLUSTER = ClusterFigures(
+    group="default",
+    host="n1",
+    hosts=3,
+    requests=9,
+    stored=5,
+    taken=2,
+    redeliveries=1,
+    waiting=4,
+    handed=7,
+    skew=-0.25,
+    silence=1.5,
+    gives_up=False,
+    refusal=None,
+    troubles=frozenset(),
+)
 JOBS = [
     job("good", takes=2, notices=["on_success"]),
     job("bad", fails="no"),
@@ -153,6 +177,68 @@ def test_attempts_and_ticks_that_came_to_nothing(tmp_path: Path) -> None:
     play(tmp_path, [job("a", missed_runs="ignore")], scene)
 
 
+def test_figures_of_a_cluster(tmp_path: Path) -> None:
+    async def scene(site: Watched) -> None:
+        text, now = await scrape(site)
+        assert of(now, "cluster_info", group="default", host="n1") == 1
+        assert of(now, "cluster_hosts") == 3
+        assert of(now, "cluster_claim_requests_total") == 9
+        assert of(now, "cluster_claims_total", result="stored") == 5
+        assert of(now, "cluster_claims_total", result="taken") == 2
+        assert of(now, "cluster_redeliveries_total") == 1
+        assert of(now, "cluster_waiting_ticks") == 4
+        assert of(now, "cluster_unacknowledged_ticks") == 7
+        assert of(now, "cluster_clock_skew_seconds") == -0.25
+        assert [of(now, f"cluster_{name}") for name in ("quorum", "claimable")] == [1, 1]
+        assert [of(now, f"cluster_{name}") for name in ("stalled", "troubles")] == [0, 0]
+        assert of(now, "state_writable") == 1
+        assert (await site.get("/readyz")).status_code == 200
+        if PROMTOOL:
+            assert promtool("check", "metrics", given=text) == ""
+
+    play(tmp_path, [job("a")], scene, CLUSTER)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason", "figure", "value"),
+    [
+        ({"troubles": frozenset({"claims"})}, "no tick can be claimed", "claimable", 0),
+        ({"silence": 9.0}, None, "quorum", 0),
+        ({"silence": 10.0}, "no majority", "quorum", 0),
+        ({"gives_up": True}, "no majority", "quorum", 0),
+        ({"refusal": "no room", "silence": 99.0}, "store nothing: no room", "quorum", 1),
+        ({"refusal": "not now", "silence": 5.0}, None, "quorum", 1),
+        ({"troubles": frozenset({"clock"})}, "more than 5m", "troubles", 1),
+        ({"troubles": frozenset({"watchdog"})}, None, "stalled", 1),
+        ({"waiting": None}, None, "waiting_ticks", None),
+    ],
+)
+def test_a_cluster_in_trouble(
+    tmp_path: Path, changes: dict[str, Any], reason: str | None, figure: str, value: int | None
+) -> None:
+    async def scene(site: Watched) -> None:
+        _, now = await scrape(site)
+        assert of(now, f"cluster_{figure}") == value
+        ready = await site.get("/readyz")
+        assert ready.status_code == (200 if reason is None else 503)
+        assert (reason or "ok") in ready.json()["status"]
+        assert (await site.get("/healthz")).status_code == 200
+        loop = (await site.get("/api/status")).json()["loop"]
+        assert loop["cluster"] == {"group": "default", "host": "n1", "hosts": 3}
+        assert (reason or "") in (loop["state_failure"] or "")
+
+    play(tmp_path, [job("a")], scene, structs.replace(CLUSTER, **changes))
+
+
+def test_outcomes_that_a_cluster_cannot_store(tmp_path: Path) -> None:
+    async def scene(site: Watched) -> None:
+        _, now = await scrape(site)
+        assert of(now, "state_writable") == 0
+
+    cluster = structs.replace(CLUSTER, troubles=frozenset({"outcomes"}))
+    play(tmp_path, [job("a")], scene, cluster)
+
+
 def exposed(tmp_path: Path) -> set[str]:
     """The names of all families of ours."""
     names: set[str] = set()
@@ -162,7 +248,7 @@ def exposed(tmp_path: Path) -> set[str]:
         text, _ = await scrape(site)
         names.update(re.findall(r"^# TYPE (chronos_\w+)", text, re.MULTILINE))
 
-    play(tmp_path, JOBS, scene)
+    play(tmp_path, JOBS, scene, CLUSTER)
     return names
 
 

@@ -2,12 +2,15 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 import httpx
 
+from chronos_cli.cluster.figures import ClusterFigures
 from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.monitor.access import Listen
+from chronos_cli.monitor.reading import StateOutcomes
 from chronos_cli.monitor.site import Monitor
 from chronos_cli.redact import Redactor
 from tests.cron.stage import Stage
@@ -35,14 +38,18 @@ class Watched:
 
 @asynccontextmanager
 async def watched(
-    stage: Stage, mask: Callable[[Redactor], None] = lambda _: None, token: str | None = None
+    stage: Stage,
+    mask: Callable[[Redactor], None] = lambda _: None,
+    token: str | None = None,
+    cluster: ClusterFigures | None = None,
 ) -> AsyncIterator[Watched]:
     """Watch a stage that plays; `mask` tells its redactor what is secret."""
     redactor = Redactor()
     mask(redactor)
     listen = Listen("127.0.0.1", 0, token)
-    state = stage.folder / "state.sqlite"
-    monitor = Monitor(listen, stage.loop, stage.clock, state, redactor, {})
+    outcomes = partial(StateOutcomes, stage.folder / "state.sqlite", redactor)
+    figures = None if cluster is None else (lambda: cluster)
+    monitor = Monitor(listen, stage.loop, stage.clock, outcomes, redactor, {}, figures)
     url = await monitor.open()
     try:
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:

@@ -96,7 +96,8 @@ function draw() {
   get("state").className = `badge ${loop.state === "running" ? "good" : "bad"}`;
   const parts = [count(totals.jobs, "job"), `${totals.running} running`, `${totals.waiting} waiting`];
   get("totals").textContent = parts.join(", ");
-  get("fresh").textContent = `${local(status.time)} · pid ${loop.pid} · ${loop.version}`;
+  const cluster = loop.cluster, host = cluster ? ` · ${cluster.host}, one of ${count(cluster.hosts, "host")}` : "";
+  get("fresh").textContent = visible(`${local(status.time)}${host} · pid ${loop.pid} · ${loop.version}`);
   drawWarnings(loop);
   drawJobs();
 }
