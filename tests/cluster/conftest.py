@@ -23,6 +23,14 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
 
 @pytest.fixture
+def own_nodes(tmp_path: Path) -> Iterator[Nodes]:
+    """Three servers that a test may kill."""
+    with Nodes(tmp_path / "own").running() as running:
+        running.wait_ready()
+        yield running
+
+
+@pytest.fixture
 def server() -> Iterator[HttpServer]:
     """One for each test: jobs of others have the same names, and other clocks."""
     running = HttpServer()

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from chronos_cli.cluster.api import Api
 from chronos_cli.cluster.link import Link
@@ -19,47 +18,15 @@ from chronos_cli.cluster.records import Record
 from chronos_cli.cluster.streams import Plan, Streams
 from chronos_cli.jobs.config import Cluster
 from chronos_cli.state.entries import HistoryFilter, HistoryStatus
+from tests.cluster.looking import figures, readiness, site, until_ready_is
 from tests.cluster.servers import Nodes
 from tests.cluster.stage import ACK_WAIT, Host, Stage, every_second
-from tests.cluster.test_servers import own_nodes  # noqa: F401 - a fixture
 from tests.monitor.test_program import get
 from tests.support import HttpServer
 
 Stages = Callable[..., Stage]
 Row = Callable[[object], None]
 T = TypeVar("T")
-
-
-def site(host: Host) -> str:
-    return str(host.wait_for("listening")[0]["url"])
-
-
-def figures(host: Host) -> dict[str, float]:
-    code, text = get(f"{site(host)}metrics")
-    assert code == 200
-    samples = [one for family in text_string_to_metric_families(text) for one in family.samples]
-    return {
-        one.name.removeprefix("chronos_cluster_") + one.labels.get("result", ""): one.value
-        for one in samples
-        if one.name.startswith("chronos_cluster_")
-    }
-
-
-def readiness(host: Host) -> tuple[int, str]:
-    code, text = get(f"{site(host)}readyz")
-    return code, json.loads(text)["status"]
-
-
-def until_ready_is(host: Host, code: int, limit: float) -> tuple[float, str]:
-    """Ask until the answer has this code; return how long it took, and the reason."""
-    began = time.monotonic()
-    while True:
-        now, reason = readiness(host)
-        took = time.monotonic() - began
-        if now == code:
-            return took, reason
-        assert took < limit, f"{now}: {reason}\n{host.text}"
-        time.sleep(0.1)
 
 
 def test_two_hosts_are_looked_at(stage: Stages, nodes: Nodes, server: HttpServer) -> None:
@@ -230,7 +197,7 @@ def count_requests(api: Api) -> list[str]:
 @pytest.mark.parametrize("schedule", ["@yearly", "* * * * * *"])
 def test_not_ready_without_a_quorum(
     stage: Stages,
-    own_nodes: Nodes,  # noqa: F811 - the fixture
+    own_nodes: Nodes,
     server: HttpServer,
     row: Row,
     schedule: str,

@@ -1,12 +1,15 @@
 """Servers that die, are full, or are cut off: no tick is lost, and nothing claimed is forgotten."""
 
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from tests.cluster.looking import until_ready_is
 from tests.cluster.proxy import Cut
 from tests.cluster.servers import Nodes
 from tests.cluster.stage import ACK_WAIT, Sent, Stage, counts, every_second, requests
@@ -15,14 +18,6 @@ from tests.support import HttpServer
 
 Stages = Callable[..., Stage]
 Row = Callable[[object], None]
-
-
-@pytest.fixture
-def own_nodes(tmp_path: Path) -> Iterator[Nodes]:
-    """Three servers that a test may kill."""
-    with Nodes(tmp_path / "own").running() as running:
-        running.wait_ready()
-        yield running
 
 
 def gap(sent: list[Sent], first: float, last: float) -> float:
@@ -117,6 +112,58 @@ def test_a_full_stream(stage: Stages, nodes: Nodes, server: HttpServer, row: Row
     row(f"{len(alarms)} alarm, then {found}")
     assert found.lost == 0
     assert found.repeated == 0
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own, of 64 MiB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", str(folder)]
+    if subprocess.run(mount, check=False).returncode:
+        pytest.skip("no file system can be mounted here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Write a file that takes all the room there is; return it."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as stream, suppress(OSError):
+        while True:
+            stream.write(bytes(4096))
+    return filler
+
+
+@pytest.mark.cluster
+@pytest.mark.row(6.1, "the servers' disk full, and room made")
+def test_a_full_disk(stage: Stages, small_disk: Path, server: HttpServer, row: Row) -> None:
+    with Nodes(small_disk).running() as small:
+        small.wait_ready()
+        here = stage(every_second(server, 1), on=small)
+        host = here.host("--listen", "127.0.0.1:0")
+        host.wait_for("ended", 2)
+        first = soon()
+        wait_until(first + 1.5)
+        filler = fill(small_disk)
+        took, reason = until_ready_is(host, 503, 60)
+        full = time.time()
+        time.sleep(10)
+        sent = [one for one in requests(server, ["j0"]) if one.at > full + 1]
+        filler.unlink()
+        for node in small.by_name.values():  # one without room gives JetStream up until then
+            node.process.kill()
+            node.start()
+        until_ready_is(host, 200, 60)
+        last = int(time.time())
+        wait_until(last + ACK_WAIT * 2)
+        assert here.stop() == [0]
+    found = counts(requests(server, ["j0"]), ["j0"], first, last)
+    row(f"not ready after {took:.1f} s ({reason}), {len(sent)} sent meanwhile; then {found}")
+    assert not sent
+    assert found.lost == 0
+    assert found.most <= 2
+    assert found.two_ids == 0
 
 
 @pytest.mark.cluster
