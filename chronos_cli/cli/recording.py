@@ -1,7 +1,7 @@
 """The state file as the commands name it."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,20 +46,27 @@ def _say_failed(error: StateError) -> None:
 
 def state_path(option: str | None) -> Path:
     """Return the state file: as `--state` says, or the default; StateError without a home."""
-    from chronos_cli.state.store import default_path
-
     return Path(option) if option else default_path(os.environ)
+
+
+def default_path(environment: Mapping[str, str]) -> Path:
+    """Return where the state is kept unless `--state` says so; StateError without a home."""
+    if base := environment.get("XDG_STATE_HOME"):
+        return Path(base) / "chronos" / "state.sqlite"
+    if home := environment.get("HOME"):
+        return Path(home) / ".local" / "state" / "chronos" / "state.sqlite"
+    raise StateError("neither XDG_STATE_HOME nor HOME is set; name a place with --state PATH")
 
 
 @contextmanager
 def stored(option: str | None) -> Iterator["Store | None"]:
     """Open the state file to read it; None where nothing has been recorded yet."""
-    from chronos_cli.state.store import Store
-
     path = state_path(option)
     if not path.exists():
         yield None
         return
+    from chronos_cli.state.store import Store  # imports SQLite
+
     store = Store.open(path, redactor)
     try:
         yield store
