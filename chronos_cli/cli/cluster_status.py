@@ -5,9 +5,9 @@ from typing import Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.group import ask_group
 from chronos_cli.cli.options import ClusterUrl, ConfigPath, EnvFile, Verbose
 from chronos_cli.cli.output import Output
-from chronos_cli.cli.recording import ask_group
 from chronos_cli.errors import UsageError
 
 

@@ -9,6 +9,7 @@ from msgspec import structs
 
 from chronos_cli.cli.arguments import argument, option
 from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.group import ask_group, read_cluster
 from chronos_cli.cli.options import (
     TIME_FORMS,
     ClusterHistoryUrl,
@@ -21,15 +22,14 @@ from chronos_cli.cli.options import (
     text_of,
 )
 from chronos_cli.cli.output import Output
-from chronos_cli.cli.recording import ask_group, read_cluster, state_path, stored
+from chronos_cli.cli.paused import note_pauses
+from chronos_cli.cli.recording import state_path, stored
 from chronos_cli.cli.streams import streams
 from chronos_cli.errors import UsageError
-from chronos_cli.report.control import pause_words
 from chronos_cli.report.history import execution_lines, history_document, history_lines
 from chronos_cli.report.stats import stats_document, stats_lines
 from chronos_cli.report.text import count
 from chronos_cli.state.entries import (
-    ALL_JOBS,
     HistoryEntry,
     HistoryFilter,
     HistoryStatus,
@@ -144,7 +144,8 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         pauses = store.pauses() if store and execution_id is None else {}
     _report(entries, output, one=execution_id is not None)
     if output is HistoryFormat.TABLE:
-        _note_pauses(pauses, wanted.jobs)
+        # Why there may be no newer entries: what a pause passes over is not recorded.
+        note_pauses(pauses, wanted.jobs or pauses)
     return ExitCode.SUCCESS
 
 
@@ -153,7 +154,8 @@ def _report_cluster(
 ) -> None:
     _report(_of_cluster(url, config, wanted, given), output, one=given is not None)
     if output is HistoryFormat.TABLE and given is None:
-        _note_pauses(_pauses_of_cluster(url, config), wanted.jobs)
+        pauses = _pauses_of_cluster(url, config)
+        note_pauses(pauses, wanted.jobs or pauses)
 
 
 def _of_cluster(
@@ -194,14 +196,6 @@ def _report(entries: list[HistoryEntry], output: HistoryFormat, *, one: bool) ->
     else:
         out = Output()
         out.painted(history_lines(entries, out.paint(streams.stdout)))
-
-
-def _note_pauses(pauses: dict[str, Pause], jobs: frozenset[str]) -> None:
-    """Say why there may be no newer entries: what a pause passes over is not recorded."""
-    for job_id, pause in pauses.items():
-        if job_id == ALL_JOBS or not jobs or job_id in jobs:
-            words = f"{job_id or 'all jobs'}: paused {pause_words(pause)}"
-            Output().note(f"chronos: {words}")
 
 
 def _report_stats(found: list[JobStats], output: HistoryFormat) -> None:

@@ -6,8 +6,18 @@ from typing import Annotated
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
 from chronos_cli.cli.loading import load_workspace
-from chronos_cli.cli.options import ConfigPath, EnvFile, JobIds, Jobs, Tags, Verbose, choice_of
+from chronos_cli.cli.options import (
+    ConfigPath,
+    EnvFile,
+    JobIds,
+    Jobs,
+    StatePath,
+    Tags,
+    Verbose,
+    choice_of,
+)
 from chronos_cli.cli.output import Output, redactor
+from chronos_cli.cli.paused import note_paused
 from chronos_cli.cli.streams import streams
 from chronos_cli.jobs.scope import LIST_KEYS, Scope
 from chronos_cli.report.jobs import jobs_document, jobs_lines, listed
@@ -27,6 +37,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     output: Annotated[
         ListFormat, option("--output", "-o", help="How the list is written.")
     ] = ListFormat.TABLE,
+    state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
@@ -35,7 +46,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
 
     It needs no secrets: a variable that is not set stands there by its name.
 
-    Exit codes: 0 listed, 2 usage, 3 invalid files.
+    Exit codes: 0 listed, 2 usage, 3 invalid files or state.
 
     Environment:
       NO_COLOR           no colours on a terminal
@@ -56,4 +67,5 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
         Output().table(lambda width: jobs_table(masked, width))
     else:
         Output().result(jobs_lines(found))
+    note_paused(state, {job["job_id"] for job in found})
     return ExitCode.SUCCESS

@@ -15,12 +15,14 @@ from chronos_cli.cli.options import (
     EnvFile,
     JobIds,
     Jobs,
+    StatePath,
     Tags,
     Verbose,
     choice_of,
     parse_moment,
 )
 from chronos_cli.cli.output import Output
+from chronos_cli.cli.paused import note_paused
 from chronos_cli.cli.streams import streams
 from chronos_cli.clock import SystemClock
 from chronos_cli.jobs.calendars import calendar_of
@@ -68,13 +70,14 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     ] = False,
     job: JobIds = None,
     tag: Tags = None,
+    state: StatePath = None,
     config: ConfigPath = None,
     env_file: EnvFile = None,
     verbose: Verbose = False,
 ) -> ExitCode:
     """Show when jobs fire next, on their own clocks and in UTC.
 
-    It needs no secrets, and sends nothing. Exit codes: 0 shown, 2 usage, 3 invalid files.
+    It needs no secrets, and sends nothing. Exit codes: 0 shown, 2 usage, 3 invalid files or state.
 
     Examples:
       chronos next jobs/
@@ -98,6 +101,7 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     if merged or not as_table:
         _note(out, "disabled", [job for job in scheduled if not job.spec.enabled])
     _note(out, "without a schedule", [job for job in found if job.spec.schedule is None])
+    note_paused(state, {job.id for job in scheduled})
     return ExitCode.SUCCESS
 
 

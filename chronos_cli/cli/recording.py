@@ -1,10 +1,10 @@
 """The state file as the commands name it."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from chronos_cli.cli.output import Output, redactor
 from chronos_cli.clock import SystemClock
@@ -13,13 +13,7 @@ from chronos_cli.errors import StateError, UsageError
 from chronos_cli.jobs.config import find_config
 
 if TYPE_CHECKING:
-    from chronos_cli.cluster.api import Api
-    from chronos_cli.cluster.history import ClusterHistory
-    from chronos_cli.cluster.streams import Plan
-    from chronos_cli.state.entries import HistoryFilter
     from chronos_cli.state.store import Store
-
-T = TypeVar("T")
 
 
 def recording(path: str | None, *, no_state: bool, origin: str, config: str | None) -> Journal:
@@ -52,55 +46,27 @@ def _say_failed(error: StateError) -> None:
 
 def state_path(option: str | None) -> Path:
     """Return the state file: as `--state` says, or the default; StateError without a home."""
-    from chronos_cli.state.store import default_path
-
     return Path(option) if option else default_path(os.environ)
 
 
-def ask_group(
-    url: str,
-    config: str | None,
-    env_files: list[str] | None,
-    question: "Callable[[Api, Plan], Awaitable[T]]",
-) -> T:
-    """Ask the servers of a group of hosts something, as chronos.yaml says; return the answer.
-
-    Raises UsageError or StateError.
-    """
-    import asyncio
-
-    from chronos_cli.cli.loading import reader
-    from chronos_cli.cluster.opening import opened
-
-    settings = reader().config(config, env_files).scheduler.cluster
-
-    async def ask() -> T:
-        async with opened(url, settings) as (api, plan):
-            return await question(api, plan)
-
-    return asyncio.run(ask())
-
-
-def read_cluster(
-    url: str, config: str | None, env_files: list[str] | None, wanted: "HistoryFilter"
-) -> "ClusterHistory":
-    """Read what the hosts of a cluster did, as far as a filter can need it; StateError."""
-    from chronos_cli.cluster.history import read_history
-
-    return ask_group(
-        url, config, env_files, lambda api, plan: read_history(api, plan.names, wanted)
-    )
+def default_path(environment: Mapping[str, str]) -> Path:
+    """Return where the state is kept unless `--state` says so; StateError without a home."""
+    if base := environment.get("XDG_STATE_HOME"):
+        return Path(base) / "chronos" / "state.sqlite"
+    if home := environment.get("HOME"):
+        return Path(home) / ".local" / "state" / "chronos" / "state.sqlite"
+    raise StateError("neither XDG_STATE_HOME nor HOME is set; name a place with --state PATH")
 
 
 @contextmanager
 def stored(option: str | None) -> Iterator["Store | None"]:
     """Open the state file to read it; None where nothing has been recorded yet."""
-    from chronos_cli.state.store import Store
-
     path = state_path(option)
     if not path.exists():
         yield None
         return
+    from chronos_cli.state.store import Store  # imports SQLite
+
     store = Store.open(path, redactor)
     try:
         yield store

@@ -88,8 +88,9 @@ def command(  # noqa: PLR0913, PLR0917 - one parameter per option
     # What is to be sent is imported for those who send.
     from chronos_cli.app.replay import Choice, Replay, chosen_entries, config_of, files_of
     from chronos_cli.cli.execute import RunOptions, carry_out
+    from chronos_cli.cli.group import read_cluster
     from chronos_cli.cli.loading import load_workspace
-    from chronos_cli.cli.recording import read_cluster, recording, state_path, stored
+    from chronos_cli.cli.recording import recording, state_path, stored
     from chronos_cli.state.entries import HistoryFilter
 
     wanted = HistoryFilter(

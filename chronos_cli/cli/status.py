@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
+from chronos_cli.cli.group import ask_group
 from chronos_cli.cli.options import (
     ClusterSteeredUrl,
     ConfigPath,
@@ -14,7 +15,7 @@ from chronos_cli.cli.options import (
     require_place,
 )
 from chronos_cli.cli.output import Output
-from chronos_cli.cli.recording import ask_group, state_path, stored
+from chronos_cli.cli.recording import state_path, stored
 from chronos_cli.cli.streams import streams
 from chronos_cli.errors import StateError
 

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from chronos_cli.app.control.pausing import Pausable
+from chronos_cli.cli.group import ask_group
 from chronos_cli.cli.options import text_of
 from chronos_cli.cli.output import Output, redactor
-from chronos_cli.cli.recording import ask_group, state_path
+from chronos_cli.cli.recording import state_path
 from chronos_cli.clock import SystemClock
 from chronos_cli.cron.control import Done, PauseJob, ResumeJob
 from chronos_cli.errors import NoLoopError, StateError, UsageError

@@ -1,6 +1,6 @@
 """The state of one machine: what was started, what came of it, and who is running."""
 
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +11,6 @@ from msgspec import Struct, structs
 
 from chronos_cli.clock import Clock, SystemClock
 from chronos_cli.dispatch.outcome import Attempt, Notice, Outcome, Status
-from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
 from chronos_cli.state import notices, pauses
 from chronos_cli.state.database import Database, move_log
@@ -46,15 +45,6 @@ _FREE = frozenset({"job_name", "target", "variables", "withheld", "code", "messa
 
 # The longest life of an execution, in seconds, of which none is told.
 _ONE_DAY = 86_400.0
-
-
-def default_path(environment: Mapping[str, str]) -> Path:
-    """Return where the state is kept unless `--state` says so; StateError without a home."""
-    if base := environment.get("XDG_STATE_HOME"):
-        return Path(base) / "chronos" / "state.sqlite"
-    if home := environment.get("HOME"):
-        return Path(home) / ".local" / "state" / "chronos" / "state.sqlite"
-    raise StateError("neither XDG_STATE_HOME nor HOME is set; name a place with --state PATH")
 
 
 class Store:

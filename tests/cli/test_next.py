@@ -1,11 +1,14 @@
 """`chronos next`, from the command line."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from chronos_cli.redact import Redactor
+from chronos_cli.state.entries import Pause
+from chronos_cli.state.store import Store
 from tests.cli.test_validate import on_terminal
 from tests.support import chronos, write
 
@@ -222,3 +225,39 @@ def test_an_exception_without_end_is_cut_short(tmp_path: Path) -> None:
     result = chronos("next", path, *FROM_CHRISTMAS[:2], "--count", "2", "--output", "json")
     assert result.only["fires"] == ["9000-01-01T00:00:00+00:00", "9000-01-01T00:00:01+00:00"]
     assert [one.get("more") for one in result.only["excepted"]] == [None, True]
+
+
+@pytest.mark.parametrize("command", ["next", "list", "history"])
+def test_a_pause_is_told_beside_what_is_shown(tmp_path: Path, command: str) -> None:
+    (tmp_path / "jobs.yaml").write_text(
+        "jobs:\n"
+        '  - {name: a, schedule: "@hourly", webhook: {url: "http://localhost/"}}\n'
+        '  - {name: b, schedule: "@hourly", webhook: {url: "http://localhost/"}}\n'
+    )
+    state = ("--state", str(tmp_path / "state.sqlite"))
+    files = () if command == "history" else (str(tmp_path / "jobs.yaml"),)
+    assert "paused" not in chronos(command, *files, *state).err
+    store = Store.open(tmp_path / "state.sqlite", Redactor())
+    for name in ("a", "elsewhere"):
+        store.pause(name, Pause("alice", datetime.now(UTC), "they \x1b[31mmove"))
+    store.close()
+    told = chronos(command, *files, *state)
+    assert told.code == 0
+    assert "chronos: a: paused by alice" in told.err
+    assert "\x1b" not in told.err
+    assert ("elsewhere" in told.err) == (command == "history")
+    if files:
+        one = chronos(command, *files, "--job", "b", *state)
+        assert "paused" not in one.err
+
+
+def test_a_state_that_cannot_be_read_fails_only_where_it_is_named(tmp_path: Path) -> None:
+    (tmp_path / "job.yaml").write_text(
+        'name: a\nschedule: "@hourly"\nwebhook: {url: "http://localhost/"}\n'
+    )
+    broken = tmp_path / "chronos" / "state.sqlite"
+    broken.parent.mkdir()
+    broken.write_text("no database")
+    job = str(tmp_path / "job.yaml")
+    assert chronos("next", job, env={"XDG_STATE_HOME": str(tmp_path)}).code == 0
+    assert chronos("next", job, "--state", str(broken)).code == 3

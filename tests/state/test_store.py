@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec import structs
 
+from chronos_cli.cli.recording import default_path
 from chronos_cli.dispatch.outcome import Attempt, Status
 from chronos_cli.errors import StateError
 from chronos_cli.redact import Redactor
@@ -26,7 +27,7 @@ from chronos_cli.state.entries import (
     UnfinishedNotice,
 )
 from chronos_cli.state.process import Process, is_alive, this_process
-from chronos_cli.state.store import Store, default_path
+from chronos_cli.state.store import Store
 from tests.state.support import TICK, HandClock, outcome, store_in
 
 
