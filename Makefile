@@ -36,6 +36,7 @@ faults: $(VENV)/.installed-dev  ## Minutes of hostile far sides, and of killing 
 cluster-test: $(VENV)/.installed-dev  ## Minutes of hosts and servers that die; a table of counts that must hold
 	@$(BIN)/python -m tests.brokers.provision
 	$(BIN)/pytest tests/cluster -m "cluster or not cluster"
+	@$(BIN)/python -m tests.cluster.current
 
 cluster-demo: $(VENV)/.installed-dev  ## Three servers, three hosts, one of them killed: what became of each tick
 	@$(BIN)/python -m tests.brokers.provision

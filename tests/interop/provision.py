@@ -47,6 +47,12 @@ def main() -> int:
     return 0
 
 
+def nats_server() -> Path | str:
+    """Build the nats-server of today, with Go; else return why there is none."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return _built("Go programs", _go, GO).get(_NATS) or program(_NATS)
+
+
 def program(name: str) -> Path | str:
     """Find a program; else return why there is none."""
     built = BIN / name
