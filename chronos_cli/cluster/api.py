@@ -1,8 +1,10 @@
 """JetStream's interface, as far as it is used here, over one link."""
 
+import asyncio
 import base64
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +14,8 @@ from msgspec import Struct
 from chronos_cli.cluster.link import Link, NoAnswerError
 from chronos_cli.errors import StateError
 
+# How long an answer is waited for that may be asked for again, and how long until then, in seconds.
+_PATIENCE, _PAUSE = (1.0, 1.0, 3.0), 0.05
 EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 # Codes of JetStream's errors.
 NO_MESSAGE, NO_STREAM, NO_CONSUMER = 10037, 10059, 10014
@@ -97,12 +101,20 @@ class Api:
 
     async def _get(self, stream: str, wanted: dict[str, Any]) -> StoredMessage | None:
         try:
-            answer = await self.call(f"STREAM.MSG.GET.{stream}", wanted)
+            answer = await self._asked(f"STREAM.MSG.GET.{stream}", wanted)
         except RefusedError as error:
             if error.number == NO_MESSAGE:
                 return None
             raise
         return _message(answer["message"])
+
+    async def _asked(self, subject: str, body: Any) -> dict[str, Any]:
+        """Ask what may be asked twice; while a stream has no leader, a question is not answered."""
+        for limit in _PATIENCE[:-1]:
+            with suppress(NoAnswerError):
+                return await self.call(subject, body, limit)
+            await asyncio.sleep(_PAUSE)
+        return await self.call(subject, body, _PATIENCE[-1])
 
 
 def encoded(headers: Mapping[str, str]) -> bytes:

@@ -35,7 +35,7 @@ def test_a_killed_leader(stage: Stages, own_nodes: Nodes, server: HttpServer, ro
     first = soon()
     wait_until(first + 1.5)
     own_nodes.by_name[own_nodes.leader(f"CHRONOS_{here.group}_TICKS")].process.kill()
-    wait_until(first + 11)
+    wait_until(first + 11 + ACK_WAIT)
     here.stop()
     sent = requests(server, jobs)
     found = counts(sent, jobs, first, first + 8)
