@@ -105,7 +105,7 @@ class Members:
             suffix = "" if number == 1 else f"-{number}"
             name = f"{self.me.machine}{suffix}"
             known = others.get(name)
-            if known is None or not known.is_live:
+            if known is None or not known.is_live or self._is_me(known.member):
                 self.me = structs.replace(self.me, id=name)
                 if await self._take_name():
                     break
@@ -115,6 +115,11 @@ class Members:
             if self._round < _LONGEST_ROUND:
                 break
         await self.look()
+
+    def _is_me(self, member: Member) -> bool:
+        """Whether it was this process that wrote it, and the answer was lost."""
+        me = self.me
+        return (member.machine, member.pid, member.started) == (me.machine, me.pid, me.started)
 
     async def serve(self) -> None:
         """Go on saying that this host lives; ends by being cancelled."""

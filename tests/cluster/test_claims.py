@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from chronos_cli.cluster.api import Api
 from chronos_cli.cluster.claims import Claims
@@ -118,6 +119,28 @@ def test_a_doubt_ends_though_nothing_is_due(nodes: Nodes, group: str) -> None:
         await link.close()
 
     asyncio.run(play())
+
+
+def test_a_host_that_joins_again_is_one_host(nodes: Nodes, group: str) -> None:
+    """As one does that wrote its name and was not told so."""
+
+    async def play() -> tuple[list[str], list[str]]:
+        link = Link(connection_of(nodes.url, Cluster()))
+        await link.open()
+        api, names = Api(link), Names(group)
+        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+        clock = ClusterClock(SystemLoopClock())
+        troubles = Troubles(clock, Events(clock, lambda _: None))
+        first, other = (Members(api, names, clock, troubles) for _ in range(2))
+        other.me = structs.replace(other.me, pid=other.me.pid + 1)
+        for host in (first, first, other, first):
+            await host.join()
+        await link.close()
+        return [first.me.id, other.me.id], first.live
+
+    mine, live = asyncio.run(play())
+    assert len(set(mine)) == 2
+    assert live == sorted(mine)
 
 
 @pytest.mark.parametrize("text", ["a.b", "plain-1_x", "ä b", "=2E", "*", ">", "$x"])
