@@ -1,7 +1,7 @@
 """`chronos cluster status`: hosts, clocks, what waits and what runs."""
 
 from enum import StrEnum
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from chronos_cli.cli.arguments import option
 from chronos_cli.cli.exit_codes import ExitCode
@@ -9,6 +9,11 @@ from chronos_cli.cli.group import ask_group
 from chronos_cli.cli.options import ClusterUrl, ConfigPath, EnvFile, Verbose
 from chronos_cli.cli.output import Output
 from chronos_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from chronos_cli.cluster.api import Api
+    from chronos_cli.cluster.status import ClusterStatus
+    from chronos_cli.cluster.streams import Plan
 
 
 class StatusFormat(StrEnum):
@@ -36,14 +41,20 @@ def command(
     Examples:
       chronos cluster status --cluster nats://a,nats://b,nats://c
     """
-    from chronos_cli.cluster.status import read_status
     from chronos_cli.report.cluster import cluster_document, cluster_lines
 
     if cluster is None:
         raise UsageError("name the servers with --cluster nats://…")
-    status = ask_group(cluster, config, env_file, lambda api, plan: read_status(api, plan.names))
+    status, running = ask_group(cluster, config, env_file, _read)
     if output is StatusFormat.JSON:
-        Output().json(cluster_document(status))
+        Output().json(cluster_document(status, running))
     else:
-        Output().result(cluster_lines(status))
+        Output().result(cluster_lines(status, running))
     return ExitCode.SUCCESS
+
+
+async def _read(api: "Api", plan: "Plan") -> "tuple[ClusterStatus, dict[str, dict[str, str]]]":
+    from chronos_cli.cluster.status import read_running, read_status
+
+    status = await read_status(api, plan.names)
+    return status, await read_running(api, plan.names, status)

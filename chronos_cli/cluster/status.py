@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from chronos_cli.cluster.api import Api, RefusedError
+from chronos_cli.cluster.api import Api, RefusedError, moment_of
 from chronos_cli.cluster.history import read_newest
 from chronos_cli.cluster.locks import Holder
 from chronos_cli.cluster.members import LIVES, Member, job_digest, jobs_of
@@ -41,6 +41,7 @@ class HostStatus(Struct, frozen=True):
 class ClusterStatus(Struct, frozen=True):
     """A group. `waiting` ticks are handed to nobody yet, `handed` ones are not acknowledged.
 
+    `idle_s` is for how many seconds none was handed out though some wait; None while none waits.
     `pauses` are those in force, by job; that of all under `ALL_JOBS`.
     """
 
@@ -49,6 +50,7 @@ class ClusterStatus(Struct, frozen=True):
     hosts: list[HostStatus]
     waiting: int
     handed: int
+    idle_s: float | None
     locks: dict[str, Holder]
     marks: dict[str, str]
     pauses: dict[str, Pause]
@@ -79,6 +81,7 @@ async def read_status(api: Api, names: Names) -> ClusterStatus:
         hosts=await _hosts(api, names),
         waiting=int(consumer["num_pending"]),
         handed=int(consumer["num_ack_pending"]),
+        idle_s=_idle(consumer),
         locks={
             text_of(subject.rpartition(".")[2]): msgspec.json.decode(data, type=Holder)
             for subject, data in await _keys(api, names, "lock")
@@ -96,11 +99,8 @@ async def read_jobs(api: Api, names: Names, status: ClusterStatus) -> list[Group
 
     Where no host lives, all that ever had one.
     """
-    entries = await read_newest(api, names, lambda found: _is_enough(found, status.handed))
-    running: dict[str, dict[str, str]] = {}
-    for one in entries:
-        if one.status is HistoryStatus.RUNNING:
-            running.setdefault(one.job_id, {})[one.execution_id] = one.host
+    entries = await _newest(api, names, status)
+    running = _running(entries)
     job_ids = await _served(api, names, status)
     job_ids |= running.keys() | status.pauses.keys() - {ALL_JOBS}
     ends = await _last_ends(api, names, sorted(job_ids), entries)
@@ -108,6 +108,31 @@ async def read_jobs(api: Api, names: Names, status: ClusterStatus) -> list[Group
         GroupJob(job_id, running.get(job_id, {}), end, longest(status.pauses, job_id))
         for job_id, end in ends.items()
     ]
+
+
+async def read_running(api: Api, names: Names, status: ClusterStatus) -> dict[str, dict[str, str]]:
+    """Return what runs: the host of each execution, by job and execution ID; raises StateError."""
+    return _running(await _newest(api, names, status))
+
+
+async def _newest(api: Api, names: Names, status: ClusterStatus) -> list[HistoryEntry]:
+    return await read_newest(api, names, lambda found: _is_enough(found, status.handed))
+
+
+def _running(entries: Iterable[HistoryEntry]) -> dict[str, dict[str, str]]:
+    running: dict[str, dict[str, str]] = {}
+    for one in entries:
+        if one.status is HistoryStatus.RUNNING:
+            running.setdefault(one.job_id, {})[one.execution_id] = one.host
+    return running
+
+
+def _idle(consumer: dict[str, Any]) -> float | None:
+    """Return how long a consumer has handed out nothing of what waits, by this machine's clock."""
+    last = consumer["delivered"].get("last_active")
+    if not consumer["num_pending"] or last is None:
+        return None
+    return round(max(0.0, (datetime.now(UTC) - moment_of(last)).total_seconds()), 1)
 
 
 async def _served(api: Api, names: Names, status: ClusterStatus) -> set[str]:

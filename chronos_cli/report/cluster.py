@@ -1,6 +1,6 @@
 """The state of a group of hosts, as lines and as JSON data."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -12,21 +12,34 @@ from chronos_cli.state.entries import ALL_JOBS
 
 TITLES = ("Job", "Now", "Last")
 
+# Ticks that wait are handed out at once; where that took longer, in seconds, it is said.
+_LONG = 60.0
 
-def cluster_document(status: ClusterStatus) -> dict[str, Any]:
+# The host of each execution that runs, by job and execution ID.
+Running = Mapping[str, Mapping[str, str]]
+
+
+def cluster_document(status: ClusterStatus, running: Running) -> dict[str, Any]:
     """Return the state of a group as JSON data."""
     data: dict[str, Any] = msgspec.to_builtins(status)
-    return {"schema_version": 1, **data, "pauses": _pauses(status)}
+    return {"schema_version": 1, **data, "running": running, "pauses": _pauses(status)}
 
 
-def cluster_lines(status: ClusterStatus) -> str:
-    """Return the state of a group, a line for each host and each lock."""
+def cluster_lines(status: ClusterStatus, running: Running) -> str:
+    """Return the state of a group, a line for each host, execution and lock."""
     leader = f", led by {status.leader}" if status.leader else ""
     lines = [
         f"group {status.group}{leader}: {count(status.waiting, 'tick')} waiting, "
         f"{status.handed} handed out"
     ]
+    if status.idle_s is not None and status.idle_s > _LONG:
+        lines.append(f"none was handed out for {status.idle_s:.0f} s: see the consumer's leader")
     lines += [_host(one) for one in status.hosts] or ["no host"]
+    lines += [
+        f"running {job}: execution {execution} on {host}"
+        for job, executions in sorted(running.items())
+        for execution, host in executions.items()
+    ]
     lines += [
         f"lock {job}: execution {holder.execution_id} on {holder.host}"
         for job, holder in sorted(status.locks.items())

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 
 from tests.cluster.stage import Stage, every_second, requests
+from tests.servers.nats_wire import Wire
 from tests.support import ROOT, HttpServer, chronos
 
 Stages = Callable[..., Stage]
@@ -43,6 +44,24 @@ def test_history_replay_and_status(stage: Stages, server: HttpServer) -> None:
     assert again.only["execution_id"] == identity
     assert len(requests(server, ["j1"])) == before + 1
     assert chronos("history", "nothing", "--cluster", url, *config).code == 2
+
+
+def test_what_runs_and_what_nobody_is_handed(stage: Stages, server: HttpServer) -> None:
+    here = stage(every_second(server, 1, path="/slow/5"))
+    (host,) = here.start(1)
+    execution = host.wait_for("fired")[0]["execution_id"]
+    command = ("cluster", "status", "--cluster", here.nodes.url)
+    config = ("--config", str(here.folder / "chronos.yaml"))
+    name = json.loads(chronos(*command, *config, "-o", "json").out)["hosts"][0]["id"]
+    assert f"running j0: execution {execution} on {name}" in chronos(*command, *config).out
+    host.kill()
+    wire = Wire(next(iter(here.nodes.by_name.values())).url)
+    wire.publish(f"chronos.{here.group}.tick.j0.1700000000000", b"")
+    wire.settle()
+    wire.close()
+    found = json.loads(chronos(*command, *config, "-o", "json").out)
+    assert found["waiting"] >= 1
+    assert 0 < found["idle_s"] < 60
 
 
 def test_the_page_names_them() -> None:
