@@ -1,6 +1,7 @@
 """Hosts of one group on a cluster, the far side that they send to, and what arrived there."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -34,6 +35,11 @@ class Host(Cron):
     @property
     def is_alive(self) -> bool:
         return self.process.poll() is None
+
+    def cpu(self) -> float:
+        """The seconds of CPU that it has had."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
         self.process.kill()

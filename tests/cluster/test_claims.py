@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -32,6 +33,7 @@ from tests.support import HttpServer
 
 Stages = Callable[..., Stage]
 Row = Callable[[object], None]
+BURST = 10_000
 
 
 def alone() -> Members:
@@ -209,30 +211,50 @@ def test_a_tick_that_kills(stage: Stages, server: HttpServer, row: Row) -> None:
 
 @pytest.mark.cluster
 @pytest.mark.row(10, "10,000 ticks in one instant")
-def test_a_burst(stage: Stages, server: HttpServer, row: Row) -> None:
-    count = 10_000
-    now = datetime.now(UTC)
-    when = now + timedelta(seconds=100)
-    jobs = every_second(server, count)
+def test_a_burst(stage: Stages, server: HttpServer, tmp_path: Path, nodes: Nodes, row: Row) -> None:
+    """By three hosts, and by one on its own."""
+    here = stage([])
+    took, cpu, ended, published = burst(here, server, 3)
+    assert sum(ended) == BURST
+    shares = [round(100 * one / BURST) for one in ended]
+    folder = tmp_path / "alone"
+    folder.mkdir()
+    with Stage(folder, nodes, f"{here.group}-one", []) as alone:
+        took_alone, (cpu_alone,), (ended_alone,), _ = burst(alone, server, 1)
+    assert ended_alone == BURST
+    row(
+        f"shares {shares} %, {published} publishes; three hosts {took:.0f} s and at most "
+        f"{max(cpu):.0f} s of CPU each, one {took_alone:.0f} s and {cpu_alone:.0f} s"
+    )
+    assert all(25 <= share <= 42 for share in shares)
+    assert published <= 1.2 * BURST
+    assert took <= took_alone * 1.1
+    assert max(cpu) <= 0.5 * cpu_alone
+
+
+def burst(here: Stage, server: HttpServer, count: int) -> tuple[float, list[float], list[int], int]:
+    """Let ticks be due in one instant.
+
+    Returns how long they took, and by host the seconds of CPU and how many it ended; then how many
+    claims were published.
+    """
+    when = datetime.now(UTC) + timedelta(seconds=100)
+    jobs = every_second(server, BURST)
     for one in jobs:
         one["schedule"] = f"{when.minute} {when.hour} * * *"
-        one["webhook"] = {"url": f"{server.url}/status/200"}
-    here = stage(jobs)
-    hosts = [here.host("--concurrency", "50") for _ in range(3)]
+    here.write("jobs.yaml", {"jobs": jobs})
+    hosts = [here.host("--concurrency", "50") for _ in range(count)]
     for host in hosts:
         host.wait_for("started", limit=90)
-    end = time.time() + 300
     began = when.replace(second=0, microsecond=0).timestamp()
-    ended = [0, 0, 0]
-    while sum(ended) < count and time.time() < end:
+    time.sleep(max(0.0, began - 1 - time.time()))
+    before = [host.cpu() for host in hosts]
+    ended = [0] * count
+    while sum(ended) < BURST and time.time() < began + 300:
         time.sleep(1)
         ended = [len(host.events("ended")) for host in hosts]
     took = time.time() - began
-    assert here.stop() == [0, 0, 0]
-    left = [host.events("cluster")[-1] for host in hosts]
-    published = sum(one["published"] for one in left)
-    shares = [round(100 * one / count) for one in ended]
-    row(f"shares {shares} %, {published} publishes, {took:.0f} s")
-    assert sum(ended) == count
-    assert all(25 <= share <= 42 for share in shares)
-    assert published <= 1.2 * count
+    cpu = [host.cpu() - earlier for host, earlier in zip(hosts, before, strict=True)]
+    assert here.stop() == [0] * count
+    published = sum(host.events("cluster")[-1]["published"] for host in hosts)
+    return took, cpu, ended, published
