@@ -20,7 +20,7 @@ def test_a_subject(nats_server: NatsServer) -> None:
     subject = f"jobs.{uuid4().hex}"
     listener = Wire(nats_server.url).subscribe(subject)
     result = check("nats", {"url": nats_server.url, "subject": subject})
-    assert names(result) == ["loaded", "resolve", "connect", "login", "size", "permission"]
+    assert names(result) == ["loaded", "resolve", "connect", "login", "message", "permission"]
     assert (result.status, step(result, "login").status) == ("succeeded", "succeeded")
     assert listener.wait(0.1) == []
     listener.close()
@@ -173,11 +173,11 @@ def test_what_is_odd_about_a_stream(nats_server: NatsServer) -> None:
 def test_a_message_that_is_too_large_for_the_server(tmp_path: Path) -> None:
     with OwnServer(tmp_path, "max_payload: 1000\n") as server:
         target = {"url": server.url, "subject": "jobs.x"}
-        assert "bytes with headers, of 1000" in step(check("nats", target), "size").message
+        assert "bytes with headers, of 1000" in step(check("nats", target), "message").message
         for mode in ("publish", "request", "jetstream"):
             large = check("nats", {**target, "mode": mode}, payload="x" * 900)
             status, name, message = failed(large)
-            assert (status, name, "1000 at most" in message) == ("rejected", "size", True)
+            assert (status, name, "1000 at most" in message) == ("rejected", "message", True)
 
 
 def fill(server: NatsServer, subject: str, count: int) -> None:
@@ -216,7 +216,7 @@ def test_tls_that_the_server_asks_for(
     url = nats_secured.tls.url.replace("tls://", "nats://")
     result = check("nats", {"url": url, "subject": "jobs.x"})
     assert names(result)[2:5] == ["connect", "login", "tls"]
-    assert "the certificate ends in" in step(result, "tls").message
+    assert "the certificate ends on" in step(result, "tls").message
 
 
 def test_one_of_several_servers_is_away(nats_server: NatsServer) -> None:

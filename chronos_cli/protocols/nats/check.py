@@ -59,7 +59,7 @@ async def check(_settings: NatsSettings, delivery: Delivery[Nats], steps: Steps)
             if not is_tls and (peer := connection.peer) is not None:
                 with steps.step("tls") as step:  # which the server asked for by itself
                     note_peers(steps, step, [peer_of(peer)], time.time())
-            with steps.step("size") as step:
+            with steps.step("message") as step:
                 headers = written_headers(delivery, target)
                 size = len(headers) + len(delivery.body)
                 check_size(connection.max_payload, headers, delivery.body)

@@ -127,7 +127,7 @@ class Connection:
     def is_rabbitmq(self) -> bool:
         """Whether the broker is RabbitMQ, of a version that looks at a message before it acts."""
         told = self._adapter.server_properties or {}
-        product, version = (readable(told.get(name, "")) for name in ("product", "version"))
+        product, version = (str(readable(told.get(name, ""))) for name in ("product", "version"))
         found = re.match(r"(\d{1,3})\.", version)
         return product == "RabbitMQ" and found is not None and int(found[1]) >= _LOOKS_FIRST
 
