@@ -22,7 +22,9 @@ from chronos_cli.protocols.resolver import Address, addresses
 
 # A certificate that ends within so many days is a warning.
 SOON = 14
-_DAY = 86400
+_DAY, _HOUR = 86400, 3600
+# Of one that ends after so many days they are not counted.
+_FAR = 1000
 # Of several servers one that keeps silent is given up after this part of the time that is left.
 _SHARE = 0.5
 # How long a far side is listened to after the handshake, in seconds and in handshakes.
@@ -103,17 +105,17 @@ async def secured(steps: Steps, sockets: dict[Place, socket.socket], handshake: 
 
 
 def note_peers(steps: Steps, step: Step, peers: Sequence[Peer], now: float) -> None:
-    """Note the version of TLS, and the days that the first certificate to end has left."""
+    """Note the version of TLS, and when the first certificate ends."""
     ends = [peer.end for peer in peers if peer.end is not None]
     step.message = _listed(peer.version for peer in peers)
     if not ends:
         step.warn("the certificate is not verified, so when it ends is not known")
         return
     steps.certificate_end = min(ends)
-    days = int((min(ends) - now) // _DAY)
+    left = min(ends) - now
     day = time.strftime("%Y-%m-%d", time.gmtime(min(ends)))
-    words = f"the certificate ends in {days} day{'' if days == 1 else 's'}, on {day}"
-    if days < SOON:
+    words = f"the certificate ends {_when(left)}on {day}"
+    if left < SOON * _DAY:
         step.warn(words)
     else:
         step.message += f"; {words}"
@@ -168,6 +170,16 @@ async def gone(opened: ExitStack) -> None:
     with suppress(OSError):
         opened.close()
     await asyncio.sleep(0)
+
+
+def _when(left: float) -> str:
+    """Return how long that is from now; nothing where the day alone says more."""
+    if left >= _FAR * _DAY:
+        return ""
+    count, unit = (left // _DAY, "day") if left >= _DAY else (max(left, 0) // _HOUR, "hour")
+    if not count:
+        return "within the hour, "
+    return f"in {count:.0f} {unit}{'' if count == 1 else 's'}, "
 
 
 async def _addresses(place: Place) -> list[Address]:

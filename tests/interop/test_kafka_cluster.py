@@ -19,6 +19,7 @@ from tests.interop.servers import (
     need_modules,
     node,
 )
+from tests.protocols.checking import check, failed
 
 pytestmark = pytest.mark.interop
 
@@ -128,6 +129,8 @@ def _read_by_node(broker: str, topic: str, count: int) -> list[dict[str, Any]]:
 def test_broker_killed(cluster: list[Node], tmp_path: Path, record_property: Any) -> None:
     record_property("version", kafka_version())
     cluster[0].create_topic("ticks", _PARTITIONS, replicas=_REPLICAS)
+    needs_all = {"min.insync.replicas": str(_REPLICAS)}
+    cluster[0].create_topic("needs-all", 1, needs_all, replicas=_REPLICAS)
     load = Load(jobs=20, full_rounds=20, attempts=10)
     target = {"brokers": addresses(cluster), "topic": "ticks"}
     killed = cluster[2].process
@@ -138,6 +141,9 @@ def test_broker_killed(cluster: list[Node], tmp_path: Path, record_property: Any
     lines = java("consume", cluster[0].plaintext, "ticks", count)
     assert ids <= {_execution_id(line) for line in lines}
     record_property("held", f"{count} ticks, all stored")
+    status, name, message = failed(check("kafka", {**target, "topic": "needs-all"}))
+    assert (status, name) == ("unreachable", "partition")
+    assert "fewer than 3 replicas are in sync" in message
 
 
 def _execution_id(line: str) -> str:

@@ -10,6 +10,9 @@ from uuid import uuid4
 import confluent_kafka
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, Message, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclBinding, AclOperation, AclPermissionType
+from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
 
 from chronos_cli.testing.harness import Gate, Harness, Received, attributes_of, raising
 from tests.brokers.kafka import KafkaBroker
@@ -32,6 +35,14 @@ class KafkaHarness(Harness):
         name = f"jobs-{uuid4()}"
         self.broker.create_topic(name, partitions, config)
         return name
+
+    def allow(self, user: str, topic: str, operation: AclOperation) -> None:
+        """Give a user one right to a topic."""
+        admin = AdminClient({"bootstrap.servers": self.broker.plaintext, "log_level": 0})
+        right = (f"User:{user}", "*", operation, AclPermissionType.ALLOW)
+        binding = AclBinding(ResourceType.TOPIC, topic, ResourcePatternType.LITERAL, *right)
+        for done in admin.create_acls([binding]).values():
+            done.result(10)
 
     def target(self) -> dict[str, Any]:
         return {"brokers": [self.broker.plaintext], "topic": self.topic()}

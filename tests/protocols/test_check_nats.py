@@ -12,7 +12,7 @@ from chronos_cli.testing import ports
 from tests.brokers.certificates import Certificates
 from tests.brokers.nats import LIMITED_USER, PASSWORD, USER, NatsServer, SecuredNats
 from tests.protocols.checking import check, failed, names, step
-from tests.protocols.nats_support import OwnServer, add_stream
+from tests.protocols.nats_support import OwnServer, add_stream, run
 from tests.servers.nats_wire import Wire
 
 
@@ -20,7 +20,7 @@ def test_a_subject(nats_server: NatsServer) -> None:
     subject = f"jobs.{uuid4().hex}"
     listener = Wire(nats_server.url).subscribe(subject)
     result = check("nats", {"url": nats_server.url, "subject": subject})
-    assert names(result) == ["loaded", "resolve", "connect", "login", "permission"]
+    assert names(result) == ["loaded", "resolve", "connect", "login", "message", "permission"]
     assert (result.status, step(result, "login").status) == ("succeeded", "succeeded")
     assert listener.wait(0.1) == []
     listener.close()
@@ -106,6 +106,88 @@ def test_streams(nats_server: NatsServer) -> None:
     assert (status, name, "no stream stores" in message) == ("rejected", "stream", True)
 
 
+# Configuration, what is stored before, keys of the job, and how the dispatch and the check end.
+REFUSING: dict[str, tuple[dict[str, Any], int, dict[str, Any], str, str]] = {
+    "messages": ({"discard": "new", "max_msgs": 2}, 2, {}, "unreachable", "messages exceeded"),
+    "bytes": ({"discard": "new", "max_bytes": 400}, 1, {}, "unreachable", "bytes exceeded"),
+    "of the subject": (
+        {"discard": "new", "max_msgs_per_subject": 1, "discard_new_per_subject": True},
+        1,
+        {},
+        "unreachable",
+        "messages per subject exceeded",
+    ),
+    "size": ({"max_msg_size": 250}, 0, {}, "rejected", "message size exceeds maximum"),
+    "sequence": ({}, 2, {"expected_last_sequence": 1}, "rejected", "wrong last sequence"),
+    "rollup": ({}, 0, {"headers": {"Nats-Rollup": "sub"}}, "unreachable", "rollup not permitted"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSING)
+def test_a_stream_that_refuses_the_message(
+    nats_server: NatsServer, tmp_path: Path, case: str
+) -> None:
+    """The check ends as the dispatch does, and its words have those of the server."""
+    configuration, count, keys, expected, words = REFUSING[case]
+    target = {**stored(nats_server, **configuration), **keys}
+    fill(nats_server, target["subject"], count)
+    status, name, message = failed(check("nats", target))
+    assert (status, name, words in message) == (expected, "stream", True), message
+    sent = run(tmp_path, target)
+    assert (sent.only["status"], words in sent.only["message"]) == (expected, True), sent.only
+
+
+@pytest.mark.parametrize(
+    ("configuration", "keys"),
+    [
+        ({"max_msgs": 1}, {}),
+        ({"discard": "new", "max_msgs": 1, "max_msgs_per_subject": 1}, {}),
+        ({"discard": "new", "max_msgs_per_subject": 1}, {}),
+        ({"discard": "new", "max_msgs": 2, "max_bytes": 9000, "max_msg_size": 2000}, {}),
+        ({}, {"expected_last_sequence": 1}),
+        ({"allow_rollup_hdrs": True}, {"headers": {"Nats-Rollup": "sub"}}),
+    ],
+)
+def test_a_stream_that_makes_room(
+    nats_server: NatsServer, tmp_path: Path, configuration: dict[str, Any], keys: dict[str, Any]
+) -> None:
+    target = {**stored(nats_server, **configuration), **keys}
+    fill(nats_server, target["subject"], 1)
+    assert check("nats", target).status == "succeeded"
+    assert run(tmp_path, target).code == 0
+
+
+def test_a_stream_that_acknowledges_nothing(nats_server: NatsServer) -> None:
+    status, name, message = failed(check("nats", stored(nats_server, no_ack=True)))
+    assert (status, name, "no_ack" in message) == ("rejected", "stream", True)
+
+
+def test_what_is_odd_about_a_stream(nats_server: NatsServer) -> None:
+    kept_by_none = step(check("nats", stored(nats_server, retention="interest")), "stream")
+    assert (kept_by_none.status, "no consumer" in kept_by_none.message) == ("warning", True)
+    ahead = {**stored(nats_server), "expected_last_sequence": 7}
+    message = step(check("nats", ahead), "stream").message
+    assert "its last sequence is 0, and the job expects 7" in message
+
+
+def test_a_message_that_is_too_large_for_the_server(tmp_path: Path) -> None:
+    with OwnServer(tmp_path, "max_payload: 1000\n") as server:
+        target = {"url": server.url, "subject": "jobs.x"}
+        assert "bytes with headers, of 1000" in step(check("nats", target), "message").message
+        for mode in ("publish", "request", "jetstream"):
+            large = check("nats", {**target, "mode": mode}, payload="x" * 900)
+            status, name, message = failed(large)
+            assert (status, name, "1000 at most" in message) == ("rejected", "message", True)
+
+
+def fill(server: NatsServer, subject: str, count: int) -> None:
+    wire = Wire(server.url)
+    for _ in range(count):
+        wire.subscribe("_INBOX.fill").publish(subject, b"x" * 200, "_INBOX.fill")
+        assert b"error" not in wire.next().body
+    wire.close()
+
+
 def test_a_server_without_jetstream(tmp_path: Path) -> None:
     class Plain(OwnServer):
         def _configuration(self, port: int) -> str:
@@ -134,7 +216,7 @@ def test_tls_that_the_server_asks_for(
     url = nats_secured.tls.url.replace("tls://", "nats://")
     result = check("nats", {"url": url, "subject": "jobs.x"})
     assert names(result)[2:5] == ["connect", "login", "tls"]
-    assert "the certificate ends in" in step(result, "tls").message
+    assert "the certificate ends on" in step(result, "tls").message
 
 
 def test_one_of_several_servers_is_away(nats_server: NatsServer) -> None:

@@ -18,10 +18,13 @@ from tests.support import ROOT, HttpServer
 
 # HTTP.
 
+# How a dispatch ends that gets these statuses.
+JUDGED = {405: "rejected", 501: "unreachable"}
+
 
 def test_nothing_is_asked_of_a_web_server_by_default(server: HttpServer) -> None:
     result = check("webhook", {"url": f"{server.url}/status/500?quiet"})
-    assert names(result) == ["loaded", "resolve", "connect"]
+    assert names(result) == ["loaded", "resolve", "connect", "message"]
     assert (result.status, step(result, "resolve").message) == ("succeeded", "127.0.0.1")
     assert server.requests("/status/500?quiet") == []
 
@@ -45,6 +48,27 @@ def test_the_answer_to_a_question(server: HttpServer, path: str, status: str, me
     assert result.status == ("succeeded" if status == "warning" else status)
 
 
+@pytest.mark.parametrize("status", [405, 501])
+def test_an_answer_to_the_method_of_the_job(server: HttpServer, status: int) -> None:
+    """What the question gets, the job would get too."""
+    target = {"url": f"{server.url}/status/{status}", "method": "GET", "check": "GET"}
+    assert failed(check("webhook", target))[:2] == (JUDGED[status], "answer")
+    assert check("webhook", {**target, "method": "POST"}).status == "succeeded"
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"auth": {"bearer": {"token_file": "no-such-file"}}},
+        {"signing": {"github": {"secret_file": "no-such-file"}}},
+    ],
+)
+def test_a_file_that_the_request_needs(server: HttpServer, keys: dict[str, Any]) -> None:
+    result = check("webhook", {"url": f"{server.url}/status/200", **keys})
+    status, name, message = failed(result)
+    assert (status, name, "no-such-file" in message) == ("rejected", "message", True)
+
+
 def test_a_question_has_the_login_and_nothing_of_the_message(server: HttpServer) -> None:
     path = "/status/200?question"
     target = {
@@ -61,17 +85,30 @@ def test_a_question_has_the_login_and_nothing_of_the_message(server: HttpServer)
     assert not [name for name in sent if name.startswith(("x-chronos", "idempotency", "trace"))]
 
 
-def test_a_certificate_that_ends_soon_is_a_warning(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("left", "status", "words"),
+    [
+        (datetime.timedelta(minutes=30), StepStatus.WARNING, "within the hour, on"),
+        (datetime.timedelta(hours=3, minutes=30), StepStatus.WARNING, "in 3 hours, on"),
+        (datetime.timedelta(days=1, hours=1), StepStatus.WARNING, "in 1 day, on"),
+        (datetime.timedelta(days=13, hours=23), StepStatus.WARNING, "in 13 days, on"),
+        (datetime.timedelta(days=14, hours=1), StepStatus.SUCCEEDED, "in 14 days, on"),
+        (datetime.timedelta(days=355416), StepStatus.SUCCEEDED, "on"),
+    ],
+)
+def test_when_a_certificate_ends(
+    tmp_path: Path, left: datetime.timedelta, status: StepStatus, words: str
+) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(tmp_path / "ca.pem")
-    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=5, hours=1)
+    end = datetime.datetime.now(datetime.UTC) + left
     leaf = authority.issue_cert("127.0.0.1", not_after=end)
     with serving(context=server_context(Identity.write(tmp_path, "soon", leaf))) as far:
         result = check("webhook", {"url": far.url, "tls": {"ca": str(tmp_path / "ca.pem")}})
         assert result.status == "succeeded"
         found = step(result, "tls")
-        assert found.status is StepStatus.WARNING
-        assert found.message == f"TLSv1.3; the certificate ends in 5 days, on {end:%Y-%m-%d}"
+        assert found.status is status
+        assert found.message == f"TLSv1.3; the certificate ends {words} {end:%Y-%m-%d}"
         unverified = check("webhook", {"url": far.url, "tls": {"insecure_skip_verify": True}})
         assert "when it ends is not known" in step(unverified, "tls").message
         assert far.seen == []
@@ -104,7 +141,7 @@ def test_the_way_by_a_proxy(certificates: Certificates) -> None:
     ):
         proxy = by.url.replace("//", "//user:proxy-pass@")
         result = check("webhook", {"url": far.url, "tls": tls, "proxy": proxy})
-        way = ["loaded", "resolve", "connect", "proxy tls", "tunnel", "tls"]
+        way = ["loaded", "resolve", "connect", "proxy tls", "tunnel", "tls", "message"]
         assert (names(result), result.status) == (way, "succeeded"), result
         assert step(result, "connect").message == by.url.removeprefix("https://")
         wrong = proxy.replace("proxy-pass", "wrong-pass")
@@ -190,6 +227,13 @@ def test_a_payload_that_the_method_does_not_take(calls: GrpcServer) -> None:
     target = {"address": calls.address, "method": f"{BEHAVIOUR}/Take"}
     status, at, message = failed(check("grpc", target, payload={"no_such_field": 1}))
     assert (status, at, "no_such_field" in message) == ("rejected", "method", True)
+
+
+def test_a_request_that_is_larger_than_we_send(calls: GrpcServer) -> None:
+    target = {"address": calls.address, "method": f"{BEHAVIOUR}/Take", "max_message_size": 90_000}
+    payload = {"left": "x" * 99_000}
+    status, at, message = failed(check("grpc", target, payload=payload))
+    assert (status, at, "max_message_size allows" in message) == ("rejected", "method", True)
 
 
 def test_a_server_without_reflection() -> None:

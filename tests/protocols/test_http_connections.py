@@ -152,7 +152,17 @@ def test_a_server_that_closes_an_idle_connection_leaves_no_socket() -> None:
     run(test())
 
 
-def test_no_more_connections_are_kept_than_the_operator_allows() -> None:
+@pytest.mark.parametrize(
+    ("settings", "at_once", "opened"),
+    [
+        # What is not said follows from use: each further round finds its connections.
+        (HttpSettings(), 150, [150, 150, 150]),
+        (HttpSettings(max_idle_conns=3), 10, [10, 17, 24]),
+    ],
+)
+def test_no_more_connections_are_kept_than_are_of_use_or_allowed(
+    settings: HttpSettings, at_once: int, opened: list[int]
+) -> None:
     async def test() -> None:
         connections = 0
 
@@ -164,10 +174,10 @@ def test_no_more_connections_are_kept_than_the_operator_allows() -> None:
                 writer.write(ANSWER)
 
         async with listening(serve) as url:
-            dispatcher = HttpDispatcher(HttpSettings(max_idle_conns=3))
-            for round_number in range(3):
-                await asyncio.gather(*(dispatcher.send(delivery(url)) for _ in range(10)))
-                assert connections == 10 + 7 * round_number
+            dispatcher = HttpDispatcher(settings)
+            for expected in opened:
+                await asyncio.gather(*(dispatcher.send(delivery(url)) for _ in range(at_once)))
+                assert connections == expected
             await dispatcher.close()
 
     run(test())

@@ -7,11 +7,14 @@ import shutil
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from confluent_kafka.admin._acl import AclOperation
 
 from chronos_cli.cli.loading import load_workspace
 from chronos_cli.clock import SystemClock
@@ -19,10 +22,13 @@ from chronos_cli.dispatch.attempts import Attempts
 from chronos_cli.dispatch.execution import Execution, in_zone, new_id
 from chronos_cli.dispatch.outcome import Outcome, Status
 from chronos_cli.dispatch.registry import Registry
+from chronos_cli.dispatch.steps import Steps, StepStatus
 from chronos_cli.dispatch.trace import Trace
+from chronos_cli.errors import UnreachableError
 from chronos_cli.importing.jobs import Imports
+from chronos_cli.protocols.kafka.check import judge_partitions
 from chronos_cli.protocols.kafka.dispatcher import KafkaDispatcher
-from chronos_cli.protocols.kafka.target import KafkaSettings
+from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
 from tests.brokers.certificates import Certificates
 from tests.brokers.kafka import KafkaBroker
 from tests.protocols.checking import check, failed, names, step
@@ -578,7 +584,8 @@ def test_checks(kafka: KafkaHarness, certificates: Certificates) -> None:
     """The login, the topic, its partition, our right; no topic is made by asking for it."""
     good = kafka.target()
     result = check("kafka", good)
-    steps = ["loaded", "resolve", "connect", "kafka", "login", "topic", "partition", "write"]
+    way = ["loaded", "resolve", "connect", "kafka", "login"]
+    steps = [*way, "topic", "partition", "write", "message"]
     assert (result.status, names(result)) == ("succeeded", steps)
     assert step(result, "topic").message == f"{good['topic']}: 1 partition, 1 replica"
     assert step(result, "write").message == "allowed"
@@ -600,3 +607,81 @@ def test_checks(kafka: KafkaHarness, certificates: Certificates) -> None:
     assert (status, name, "may not write" in message) == ("rejected", "topic", True)
     wrong = {**secured, "sasl": kafka.login(password="not-it")}
     assert failed(check("kafka", wrong))[:2] == ("rejected", "login")
+
+
+@pytest.mark.parametrize(
+    ("config", "keys", "words"),
+    [
+        ({"max.message.bytes": "2000"}, {"headers": {"long": "x" * 3000}}, "message is too large"),
+        ({}, {"properties": {"message.max.bytes": 1000}, "key": "x" * 1000}, "too large"),
+        ({"cleanup.policy": "compact,delete"}, {"key": None}, "key"),
+        ({}, {"value": None}, "both a payload and 'value: null'"),
+    ],
+    ids=["too large", "too large for us", "without a key", "two values"],
+)
+def test_a_check_of_a_message_that_is_refused(
+    kafka: KafkaHarness, run: Run, config: dict[str, str], keys: dict[str, Any], words: str
+) -> None:
+    target = {"brokers": kafka.broker.plaintext, "topic": kafka.topic(config=config), **keys}
+    status, name, message = failed(check("kafka", target, payload="x"))
+    assert (status, name, words in message) == ("rejected", "message", True), message
+    assert_failed(run(target, payload="x"), "rejected", 4, 1, words)
+
+
+@pytest.mark.parametrize(
+    ("config", "keys"),
+    [
+        ({"max.message.bytes": "2000"}, {"headers": {"long": "x" * 1000}}),
+        ({"max.message.bytes": "2000"}, {"headers": {"a": "x" * 3000}, "compression": "gzip"}),
+        ({"cleanup.policy": "compact"}, {"key": ""}),
+        ({"min.insync.replicas": "2"}, {}),
+    ],
+    ids=["small enough", "compressed", "with a key", "no more replicas than there are"],
+)
+def test_a_check_of_a_message_that_is_taken(
+    kafka: KafkaHarness, run: Run, config: dict[str, str], keys: dict[str, Any]
+) -> None:
+    target = {"brokers": kafka.broker.plaintext, "topic": kafka.topic(config=config), **keys}
+    assert check("kafka", target).status == "succeeded"
+    assert run(target).code == 0
+
+
+def test_a_check_without_the_right_to_read_the_configuration(kafka: KafkaHarness) -> None:
+    """Who may write need not have it, so what it would tell is not known."""
+    secured = kafka.login_target()
+    assert secured is not None
+    user = kafka.broker.limited_user
+    kafka.allow(user, secured["topic"], AclOperation.WRITE)
+    target = {**secured, "sasl": kafka.login(username=user)}
+    result = check("kafka", target)
+    assert (result.status, step(result, "write").message) == ("succeeded", "allowed")
+    assert "not known: we may not read" in step(result, "message").message
+    kafka.allow(user, secured["topic"], AclOperation.DESCRIBE_CONFIGS)
+    assert "not known" not in step(check("kafka", target), "message").message
+
+
+def partition(number: int, in_sync: int) -> Any:
+    node = SimpleNamespace(id=1)
+    return SimpleNamespace(id=number, leader=node, replicas=[node] * 3, isr=[node] * in_sync)
+
+
+@pytest.mark.parametrize(
+    ("in_sync", "needed", "expected"),
+    [
+        ((3, 3), 3, (StepStatus.SUCCEEDED, "all have leaders")),
+        ((2, 3), 3, (StepStatus.WARNING, "replicas are not in sync in 0")),
+        ((2, 2), 2, (StepStatus.WARNING, "replicas are not in sync in 0, 1")),
+        ((2, 1), 3, (StepStatus.UNREACHABLE, "fewer than 3 replicas are in sync in 0, 1")),
+        ((3, 3), 5, (StepStatus.SUCCEEDED, "all have leaders")),
+    ],
+)
+def test_replicas_that_are_in_sync(
+    in_sync: tuple[int, int], needed: int, expected: tuple[StepStatus, str]
+) -> None:
+    topic = SimpleNamespace(partitions=[partition(*one) for one in enumerate(in_sync)])
+    target = KafkaTarget(brokers="127.0.0.1:9092", topic="jobs")
+    steps = Steps(SystemClock(), 0)
+    with suppress(UnreachableError), steps.step("partition") as judged:
+        judge_partitions(judged, topic, target, needed)
+    (found,) = steps.taken
+    assert (found.status, expected[1] in found.message) == (expected[0], True), found

@@ -7,11 +7,12 @@ import threading
 import time
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pika.adapters.blocking_connection import BlockingChannel
 
 from tests.protocols.checking import check, failed, names, step
 from tests.protocols.harness_rabbitmq import RabbitNode, bare_channel, declare_queue, take_all
@@ -19,6 +20,8 @@ from tests.servers.cutting_proxy import CuttingProxy
 from tests.support import Result, chronos
 
 _RETRY = {"max_attempts": 3, "initial_interval": "20ms", "jitter": 0}
+# Of the exchanges that each virtual host has.
+KINDS = ("direct", "fanout", "topic", "headers")
 
 
 def run(folder: Path, target: dict[str, Any], *options: str, **keys: Any) -> Result:
@@ -42,6 +45,50 @@ def ended(result: Result) -> tuple[int, str, str | None, int]:
 
 def missing_name() -> str:
     return f"missing-{uuid.uuid4().hex[:8]}"
+
+
+@contextlib.contextmanager
+def consuming(url: str) -> Iterator[tuple[BlockingChannel, list[bytes], str]]:
+    """A consumer of a queue to which all that the exchanges of these kinds get for it comes."""
+    arrived: list[bytes] = []
+    with bare_channel(url) as channel:
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        for kind in KINDS:
+            keys = {"x-match": "all"} if kind == "headers" else None
+            channel.queue_bind(queue, f"amq.{kind}", "#" if kind == "topic" else queue, keys)
+        channel.basic_consume(
+            queue, lambda _channel, _method, _properties, body: arrived.append(body), auto_ack=True
+        )
+        yield channel, arrived, queue
+
+
+@contextlib.contextmanager
+def renamed(port: int, old: bytes, new: bytes) -> Iterator[tuple[int, list[bytes]]]:
+    """A way to a port by which what comes from there has other words; and what was sent to it."""
+    sent: list[bytes] = []
+
+    def carry(source: socket.socket, sink: socket.socket, *, is_ours: bool) -> None:
+        with contextlib.suppress(OSError), source:
+            while data := source.recv(65536):
+                if is_ours:
+                    sent.append(data)
+                sink.sendall(data if is_ours else data.replace(old, new))
+            sink.shutdown(socket.SHUT_WR)
+
+    def serve(listener: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                ours = listener.accept()[0]
+                theirs = socket.create_connection(("127.0.0.1", port))
+                for source, sink, is_ours in ((ours, theirs, True), (theirs, ours, False)):
+                    words = {"is_ours": is_ours}
+                    threading.Thread(
+                        target=carry, args=(source, sink), kwargs=words, daemon=True
+                    ).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, args=(listener,), daemon=True).start()
+        yield listener.getsockname()[1], sent
 
 
 def test_consumer_finds_every_property_and_typed_header(
@@ -485,10 +532,10 @@ def test_checks(rabbitmq_broker: RabbitNode) -> None:
     """Exchange and queue are declared passively: what is absent is not made."""
     url, queue = rabbitmq_broker.url, declare_queue(rabbitmq_broker.url)
     result = check("rabbitmq", {"url": url, "queue": queue})
-    assert names(result) == ["loaded", "resolve", "connect", "login", "queue"]
+    assert names(result) == ["loaded", "resolve", "connect", "login", "queue", "permission"]
     assert step(result, "queue").message == f"'{queue}' is there; 0 ready, 0 consuming"
     result = check("rabbitmq", {"url": url, "exchange": "amq.topic", "routing_key": "a"})
-    assert (result.status, names(result)[-1]) == ("succeeded", "exchange")
+    assert (result.status, names(result)[-2:]) == ("succeeded", ["exchange", "permission"])
 
     for kind in ("queue", "exchange"):
         absent = {kind: missing_name(), **({"routing_key": "a"} if kind == "exchange" else {})}
@@ -502,7 +549,80 @@ def test_checks(rabbitmq_broker: RabbitNode) -> None:
     with bare_channel(url) as channel:
         channel.queue_declare(own := missing_name(), exclusive=True)
         locked = check("rabbitmq", {"url": url, "queue": own})
-        assert (locked.status, "one consumer alone" in locked.steps[-1].message) == (
-            "succeeded",
-            True,
-        )
+        assert locked.status == "succeeded"
+        assert "one consumer alone" in step(locked, "queue").message
+
+
+def test_a_check_of_the_right_to_write(rabbitmq_broker: RabbitNode) -> None:
+    """It is told by a message that the broker refuses, and no consumer gets anything."""
+    user, place = missing_name(), rabbitmq_broker.url.rpartition("@")[2]
+    rabbitmq_broker.control("add_user", user, "pass")
+    inner = missing_name()
+    with consuming(rabbitmq_broker.url) as (channel, arrived, queue):
+        channel.exchange_declare(inner, "fanout", internal=True)
+        channel.queue_bind(queue, inner)
+        routes: list[dict[str, str]] = [
+            {"queue": queue},
+            *({"exchange": f"amq.{kind}", "routing_key": queue} for kind in KINDS),
+        ]
+
+        def checks(url: str) -> list[tuple[str, str, str]]:
+            results = [check("rabbitmq", {"url": url, **route}) for route in routes]
+            last = [result.steps[-1] for result in results]
+            return [(one.status.value, one.name, one.message) for one in last]
+
+        allowed = checks(rabbitmq_broker.url)
+        assert [one[:2] for one in allowed] == [("succeeded", "permission")] * len(routes)
+        assert allowed[0][2] == "may publish to queues, by the default exchange"
+        assert allowed[1][2] == "may publish to exchange 'amq.direct'"
+
+        rabbitmq_broker.control("set_permissions", user, "^$", "^$", ".*")
+        refused = checks(f"amqp://{user}:pass@{place}")
+        assert [one[:2] for one in refused] == [("rejected", "permission")] * len(routes)
+        assert "access to exchange 'amq.default'" in refused[0][2]
+        internal = {"exchange": inner, "routing_key": ""}
+        status, name, message = failed(check("rabbitmq", {"url": rabbitmq_broker.url, **internal}))
+        assert (status, name) == ("rejected", "permission")
+        assert "cannot publish to internal exchange" in message
+        forged = {"url": rabbitmq_broker.url, "queue": queue, "user_id": user}
+        assert "user_id" in failed(check("rabbitmq", forged))[2]
+
+        # What is published now overtakes nothing that came before it.
+        for route in routes:
+            channel.basic_publish(route.get("exchange", ""), queue, b"after")
+        while len(arrived) < len(routes):
+            channel.connection.process_data_events(time_limit=1)
+        assert set(arrived) == {b"after"}
+
+
+def test_a_check_of_the_right_to_a_topic(rabbitmq_broker: RabbitNode) -> None:
+    user, place = missing_name(), rabbitmq_broker.url.rpartition("@")[2]
+    rabbitmq_broker.control("add_user", user, "pass")
+    rabbitmq_broker.control("set_permissions", user, "", ".*", "")
+    rabbitmq_broker.control("set_topic_permissions", user, "amq.topic", "^mine", "")
+    target = {"url": f"amqp://{user}:pass@{place}", "exchange": "amq.topic"}
+    assert check("rabbitmq", {**target, "routing_key": "mine.a"}).status == "succeeded"
+    refused = failed(check("rabbitmq", {**target, "routing_key": "other.a"}))
+    assert refused[:2] == ("rejected", "permission")
+    assert "access to topic 'other.a'" in refused[2]
+
+
+def test_a_check_while_publishers_are_blocked(rabbitmq_broker: RabbitNode) -> None:
+    target = {"url": rabbitmq_broker.url, "queue": declare_queue(rabbitmq_broker.url)}
+    rabbitmq_broker.alarm()
+    try:
+        status, name, message = failed(check("rabbitmq", target, timeout="500ms"))
+    finally:
+        rabbitmq_broker.clear_alarm()
+    assert (status, name) == ("timed_out", "permission")
+    assert "the broker blocks publishers: low on memory" in message
+
+
+def test_a_check_sends_no_message_to_a_broker_of_another_kind(rabbitmq_broker: RabbitNode) -> None:
+    """Only RabbitMQ is known to refuse what the question for a permission is."""
+    target = {"queue": declare_queue(rabbitmq_broker.url)}
+    port = int(rabbitmq_broker.url.rpartition(":")[2].partition("/")[0])
+    with renamed(port, b"RabbitMQ", b"OtherMQ_") as (at, sent):
+        result = check("rabbitmq", {**target, "url": f"amqp://guest:guest@127.0.0.1:{at}/"})
+    assert (result.status, step(result, "permission").message[:9]) == ("succeeded", "not known")
+    assert b"chronos-check" not in b"".join(sent)

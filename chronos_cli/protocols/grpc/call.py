@@ -91,7 +91,7 @@ class Call:
 
         method, message = await self.prepared()
         request = message.SerializeToString()
-        self._check_size(len(request))
+        self.check_size(len(request))
         expected = self.target.expect.names
         try:
             data, unmet = await (self._streamed if method.is_streaming else self._unary)(
@@ -134,6 +134,13 @@ class Call:
         channel = self._connection.channel
         server = ReflectionClient(channel, method.reflection, self.target.address, **options)
         await learn(method, types, server, seconds)
+
+    def check_size(self, size: int) -> None:
+        """Raise RejectedError for a request of more bytes than `max_message_size` allows."""
+        limit = self.target.max_message_size
+        if size > limit:
+            message = f"the request has {size} bytes, max_message_size allows {limit}"
+            raise RejectedError(message, code="RESOURCE_EXHAUSTED")
 
     async def _found(self) -> Method:
         target, connection = self.target, self._connection
@@ -235,12 +242,6 @@ class Call:
             kinds = {"gzip": grpc.Compression.Gzip, "deflate": grpc.Compression.Deflate}
             options["compression"] = kinds[self.target.compression]
         return options
-
-    def _check_size(self, size: int) -> None:
-        limit = self.target.max_message_size
-        if size > limit:
-            message = f"the request has {size} bytes, max_message_size allows {limit}"
-            raise RejectedError(message, code="RESOURCE_EXHAUSTED")
 
 
 def _metadata(delivery: Delivery[Grpc], target: Grpc) -> Metadata:

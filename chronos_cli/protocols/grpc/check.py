@@ -31,7 +31,8 @@ async def check(_settings: GrpcSettings, delivery: Delivery[Grpc], steps: Steps)
                 connection = await lent.enter_async_context(loan)
                 call = Call(connection, delivery)
                 async with failures_of(connection, call):
-                    method, _ = await call.prepared()
+                    method, request = await call.prepared()
+                call.check_size(request.ByteSize())
                 how = "described by files" if method.reflection is None else "by reflection"
                 step.message = f"{method.path}, {how}"
             service = method.path[1:].rpartition("/")[0]

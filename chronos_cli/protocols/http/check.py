@@ -31,7 +31,7 @@ from chronos_cli.protocols.steps import (
 
 # Statuses by which something answers that does not know the method of the question.
 _NOT_THIS_METHOD = ("405", "501")
-_ANSWERS = ["2xx", "3xx", *_NOT_THIS_METHOD]
+_ANSWERS = ("2xx", "3xx")
 
 
 async def check(settings: HttpSettings, delivery: Delivery[Webhook], steps: Steps) -> None:
@@ -45,8 +45,14 @@ async def check(settings: HttpSettings, delivery: Delivery[Webhook], steps: Step
         await _way(route(webhook, webhook.url), webhook, steps, opened)
     finally:
         await gone(opened)
-    if webhook.check is not None:
-        await _ask(settings, delivery, webhook.check, steps)
+    dispatcher = HttpDispatcher(settings)
+    try:
+        with steps.step("message"):  # with the files of secrets and of the form
+            await dispatcher.preview(delivery)
+        if webhook.check is not None:
+            await _ask(dispatcher, delivery, webhook.check, steps)
+    finally:
+        await dispatcher.close()
 
 
 def certificate_key(webhook: Webhook) -> Hashable | None:
@@ -126,32 +132,30 @@ async def _listen(wire: Wire, seconds: float) -> None:
 
 
 async def _ask(
-    settings: HttpSettings, delivery: Delivery[Webhook], method: str, steps: Steps
+    dispatcher: HttpDispatcher, delivery: Delivery[Webhook], method: str, steps: Steps
 ) -> None:
     """Take the step `answer`: send a request of that method, with the job's login and no body."""
+    # To the job's own method the answer would be the same.
+    is_other = method != delivery.target.method.upper()
     question = structs.replace(
         delivery.target,
         method=method,
         form=None,
         multipart=None,
         signing=None,
-        expect=HttpExpect(status=_ANSWERS),
+        expect=HttpExpect(status=[*_ANSWERS, *(_NOT_THIS_METHOD if is_other else ())]),
     )
     asked = structs.replace(
         delivery, target=question, metadata={}, body=b"", default_payload=True, event=None
     )
-    dispatcher = HttpDispatcher(settings)
-    try:
-        with steps.step("answer") as step:
-            receipt = await dispatcher.send(asked)
-            code = receipt.code or ""
-            step.message = f"{method}: {code}"
-            if code in _NOT_THIS_METHOD:
-                step.warn(f"something is there, but it does not answer {method}")
-            elif code.startswith("3"):
-                step.warn("a redirect, which is not followed")
-    finally:
-        await dispatcher.close()
+    with steps.step("answer") as step:
+        receipt = await dispatcher.send(asked)
+        code = receipt.code or ""
+        step.message = f"{method}: {code}"
+        if code in _NOT_THIS_METHOD:
+            step.warn(f"something is there, but it does not answer {method}")
+        elif code.startswith("3"):
+            step.warn("a redirect, which is not followed")
 
 
 @contextmanager

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Ways whose far side turned HTTP/2 down that are remembered.
 _MOST_REFUSALS = 1000
+# Connections that are kept where nobody says how many.
+_FEWEST_IDLE = 100
 # How often a message that was not answered at all is sent again at once.
 _REPLACEMENTS = 2
 
@@ -30,10 +32,16 @@ Connection = Union["Http1Connection", "Http2Connection"]
 
 
 class Connections:
-    """Lends connections; at most `max_idle` of those that nobody uses are kept."""
+    """Lends connections; at most `max_idle` of those that nobody uses are kept.
 
-    def __init__(self, max_idle: int) -> None:
-        self._max_idle = max_idle
+    Without it as many are kept as there were requests at the same time: a thousand jobs that are
+    due in one instant need as many in the next.
+    """
+
+    def __init__(self, max_idle: int | None) -> None:
+        self._max_idle = _FEWEST_IDLE if max_idle is None else max_idle
+        self._grows = max_idle is None
+        self._under_way = 0  # requests, also those whose connection is being opened
         self._contexts = Contexts()
         self._ways: dict[Connection, Route] = {}  # all connections that are open
         # Those with room for a request, by their way, the last used at the end.
@@ -48,6 +56,15 @@ class Connections:
         A kept connection that ended before anything of an answer came is replaced, and the
         request sent again at once. Raises one of FAILURES, or a DispatchError.
         """
+        self._under_way += 1
+        if self._grows and self._under_way > self._max_idle:
+            self._max_idle = self._under_way
+        try:
+            return await self._exchange(request, way)
+        finally:
+            self._under_way -= 1
+
+    async def _exchange(self, request: Outgoing, way: Route) -> Answer:
         for number in range(_REPLACEMENTS + 1):
             connection = await self._borrow(way, fresh=number == _REPLACEMENTS)
             try:

@@ -184,8 +184,12 @@ class HttpSettings(Settings, kw_only=True, frozen=True):
     """Settings of HTTP for the whole process."""
 
     max_idle_conns: Annotated[
-        int, Meta(ge=0, le=100_000, description="Connections kept open for later requests")
-    ] = 100
+        Annotated[int, Meta(ge=0, le=100_000)] | None,
+        Meta(
+            description="Connections kept open for later requests. Default: as many as were in use "
+            "at the same time, at least 100"
+        ),
+    ] = None
 
 
 def _url_to_write(url: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether a Kafka message would get through: the login, the topic, its partition, our right."""
+"""Whether a Kafka message would get through: the login, the topic and its partition, our right."""
 
 import asyncio
 from collections.abc import Hashable
@@ -10,7 +10,9 @@ from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.steps import Step, Steps
 from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.protocols.kafka.asking import Asking
-from chronos_cli.protocols.kafka.configuration import configuration
+from chronos_cli.protocols.kafka.configuration import acks, configuration
+from chronos_cli.protocols.kafka.dispatcher import message_of
+from chronos_cli.protocols.kafka.limits import topic_limits
 from chronos_cli.protocols.kafka.probe import Probe, host_and_port
 from chronos_cli.protocols.kafka.setup import check_files
 from chronos_cli.protocols.kafka.target import KafkaSettings, KafkaTarget
@@ -35,7 +37,7 @@ async def check(settings: KafkaSettings, delivery: Delivery[KafkaTarget], steps:
         step.message = f"answers: {', '.join(answering[:_SHOWN])}"
     asking = Asking({**chosen, "bootstrap.servers": ",".join(answering)}, target.describe())
     try:
-        await _ask(asking, target, steps)
+        await _ask(asking, settings, delivery, steps)
     finally:
         asking.end()
 
@@ -54,7 +56,10 @@ async def _answering(probe: Probe) -> list[str]:
         raise
 
 
-async def _ask(asking: Asking, target: KafkaTarget, steps: Steps) -> None:
+async def _ask(
+    asking: Asking, settings: KafkaSettings, delivery: Delivery[KafkaTarget], steps: Steps
+) -> None:
+    target = delivery.target
     with steps.step("login") as step:
         cluster = await asking.answer(_cluster)
         login = "no login" if target.sasl is None else f"{target.sasl.mechanism} accepted"
@@ -63,10 +68,14 @@ async def _ask(asking: Asking, target: KafkaTarget, steps: Steps) -> None:
     with steps.step("topic") as step:
         topic = await _described(asking, target)
         step.message = f"{target.topic}: {_size(topic)}"
+        limits = await topic_limits(asking, target.topic)
     with steps.step("partition") as step:
-        _judge_partitions(step, topic, target)
+        needed = limits.min_in_sync if acks(target, settings) == "all" else 1
+        judge_partitions(step, topic, target, needed)
     with steps.step("write") as step:
         _judge_right(step, topic, target)
+    with steps.step("message") as step:
+        limits.judge(step, message_of(delivery), target)
 
 
 async def _way(target: KafkaTarget, steps: Steps) -> None:
@@ -107,8 +116,11 @@ def _size(topic: Any) -> str:
     return f"{words}, {replicas} replica{'' if replicas == 1 else 's'}"
 
 
-def _judge_partitions(step: Step, topic: Any, target: KafkaTarget) -> None:
-    """Look for the partition, or for leaders of all: a key may lead to any of them."""
+def judge_partitions(step: Step, topic: Any, target: KafkaTarget, needed: int) -> None:
+    """Look for the partition, or for leaders of all: a key may lead to any of them.
+
+    `needed` is how many replicas must have a message for the broker to acknowledge it.
+    """
     numbers = {one.id: one for one in topic.partitions}
     wanted = target.partition
     if wanted is not None and wanted not in numbers:
@@ -123,6 +135,11 @@ def _judge_partitions(step: Step, topic: Any, target: KafkaTarget) -> None:
     if leaderless:
         step.message = ""
         step.warn(f"no leader for {', '.join(leaderless[:_SHOWN])}")
+    # A broker needs no more of them than there are.
+    short = [str(one.id) for one in meant if len(one.isr) < min(needed, len(one.replicas))]
+    if short and len(short) == len(meant):
+        message = f"fewer than {needed} replicas are in sync in {', '.join(short[:_SHOWN])}"
+        raise UnreachableError(f"{message} ({target.describe()})", code="NOT_ENOUGH_REPLICAS")
     behind = [str(one.id) for one in meant if len(one.isr) < len(one.replicas)]
     if behind:
         step.warn(f"replicas are not in sync in {', '.join(behind[:_SHOWN])}")

@@ -28,7 +28,7 @@ class KafkaDispatcher:
     async def send(self, delivery: Delivery[KafkaTarget]) -> Receipt:
         """Send one message and wait for its acknowledgement; see `Dispatcher.send`."""
         target = delivery.target
-        message = _message(delivery)
+        message = message_of(delivery)
         if target.partition is not None:
             message["partition"] = target.partition
         try:
@@ -42,7 +42,7 @@ class KafkaDispatcher:
     async def preview(self, delivery: Delivery[KafkaTarget]) -> Preview:
         """Return the message as it would leave; see `Dispatcher.preview`."""
         target = delivery.target
-        message = _message(delivery)
+        message = message_of(delivery)
         partition = "" if target.partition is None else f" partition {target.partition}"
         key = "no key" if message["key"] is None else f"key {message['key'].decode()}"
         headers = [
@@ -64,7 +64,7 @@ async def _sent(
         return await connection.send(target.topic, target.describe(), **message)
 
 
-def _message(delivery: Delivery[KafkaTarget]) -> dict[str, Any]:
+def message_of(delivery: Delivery[KafkaTarget]) -> dict[str, Any]:
     """Return key, value and headers; raises RejectedError when there are two values."""
     target = delivery.target
     key = target.partition_key(delivery.execution.job.id)

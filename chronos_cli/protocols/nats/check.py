@@ -1,22 +1,26 @@
-"""Whether a NATS message would get through: the login, our permission, the stream."""
+"""Whether a NATS message would get through: the login, its size, our permission, the stream."""
 
 import asyncio
 import time
 from collections.abc import Hashable, Iterable
 from contextlib import AsyncExitStack, ExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import uuid4
-
-import msgspec
-from msgspec import Struct
 
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.steps import Step, Steps
 from chronos_cli.errors import RejectedError, UnreachableError
 from chronos_cli.protocols.nats.connection import Connection
+from chronos_cli.protocols.nats.dispatcher import check_size, written_headers
 from chronos_cli.protocols.nats.login import ConnectionOptions
 from chronos_cli.protocols.nats.pending import PendingMessage
 from chronos_cli.protocols.nats.pool import NatsPool
+from chronos_cli.protocols.nats.stream_info import (
+    StreamInfo,
+    check_taken,
+    stream_info,
+    warnings,
+)
 from chronos_cli.protocols.nats.streams import names_of, no_stream
 from chronos_cli.protocols.nats.target import Nats, NatsSettings, Server
 from chronos_cli.protocols.steps import (
@@ -37,19 +41,6 @@ if TYPE_CHECKING:
 
 # A subject of the server's own, to which no client may have replies sent, and since when.
 _RESERVED, _REFUSES_REPLIES = "_R_", (2, 2)
-_STREAM = "$JS.API.STREAM.INFO"
-
-
-class _Configuration(Struct):
-    name: str = ""
-    storage: str = "file"
-    num_replicas: int = 1
-    sealed: bool = False
-
-
-class _StreamAnswer(Struct):
-    config: _Configuration | None = None
-    error: dict[str, Any] | None = None
 
 
 async def check(_settings: NatsSettings, delivery: Delivery[Nats], steps: Steps) -> None:
@@ -68,11 +59,16 @@ async def check(_settings: NatsSettings, delivery: Delivery[Nats], steps: Steps)
             if not is_tls and (peer := connection.peer) is not None:
                 with steps.step("tls") as step:  # which the server asked for by itself
                     note_peers(steps, step, [peer_of(peer)], time.time())
+            with steps.step("message") as step:
+                headers = written_headers(delivery, target)
+                size = len(headers) + len(delivery.body)
+                check_size(connection.max_payload, headers, delivery.body)
+                step.message = f"{size} bytes with headers, of {connection.max_payload}"
             with steps.step("permission") as step:
                 step.message = await _permission(connection, target)
             if target.mode == "jetstream":
                 with steps.step("stream") as step:
-                    await _judge_stream(step, connection, target)
+                    await _judge_stream(step, connection, target, size)
     finally:
         await pool.close()
 
@@ -134,8 +130,8 @@ async def _permission(connection: Connection, target: Nats) -> str:
     raise UnreachableError("the server did not refuse what it must; it is no NATS server of today")
 
 
-async def _judge_stream(step: Step, connection: Connection, target: Nats) -> None:
-    """Note what stream stores the subject; raises RejectedError or UnreachableError."""
+async def _judge_stream(step: Step, connection: Connection, target: Nats, size: int) -> None:
+    """Note what stream stores the subject; raises DispatchError where it would not."""
     try:
         names = await names_of(connection, target.subject)
         if names is None or names.error is not None or not names.streams:
@@ -143,7 +139,12 @@ async def _judge_stream(step: Step, connection: Connection, target: Nats) -> Non
         if target.stream is not None and target.stream not in names.streams:
             message = f"the stream {names.streams[0]} stores it, expected {target.stream}"
             raise RejectedError(f"{message} ({target.subject})", code="NO_STREAM")
-        _judge(step, await _stream(connection, names.streams[0]))
+        if target.stream is None and len(names.streams) > 1:
+            step.message = f"not known: several store it, {', '.join(names.streams)}"
+            return
+        name = target.stream or names.streams[0]
+        info = await stream_info(connection, name, target.subject)
+        _judge(step, info, target, size)
     except RejectedError as error:
         if error.code != "PERMISSIONS":
             raise
@@ -151,22 +152,10 @@ async def _judge_stream(step: Step, connection: Connection, target: Nats) -> Non
         step.message = "not known: we may not ask JetStream for its streams"
 
 
-async def _stream(connection: Connection, name: str) -> _Configuration:
-    subject = f"{_STREAM}.{name}"
-    reply = await connection.ask(PendingMessage(subject, needs_inbox=True), b"")
-    answer = msgspec.json.decode(reply.data, type=_StreamAnswer)
-    if answer.config is None:
-        why = excerpt(str((answer.error or {}).get("description", "no answer")), 160)
-        raise UnreachableError(f"the stream {name} does not tell of itself: {why}")
-    return answer.config
-
-
-def _judge(step: Step, stream: _Configuration) -> None:
+def _judge(step: Step, info: StreamInfo, target: Nats, size: int) -> None:
+    stream = info.config
     replicas = f"{stream.num_replicas} replica{'' if stream.num_replicas == 1 else 's'}"
     step.message = f"{stream.name}: {stream.storage}, {replicas}"
-    if stream.sealed:
-        raise RejectedError(f"the stream {stream.name} is sealed")
-    if stream.storage == "memory":
-        step.warn("it is in memory, and lost when the server ends")
-    if stream.num_replicas == 1:
-        step.warn("one replica, and JetStream acknowledges before it syncs: a crash loses messages")
+    check_taken(info, target, size)
+    for warning in warnings(info, target):
+        step.warn(warning)

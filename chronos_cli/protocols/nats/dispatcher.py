@@ -33,7 +33,9 @@ MAX_REPLY = 64 * 1024
 _MODES = {"publish": "PUB", "request": "REQ", "jetstream": "JETSTREAM PUB"}
 
 
-class _ApiError(Struct):
+class ApiError(Struct, frozen=True):
+    """An error of JetStream's: an HTTP status, a code of its own, and its words."""
+
     code: int = 0
     err_code: int = 0
     description: str = ""
@@ -45,7 +47,7 @@ class _Ack(Struct):
     stream: Annotated[str, Meta(min_length=1)] | None = None
     seq: int = 0
     duplicate: bool = False
-    error: _ApiError | None = None
+    error: ApiError | None = None
 
 
 class NatsDispatcher:
@@ -89,10 +91,10 @@ class NatsDispatcher:
 
 
 async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nats) -> Receipt:
-    headers = _encoded(_headers(delivery, target))
+    headers = written_headers(delivery, target)
 
     async def operation(client: "Client") -> str:
-        _check_size(client.max_payload, headers, delivery.body)
+        check_size(client.max_payload, headers, delivery.body)
         await client.write(target.subject, target.reply or "", headers, delivery.body)
         await connection.confirmed(client)
         return client.server_name
@@ -103,10 +105,15 @@ async def _publish(connection: Connection, delivery: Delivery[Nats], target: Nat
 
 async def _request(connection: Connection, delivery: Delivery[Nats], target: Nats) -> "Msg":
     """Publish with an inbox of ours to reply to, and return the reply."""
-    headers = _encoded(_headers(delivery, target))
-    _check_size(connection.max_payload, headers, delivery.body)
+    headers = written_headers(delivery, target)
+    check_size(connection.max_payload, headers, delivery.body)
     message = PendingMessage(target.subject, needs_inbox=True)
     return await connection.ask(message, delivery.body, headers)
+
+
+def written_headers(delivery: Delivery[Nats], target: Nats) -> bytes:
+    """Return the headers of a message as they go out; raises RejectedError."""
+    return _encoded(_headers(delivery, target))
 
 
 def _acknowledged(reply: "Msg", target: Nats) -> Receipt:
@@ -116,7 +123,7 @@ def _acknowledged(reply: "Msg", target: Nats) -> Receipt:
     except msgspec.DecodeError as error:
         raise _not_a_stream(target) from error
     if ack.error is not None:
-        raise _refused(ack.error, target)
+        raise refusal(ack.error, target, "JetStream refused it")
     if ack.stream is None or ack.seq < 1:
         raise _not_a_stream(target)
     return Receipt(data={"stream": ack.stream, "seq": ack.seq, "duplicate": ack.duplicate})
@@ -127,9 +134,9 @@ def _not_a_stream(target: Nats) -> RejectedError:
     return RejectedError(message, code="NO_STREAM")
 
 
-def _refused(error: _ApiError, target: Nats) -> DispatchError:
+def refusal(error: ApiError, target: Nats, words: str) -> DispatchError:
     """Tell "not now" (a full or leaderless stream) from a plain no."""
-    message = f"JetStream refused it: {error.description or 'no reason given'} ({target.subject})"
+    message = f"{words}: {error.description or 'no reason given'} ({target.subject})"
     code = str(error.err_code or error.code)
     receipt = {"error": msgspec.to_builtins(error)}
     if error.code == 429 or error.code >= 500:
@@ -186,7 +193,7 @@ def _encoded(headers: dict[str, str]) -> bytes:
     return text.encode()
 
 
-def _check_size(most: int, headers: bytes, body: bytes) -> None:
+def check_size(most: int, headers: bytes, body: bytes) -> None:
     """Raise RejectedError when the server would close the connection over the message's size.
 
     The server counts the headers too; the library does not.

@@ -1,4 +1,4 @@
-"""Whether a RabbitMQ message would get through: the login, the exchange, the queue."""
+"""Whether a RabbitMQ message would get through: the login, exchange or queue, our permission."""
 
 from collections.abc import Hashable
 from contextlib import AsyncExitStack, ExitStack
@@ -17,7 +17,7 @@ _LOCKED = "405"
 
 
 async def check(_settings: RabbitmqSettings, delivery: Delivery[Rabbitmq], steps: Steps) -> None:
-    """Take the steps to the exchange and the queue, declared passively: nothing is made.
+    """Take the steps to the exchange or the queue: nothing is made, and nothing arrives.
 
     Raises DispatchError.
     """
@@ -38,6 +38,8 @@ async def check(_settings: RabbitmqSettings, delivery: Delivery[Rabbitmq], steps
             else:
                 with steps.step("queue") as step:
                     step.message = await _queue(connection, target.key)
+            with steps.step("permission") as step:
+                step.message = await _permission(connection, target)
     finally:
         await pool.close()
 
@@ -73,3 +75,13 @@ async def _queue(connection: Connection, name: str) -> str:
         return f"'{name}' is there, for one consumer alone"
     messages, consumers = found.message_count, found.consumer_count
     return f"'{name}' is there; {messages} ready, {consumers} consuming"
+
+
+async def _permission(connection: Connection, target: Rabbitmq) -> str:
+    """Return that we may publish; raises DispatchError where we may not."""
+    if not connection.is_rabbitmq:
+        return "not known: a broker of another kind, or an old one"
+    await connection.permitted(target.exchange, target.key, target.user_id)
+    if target.exchange:
+        return f"may publish to exchange '{target.exchange}'"
+    return "may publish to queues, by the default exchange"

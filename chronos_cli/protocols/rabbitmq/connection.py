@@ -1,6 +1,7 @@
 """One connection to a RabbitMQ broker, which many sends share at the same time."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,9 @@ from chronos_cli.protocols.network import from_cause
 from chronos_cli.protocols.rabbitmq.adapter import AsyncioAdapter
 from chronos_cli.protocols.rabbitmq.address import Address, Login
 from chronos_cli.protocols.rabbitmq.channel import ConfirmChannel
-from chronos_cli.protocols.rabbitmq.errors import translated
+from chronos_cli.protocols.rabbitmq.errors import readable, translated
 from chronos_cli.protocols.rabbitmq.message import Message
-from chronos_cli.protocols.rabbitmq.passive import Kind, declare_passively
+from chronos_cli.protocols.rabbitmq.passive import Kind, declare_passively, publish_in_vain
 from chronos_cli.protocols.rabbitmq.trials import Trials
 from chronos_cli.protocols.refusal import refusal
 from chronos_cli.protocols.resolver import resolve
@@ -27,6 +28,8 @@ _MOST_SHARED_CHANNELS = 32
 _MOST_SINGLE_CHANNELS = 16
 # Seconds that the broker has to answer our goodbye.
 _GOODBYE = 1.0
+# Since this version RabbitMQ knows an expiration of each message, and refuses one that is none.
+_LOOKS_FIRST = 3
 _NOT_GREETED = (
     "connected, but the first bytes of AMQP have no answer; does this port speak another protocol, "
     "such as HTTP, or TLS (amqps://)?"
@@ -98,20 +101,43 @@ class Connection:
         try:
             await self._publish(message)
         except asyncio.CancelledError as error:
-            self._is_retired = True
-            adapter = self._adapter
-            if not adapter.chronos_flowing.is_set():
-                reason, where = adapter.chronos_blocked_by, adapter.chronos_address
-                error.add_note(f"the broker blocks publishers: {reason} ({where})")
+            self._retire(error)
             raise
 
     async def declared(self, kind: Kind, name: str) -> Any:
         """Return what the broker says of an exchange or a queue; see `declare_passively`."""
         try:
             return await declare_passively(self._adapter, kind, name)
-        except asyncio.CancelledError:
-            self._is_retired = True  # as in `publish`: a goodbye would be waited for
+        except asyncio.CancelledError as error:
+            self._retire(error)
             raise
+
+    async def permitted(self, exchange: str, key: str, user_id: str | None) -> None:
+        """Return when we may publish, and publishers are not blocked; see `publish_in_vain`."""
+        try:
+            await publish_in_vain(self._adapter, exchange, key, user_id)
+            # The first publish is what a broker with an alarm blocks us for.
+            await self._adapter.chronos_flowing.wait()
+            self._adapter.chronos_check()
+        except asyncio.CancelledError as error:
+            self._retire(error)
+            raise
+
+    @property
+    def is_rabbitmq(self) -> bool:
+        """Whether the broker is RabbitMQ, of a version that looks at a message before it acts."""
+        told = self._adapter.server_properties or {}
+        product, version = (str(readable(told.get(name, ""))) for name in ("product", "version"))
+        found = re.match(r"(\d{1,3})\.", version)
+        return product == "RabbitMQ" and found is not None and int(found[1]) >= _LOOKS_FIRST
+
+    def _retire(self, error: asyncio.CancelledError) -> None:
+        """Use the connection no more: it may be dead, and a goodbye would be waited for."""
+        self._is_retired = True
+        adapter = self._adapter
+        if not adapter.chronos_flowing.is_set():
+            reason, where = adapter.chronos_blocked_by, adapter.chronos_address
+            error.add_note(f"the broker blocks publishers: {reason} ({where})")
 
     async def _publish(self, message: Message) -> None:
         is_known = await self._trials.is_known(message)
