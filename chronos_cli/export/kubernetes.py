@@ -61,7 +61,7 @@ class _Manifests:
         named = (self._map(config), config) if config else None
         pod = Pod(one, self._cluster, self._map(one.file), named)
         template = pod.template()
-        told = [*self._notes_of(one), *pod.notes]
+        told = [*self._notes_of(one), *_of_several(one, len(found)), *pod.notes]
         self._notes += told
         for number, expression in enumerate(found, 1):
             name = name_of(one.id, str(number) if len(found) > 1 else "")
@@ -99,6 +99,20 @@ class _Manifests:
         if len(one.tags) < len(spec.tags):
             yield Note("tags: those that hold a secret are left out", one.id)
         yield from notes.of_templates(one)
+
+
+def _of_several(one: Exportable, number: int) -> Iterator[Note]:
+    """Yield what holds for each CronJob alone, where several stand for a job."""
+    if number == 1:
+        return
+    spec, several = one.job.spec, f"{number} CronJobs stand for this job"
+    if spec.concurrency != "allow":
+        end = (
+            "ends no run of another" if spec.concurrency == "replace" else "runs beside the others"
+        )
+        yield Note(f"concurrency: {spec.concurrency}: {several}, and each {end}", one.id)
+    if spec.missed_runs != "ignore":
+        yield Note(f"missed_runs: {several}, and each makes up for a run of its own", one.id)
 
 
 def _require_exportable(file: JobFile) -> None:

@@ -130,6 +130,27 @@ def test_what_kubernetes_cannot_do_is_in_comments_and_in_notes(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
+    ("schedule", "policies", "lines"),
+    [
+        ('["0 9 * * *", "0 17 * * *"]', "concurrency: forbid", ["concurrency", "missed_runs"]),
+        ('"@every 90m"', "concurrency: replace", ["concurrency", "missed_runs"]),
+        ('"@every 90m"', "{concurrency: forbid, missed_runs: ignore}", ["concurrency"]),
+        ('"@every 90m"', "concurrency: allow", ["missed_runs"]),
+        ('"0 9 * * *"', "concurrency: forbid", []),
+    ],
+)
+def test_what_holds_for_each_of_several_cron_jobs_alone_is_said(
+    tmp_path: Path, schedule: str, policies: str, lines: list[str]
+) -> None:
+    text = f"name: a\nschedule: {schedule}\n" + policies.strip("{}").replace(", ", "\n")
+    export = made(tmp_path, text + "\nwebhook: {url: 'http://h/'}\n")
+    told = [note.text for note in export.notes if "2 CronJobs stand for this job" in note.text]
+    assert [line.partition(":")[0] for line in told] == lines
+    for name, manifest in export.files.items():
+        assert name.startswith("chronos-") or all(f"# note: {line}" in manifest for line in told)
+
+
+@pytest.mark.parametrize(
     ("key", "value"),
     [
         ("webhook", '{url: "http://h/", auth: {bearer: {token: "hunter2hunter2"}}}'),
