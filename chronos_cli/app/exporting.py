@@ -1,6 +1,6 @@
 """Job files → what an export needs of them: the jobs, and what has to go with each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -135,7 +135,7 @@ class _Sources:
             variables=joined(found.variables, of_config.variables),
             secret_files=found.files,
             secret_files_of_config=of_config.files,
-            files=tuple(dict.fromkeys(files_of(job))),
+            files={path: _written(path, name, found.texts) for path in files_of(job)},
             missing=tuple(_missing_variables(job)),
             tags=tags,
         )
@@ -144,6 +144,12 @@ class _Sources:
 def _job_file(source: SourceFile) -> JobFile:
     name = _STDIN_NAME if source.name == _STDIN else source.name
     return JobFile(str(Path(name).absolute()), source.raw, plain_secrets(source))
+
+
+def _written(path: str, file: str, texts: Collection[str]) -> tuple[str, ...]:
+    """Return the texts of a job file that mean this path, which is absolute."""
+    folder = Path(file).absolute().parent
+    return tuple(text for text in texts if str(folder / text) == path)
 
 
 def _missing_variables(job: Job) -> list[str]:
