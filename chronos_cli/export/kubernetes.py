@@ -32,6 +32,7 @@ class _Manifests:
         self._cluster = cluster
         self._maps: dict[str, tuple[str, JobFile]] = {}
         self._jobs: dict[str, str] = {}
+        self._common = notes.of_loop(place, "Kubernetes")
         self._notes: list[Note] = []
         self._refusals: list[Note] = []
 
@@ -48,7 +49,8 @@ class _Manifests:
             f"{name}.configmap.yaml": manifest(config_map(name, file, _labels(name)), [])
             for name, file in self._maps.values()
         }
-        return Export({**files, **self._jobs}, tuple(self._notes), tuple(self._refusals))
+        found = (*self._common, *self._notes)
+        return Export({**files, **self._jobs}, found, tuple(self._refusals))
 
     def _add(self, one: Exportable) -> None:
         found = dict.fromkeys(
@@ -66,7 +68,8 @@ class _Manifests:
         for number, expression in enumerate(found, 1):
             name = name_of(one.id, str(number) if len(found) > 1 else "")
             document = _cron_job(name, one, expression, template)
-            self._jobs[f"{name}.cronjob.yaml"] = manifest(document, [note.text for note in told])
+            lines = [note.text for note in (*self._common, *told)]
+            self._jobs[f"{name}.cronjob.yaml"] = manifest(document, lines)
 
     def _map(self, file: JobFile) -> str:
         """Return the name of the ConfigMap for a file."""

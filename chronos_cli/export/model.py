@@ -53,12 +53,16 @@ class Exportable(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True):
-    """Where the export will run: absolute paths, and the time from which on it counts."""
+    """Where the export will run: absolute paths, and the time from which on it counts.
+
+    `loop_keys` are the keys of chronos.yaml that mean a loop, and nothing to single jobs.
+    """
 
     program: str
     now: datetime
     config: JobFile | None = None
     env_files: tuple[str, ...] = ()
+    loop_keys: tuple[str, ...] = ()
 
 
 class Note(Struct, frozen=True):
