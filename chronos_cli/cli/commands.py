@@ -52,10 +52,12 @@ COMPLETION_VARIABLE = "_CHRONOS_COMPLETE"
 class Invocation:
     """What the guard around all commands must know of the command line.
 
-    `needs_stdout` is false for a command whose exit code tells all that matters.
+    `output` is the form of the report that was asked for, if any was. `needs_stdout` is false for
+    a command whose exit code tells all that matters.
     """
 
     is_verbose = False
+    output = ""
     needs_stdout = True
 
 
@@ -79,6 +81,7 @@ def call(name: str, values: dict[str, Any]) -> int:
     Raises RuntimeError when something calls `sys.exit` in it: that would be somebody else's code.
     """
     Invocation.is_verbose = values.get("verbose", False)
+    Invocation.output = values.get("output", "")
     # A dry run sends nothing: it is there to be read.
     Invocation.needs_stdout = name not in _TOLD_BY_CODE or values.get("dry_run", False)
     try:
