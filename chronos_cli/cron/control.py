@@ -68,7 +68,7 @@ class JobStatus(Struct, frozen=True):
 
 
 class LoopStatus(Struct, frozen=True, tag="loop"):
-    """The loop itself, after its `Jobs`; `state` is running, paused (all jobs) or stopping.
+    """The loop itself, after its `Jobs`; `state` is that of `Loop`.
 
     `strangers` are paused, and not among its jobs.
     """
