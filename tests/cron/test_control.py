@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -147,6 +148,19 @@ class TestWhatIsAnswered:
         for line, beginning in zip(lines, expected, strict=True):
             assert line.startswith(beginning), line
         assert "migration" in lines[1]
+
+    @pytest.mark.parametrize(("job_id", "whose"), [("a", "its"), (ALL_JOBS, "their")])
+    def test_what_is_made_up_for_in_words(self, stage: Stage, job_id: str, whose: str) -> None:
+        async def play() -> str:
+            async with controlled(stage, job("a", missed_runs="execute_all"), job("b")):
+                await said(stage, PauseJob(job_id))
+                await stage.clock.advance(120)
+                return await said(stage, ResumeJob(job_id, catch_up=True))
+
+        line = asyncio.run(play())
+        assert re.search(rf"[23] executions to make up for {whose} ticks, as missed_runs", line), (
+            line
+        )
 
     @pytest.mark.parametrize(
         ("request_", "message"),
