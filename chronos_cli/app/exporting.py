@@ -1,6 +1,6 @@
 """Job files → what an export needs of them: the jobs, and what has to go with each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -11,7 +11,7 @@ from msgspec import Struct
 from chronos_cli.app.workspace import Workspace, WorkspaceReader
 from chronos_cli.errors import InvalidInputError, UsageError
 from chronos_cli.export.model import Exportable, JobFile, Place
-from chronos_cli.jobs.config import find_config
+from chronos_cli.jobs.config import Config, Scheduler, find_config
 from chronos_cli.jobs.document import MAX_BYTES
 from chronos_cli.jobs.files import SourceFile, find_files, read_file
 from chronos_cli.jobs.mentions import (
@@ -79,6 +79,7 @@ class ExportReader:
             self._now,
             _job_file(config) if config else None,
             tuple(str(Path(path).absolute()) for path in request.env_files or ()),
+            tuple(_loop_keys(workspace.config)),
         )
         scheduled = [job for job in workspace.jobs if job.spec.schedule is not None]
         sources = _Sources(workspace.registry.target_keys(), config, given)
@@ -135,7 +136,7 @@ class _Sources:
             variables=joined(found.variables, of_config.variables),
             secret_files=found.files,
             secret_files_of_config=of_config.files,
-            files=tuple(dict.fromkeys(files_of(job))),
+            files={path: _written(path, name, found.texts) for path in files_of(job)},
             missing=tuple(_missing_variables(job)),
             tags=tags,
         )
@@ -144,6 +145,19 @@ class _Sources:
 def _job_file(source: SourceFile) -> JobFile:
     name = _STDIN_NAME if source.name == _STDIN else source.name
     return JobFile(str(Path(name).absolute()), source.raw, plain_secrets(source))
+
+
+def _loop_keys(config: Config) -> Iterator[str]:
+    if config.heartbeat is not None:
+        yield "scheduler.heartbeat"
+    if config.scheduler.max_concurrent_jobs != Scheduler().max_concurrent_jobs:
+        yield "scheduler.max_concurrent_jobs"
+
+
+def _written(path: str, file: str, texts: Collection[str]) -> tuple[str, ...]:
+    """Return the texts of a job file that mean this path, which is absolute."""
+    folder = Path(file).absolute().parent
+    return tuple(text for text in texts if str(folder / text) == path)
 
 
 def _missing_variables(job: Job) -> list[str]:

@@ -242,6 +242,8 @@ class Service:
         if options.listen is None:
             yield
             return
+        if options.listen.warning is not None:
+            self._events.tell(EventKind.WARNING, message=options.listen.warning)
         from chronos_cli.monitor.reading import StateOutcomes
         from chronos_cli.monitor.site import Monitor  # HTTP and Prometheus
 

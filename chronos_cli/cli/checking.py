@@ -1,6 +1,7 @@
 """Carrying checks out under the eyes of a user: signals, progress, the report."""
 
 import asyncio
+import os
 from collections.abc import Sequence
 
 import msgspec
@@ -79,8 +80,27 @@ class _CheckConsole:
                 drawing.cancel()
             line.close()
         code = exit_code({result.status for result in results}, signals.number)
-        self._report([_masked(result) for result in results], code)
+        masked = [_masked(result) for result in results]
+        self._report(masked, code)
+        if os.environ.get("GITHUB_ACTIONS") == "true" and not self._is_for_github:
+            self._annotate(masked)
         return leave_if_held_up(code)
+
+    @property
+    def _is_for_github(self) -> bool:
+        return self._options.output is OutputFormat.GITHUB
+
+    def _annotate(self, results: list[Checked]) -> None:
+        """Write a line for GitHub for each job that would not get through."""
+        from chronos_cli.cli.github import Failure, failure_annotations
+
+        failures = [
+            Failure(result.job_id, check_failure_line(result), execution.job.position)
+            for result, execution in zip(results, self._executions, strict=True)
+            if result.status.is_failure
+        ]
+        found = failure_annotations(failures, os.environ)
+        self._output.annotate(found, is_asked_for=self._is_for_github)
 
     def _on_result(self, result: Checked) -> None:
         """Count a check that has ended; `jsonl` prints it at once."""
@@ -110,6 +130,9 @@ class _CheckConsole:
             self._output.json(check_document(results, code))
             self._output.sum_up(check_summary(results))
         elif self._options.output is OutputFormat.JSONL:
+            self._output.sum_up(check_summary(results))
+        elif self._is_for_github:
+            self._annotate(results)
             self._output.sum_up(check_summary(results))
         elif streams.stdout.isatty():
             from chronos_cli.report.check_table import check_table  # imports Rich

@@ -45,14 +45,25 @@ GROUPS = {
     "cluster": "Look after the servers by which many hosts share one schedule.",
     "export": "Write the same jobs for another scheduler.",
 }
+# Their exit code tells what was sent, changed or judged, and does so when the report of it is lost.
+# What all others do is to write to stdout: where that fails, they have failed.
+_TOLD_BY_CODE = frozenset(
+    "run cron trigger pause resume validate check replay backfill receive demo".split()
+)
 # Set by a shell that wants words to complete a line with.
 COMPLETION_VARIABLE = "_CHRONOS_COMPLETE"
 
 
 class Invocation:
-    """What the guard around all commands must know of the command line."""
+    """What the guard around all commands must know of the command line.
+
+    `output` is the form of the report that was asked for, if any was. `needs_stdout` is false for
+    a command whose exit code tells all that matters.
+    """
 
     is_verbose = False
+    output = ""
+    needs_stdout = True
 
 
 def command_of(name: str) -> Command:
@@ -69,13 +80,16 @@ def split_name(words: Sequence[str]) -> tuple[str | None, Sequence[str]]:
     return (name if name in NAMES else None), words[length:]
 
 
-def call(command: Command, values: dict[str, Any]) -> int:
+def call(name: str, values: dict[str, Any]) -> int:
     """Carry a command out; return its exit code.
 
     Raises RuntimeError when something calls `sys.exit` in it: that would be somebody else's code.
     """
     Invocation.is_verbose = values.get("verbose", False)
+    Invocation.output = values.get("output", "")
+    # A dry run sends nothing: it is there to be read.
+    Invocation.needs_stdout = name not in _TOLD_BY_CODE or values.get("dry_run", False)
     try:
-        return command(**values)
+        return command_of(name)(**values)
     except SystemExit as stop:
         raise RuntimeError(f"something called sys.exit({stop.code!r})") from stop

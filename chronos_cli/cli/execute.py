@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -186,18 +186,23 @@ class _BatchConsole:
             from chronos_cli.cli.github import write_summary
 
             if self._options.output is not OutputFormat.GITHUB:
-                self._annotate(outcomes, self._output.note)
-            write_summary(outcomes, os.environ, self._output)
+                self._annotate(outcomes)
+            write_summary(outcomes, os.environ, self._output.note)
         if self._options.junit is not None:
             self._write_junit(self._options.junit, outcomes)
 
-    def _annotate(self, outcomes: list[Outcome], write: Callable[[str], None]) -> None:
+    def _annotate(self, outcomes: list[Outcome]) -> None:
         """Write a line for GitHub for each job that failed."""
-        from chronos_cli.cli.github import annotations
+        from chronos_cli.cli.github import Failure, failure_annotations
 
-        places = [execution.job.position for execution in self._executions]
-        for line in annotations(list(zip(outcomes, places, strict=True)), os.environ):
-            write(line)
+        failures = [
+            Failure(outcome.job_id, failure_line(outcome), execution.job.position)
+            for outcome, execution in zip(outcomes, self._executions, strict=True)
+            if outcome.status.is_failure
+        ]
+        is_asked_for = self._options.output is OutputFormat.GITHUB
+        found = failure_annotations(failures, os.environ)
+        self._output.annotate(found, is_asked_for=is_asked_for)
 
     def _write_junit(self, path: str, outcomes: list[Outcome]) -> None:
         """Write the report; that it cannot be written changes nothing of what was sent."""
@@ -227,7 +232,7 @@ class _BatchConsole:
         elif self._options.output is OutputFormat.JSONL:
             self._output.sum_up(summary(outcomes))
         elif self._options.output is OutputFormat.GITHUB:
-            self._annotate(outcomes, lambda line: self._output.result(line + "\n"))
+            self._annotate(outcomes)
             self._output.sum_up(summary(outcomes))
         elif streams.stdout.isatty():
             from chronos_cli.report.table import outcome_table  # imports Rich

@@ -77,10 +77,12 @@ def write(
 
     Returns INVALID_INPUT when a job is refused, or when there is none.
     """
-    refused = [comment(f"not exported: {one.job_id}: {one.text}") for one in export.refusals]
+    left_out = [f"{one.job_id}: {one.text}" for one in export.refusals]
+    left_out += [f"{one}: it has no schedule" for one in found.without_schedule]
     if directory is None:
         text = join(export.files) if export.files else ""
-        Output().document(text + "".join(f"{line}\n" for line in refused))
+        lines = [comment(f"not exported: {one}") for one in left_out]
+        Output().document(text + "".join(f"{line}\n" for line in lines))
     else:
         write_files(Path(directory), export.files, force=force)
         Output().note(f"chronos: wrote {count(len(export.files), 'file')} to {directory}")

@@ -13,7 +13,7 @@ def guarded() -> int:
     """Run the command named in argv; return its exit code."""
     output = Output()
     try:
-        return _run_command(sys.argv[1:])
+        return _unless_lost(_run_command(sys.argv[1:]))
     except UsageError as error:
         output.note(f"chronos: {error}")
         return ExitCode.USAGE
@@ -47,10 +47,18 @@ def _run_command(words: list[str]) -> int:
         command = command_of(name)
         values = values_of(command, rest)
         if values is not None:
-            return call(command, values)
+            return call(name, values)
     from chronos_cli.cli.usage import run_by_typer  # only for help and mistakes
 
     return run_by_typer(words)
+
+
+def _unless_lost(code: int) -> int:
+    """Return the exit code of a command that may have lost what it was there to write."""
+    from chronos_cli.cli.commands import Invocation
+
+    is_lost = streams.stdout.loss is not None and Invocation.needs_stdout
+    return ExitCode.USAGE if is_lost and code == ExitCode.SUCCESS else code
 
 
 def _report_bug(error: Exception, output: Output) -> None:

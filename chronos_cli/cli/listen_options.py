@@ -1,5 +1,8 @@
 """Where `chronos cron --listen` listens, and the token that it asks for."""
 
+import stat
+from pathlib import Path
+
 from chronos_cli.cli.options import address
 from chronos_cli.cli.output import redactor
 from chronos_cli.errors import FileTooLargeError, UnreadableFileError, UsageError
@@ -21,7 +24,9 @@ def listen_of(listen: str | None, token_file: str | None) -> Listen | None:
             f"--listen: others can reach {host}; name a file that holds a token with "
             "--listen-token-file PATH, or listen on 127.0.0.1"
         )
-    return Listen(host, port, None if token_file is None else _token(token_file))
+    if token_file is None:
+        return Listen(host, port)
+    return Listen(host, port, _token(token_file), _doubt(token_file))
 
 
 def _token(path: str) -> str:
@@ -36,3 +41,11 @@ def _token(path: str) -> str:
         )
     redactor.add(token)
     return token
+
+
+def _doubt(path: str) -> str | None:
+    """Return what to say of a file of a secret that every user of the machine can use."""
+    mode = Path(path).stat().st_mode
+    if not stat.S_ISREG(mode) or not mode & stat.S_IRWXO:
+        return None
+    return f"--listen-token-file: all users of this machine can use {path}; run: chmod 600 {path}"

@@ -22,7 +22,7 @@ def main() -> None:
 
         streams.stdout.write(f"chronos {__version__}\n")
         streams.report_losses()
-        sys.exit(0)
+        sys.exit(0 if streams.stdout.loss is None else 2)
     import gc
 
     from chronos_cli.set_aside import import_without

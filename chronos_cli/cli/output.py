@@ -1,6 +1,7 @@
 """Writing to the two streams: results to stdout, everything else to stderr, secrets to neither."""
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.cli.streams import OutputStream, streams
@@ -70,13 +71,29 @@ class Output:
         self._report_loss()
 
     def problems(self, problems: Sequence[Problem]) -> None:
-        """Write problems to stderr, with the source lines when it is a terminal."""
-        from chronos_cli.report.problems import problem_lines  # only on failure
+        """Write problems to stderr, with the source lines when it is a terminal.
+
+        GitHub gets them as annotations too: in a workflow, and where they are asked for.
+        """
+        # Only on failure.
+        from chronos_cli.cli.commands import Invocation
+        from chronos_cli.cli.github import problem_annotations
+        from chronos_cli.report.problems import problem_lines
 
         shown = streams.stderr.isatty()
         paint = self.paint(streams.stderr)
         lines = problem_lines(problems, show_source=shown, mask=redactor.text, paint=paint)
         streams.stderr.write(redactor.text(lines))
+        found = problem_annotations(problems, os.environ)
+        self.annotate(found, is_asked_for=Invocation.output == "github")
+
+    def annotate(self, lines: Iterable[str], *, is_asked_for: bool) -> None:
+        """Write annotations for GitHub: to stdout where asked for, to stderr in a workflow."""
+        for line in lines:
+            if is_asked_for:
+                self.result(f"{line}\n")
+            elif os.environ.get("GITHUB_ACTIONS") == "true":
+                self.note(line)
 
     @staticmethod
     def _report_loss() -> None:

@@ -2,7 +2,7 @@
 
 Any of them may be closed, full, or of an encoding that lacks a letter. None of that is an error
 of the work whose report could not be written: writing never raises, and what was lost is said
-once on the other stream.
+once on the other stream. Where what is written is the work, `guard.py` makes a failure of it.
 """
 
 # Nothing else here: `--version` would pay for it.

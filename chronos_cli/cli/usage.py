@@ -53,8 +53,10 @@ class _Lazy(MutableMapping[str, Any]):
                 name=name, group=name, help=GROUPS[name], no_args_is_help=True, **_LOOK
             )
         app = typer.Typer(add_completion=False, rich_markup_mode=None, context_settings=dict(_HELP))
-        command = command_of(f"{self._group} {name}".strip())
-        app.command(name, help=text_of(command), epilog=epilog_of(command))(_with_typer(command))
+        whole = f"{self._group} {name}".strip()
+        command = command_of(whole)
+        called = _with_typer(whole, command)
+        app.command(name, help=text_of(command), epilog=epilog_of(command))(called)
         return typer.main.get_command(app)
 
 
@@ -84,12 +86,12 @@ class _Commands(TyperGroup):
             )
 
 
-def _with_typer(command: Command) -> Any:
+def _with_typer(name: str, command: Command) -> Any:
     """Return a command as Typer takes it, with the same parameters."""
 
     @wraps(command)
     def called(**values: Any) -> None:
-        raise typer.Exit(call(command, values))
+        raise typer.Exit(call(name, values))
 
     signature = inspect.signature(command)
     parameters = [

@@ -1,5 +1,6 @@
 """`chronos validate`: every problem in every file, at once."""
 
+import os
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
@@ -77,10 +78,11 @@ def _report(checked: Checked, output: ProblemFormat, code: ExitCode, *, quiet: b
 
 def _annotate(problems: Sequence[Problem], output: ProblemFormat) -> None:
     """Print problems for a code host."""
+    from chronos_cli.cli.github import problem_annotations
     from chronos_cli.report import annotations
 
     if output is ProblemFormat.GITHUB:
-        Output().result(annotations.github_annotations(problems))
+        Output().annotate(problem_annotations(problems, os.environ), is_asked_for=True)
     elif output is ProblemFormat.GITLAB:
         Output().json(annotations.gitlab_document(problems))
     else:

@@ -68,7 +68,7 @@ class JobStatus(Struct, frozen=True):
 
 
 class LoopStatus(Struct, frozen=True, tag="loop"):
-    """The loop itself, after its `Jobs`; `state` is running, paused (all jobs) or stopping.
+    """The loop itself, after its `Jobs`; `state` is that of `Loop`.
 
     `strangers` are paused, and not among its jobs.
     """
@@ -111,15 +111,37 @@ class Done(Struct, frozen=True, tag="done"):
 
 
 class Refused(Struct, frozen=True, tag="refused"):
-    """It cannot be done, and why."""
+    """It cannot be done, and why; `unusable` when no request of this asker would be, now."""
 
     message: str
+    unusable: bool = False
 
 
 Answer = LoopStatus | Jobs | Started | Ended | Done | Refused
 
-decode_request = msgspec.json.Decoder(Envelope).decode
-decode_answer = msgspec.json.Decoder(Answer).decode
+_decode_envelope = msgspec.json.Decoder(Envelope).decode
+_decode_answer = msgspec.json.Decoder(Answer).decode
+
+
+def decode_request(line: bytes) -> Envelope:
+    """Read a line of the asker; raises msgspec.DecodeError for any that is none."""
+    try:
+        return _decode_envelope(line)
+    except RecursionError as error:
+        raise _too_deep() from error
+
+
+def decode_answer(line: bytes) -> Answer:
+    """Read a line of the loop; raises msgspec.DecodeError for any that is none."""
+    try:
+        answer: Answer = _decode_answer(line)
+    except RecursionError as error:
+        raise _too_deep() from error
+    return answer
+
+
+def _too_deep() -> msgspec.DecodeError:
+    return msgspec.DecodeError("it is nested too deeply")
 
 
 def line_of(message: Struct) -> bytes:

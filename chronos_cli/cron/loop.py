@@ -35,11 +35,14 @@ from chronos_cli.dispatch.outcome import Attempt, Outcome
 from chronos_cli.jobs.calendars import calendar_of, has_schedule
 from chronos_cli.jobs.model import Job
 from chronos_cli.schedule.calendar import allows
+from chronos_cli.state.entries import ALL_JOBS
 from chronos_cli.state.journal import schedule_of
 
 if TYPE_CHECKING:
     from chronos_cli.dispatch.telemetry import Telemetry
 
+# A loop that looks at a tick later than this is not well, in seconds.
+ON_TIME = 10.0
 # What notices may take beyond the grace of executions when the loop stops, in seconds.
 _LAST_NOTICES = 10.0
 # A tick that is later than this is so because the program did not run, or stood still.
@@ -171,6 +174,18 @@ class Loop:
     def is_stopping(self) -> bool:
         """Whether nothing starts any more."""
         return self._stopping
+
+    @property
+    def state(self) -> str:
+        """How it is, in a word: `stopping`, `late`, `paused` (all jobs are) or `running`.
+
+        It is late when it has left a tick alone for more than `ON_TIME`.
+        """
+        if self._stopping:
+            return "stopping"
+        if self.overdue() > ON_TIME:
+            return "late"
+        return "paused" if ALL_JOBS in self._pauses.known() else "running"
 
     async def run(self) -> None:
         """Fire what is due until `stop`; raises what is a bug of ours."""

@@ -63,14 +63,14 @@ class _Crontab:
     def export(self) -> Export:
         """Return what was gathered."""
         zones = ", ".join(dict.fromkeys(self._zones))
-        common = []
+        common = notes.of_loop(self._place, "crontab")
         if zones:
-            common = [
+            common.append(
                 Note(
                     f"CRON_TZ is read by cronie; Debian's cron runs all by the machine's zone, "
                     f"which there has to be that of the jobs: {zones}"
                 )
-            ]
+            )
         head = [
             comment("Written by chronos export crontab; install it with: crontab FILE"),
             *(comment(f"note: {note.text}") for note in common),

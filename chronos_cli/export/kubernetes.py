@@ -32,6 +32,7 @@ class _Manifests:
         self._cluster = cluster
         self._maps: dict[str, tuple[str, JobFile]] = {}
         self._jobs: dict[str, str] = {}
+        self._common = notes.of_loop(place, "Kubernetes")
         self._notes: list[Note] = []
         self._refusals: list[Note] = []
 
@@ -48,7 +49,8 @@ class _Manifests:
             f"{name}.configmap.yaml": manifest(config_map(name, file, _labels(name)), [])
             for name, file in self._maps.values()
         }
-        return Export({**files, **self._jobs}, tuple(self._notes), tuple(self._refusals))
+        found = (*self._common, *self._notes)
+        return Export({**files, **self._jobs}, found, tuple(self._refusals))
 
     def _add(self, one: Exportable) -> None:
         found = dict.fromkeys(
@@ -61,12 +63,13 @@ class _Manifests:
         named = (self._map(config), config) if config else None
         pod = Pod(one, self._cluster, self._map(one.file), named)
         template = pod.template()
-        told = [*self._notes_of(one), *pod.notes]
+        told = [*self._notes_of(one), *_of_several(one, len(found)), *pod.notes]
         self._notes += told
         for number, expression in enumerate(found, 1):
             name = name_of(one.id, str(number) if len(found) > 1 else "")
             document = _cron_job(name, one, expression, template)
-            self._jobs[f"{name}.cronjob.yaml"] = manifest(document, [note.text for note in told])
+            lines = [note.text for note in (*self._common, *told)]
+            self._jobs[f"{name}.cronjob.yaml"] = manifest(document, lines)
 
     def _map(self, file: JobFile) -> str:
         """Return the name of the ConfigMap for a file."""
@@ -99,6 +102,20 @@ class _Manifests:
         if len(one.tags) < len(spec.tags):
             yield Note("tags: those that hold a secret are left out", one.id)
         yield from notes.of_templates(one)
+
+
+def _of_several(one: Exportable, number: int) -> Iterator[Note]:
+    """Yield what holds for each CronJob alone, where several stand for a job."""
+    if number == 1:
+        return
+    spec, several = one.job.spec, f"{number} CronJobs stand for this job"
+    if spec.concurrency != "allow":
+        end = (
+            "ends no run of another" if spec.concurrency == "replace" else "runs beside the others"
+        )
+        yield Note(f"concurrency: {spec.concurrency}: {several}, and each {end}", one.id)
+    if spec.missed_runs != "ignore":
+        yield Note(f"missed_runs: {several}, and each makes up for a run of its own", one.id)
 
 
 def _require_exportable(file: JobFile) -> None:

@@ -161,9 +161,10 @@ class Pod:
         for path in (*one.secret_files, *one.secret_files_of_config):
             if "$" in path:
                 yield Note(f"${{file:{path}}}: mount it; its place depends on a variable", one.id)
-        for path in one.files:
-            inside = posixpath.relpath(path, posixpath.dirname(one.file.path))
-            yield Note(f"{path}: not exported; mount it at {_place(inside)}", one.id)
+        for path, written in one.files.items():
+            places = " and ".join(dict.fromkeys(map(_place, written)))
+            where = f"at {places}" if places else "where the job looks: a variable decides that"
+            yield Note(f"{path}: not exported; mount it {where}", one.id)
 
 
 def _place(path: str) -> str:

@@ -26,8 +26,9 @@ class Exportable(Struct, frozen=True, kw_only=True):
 
     `variables` are those of `${…}` in its file and in chronos.yaml, and whether it fails without
     them. `secret_files` are the paths of `${file:…}`, as written. `files` are others that it
-    names, as absolute paths. `missing` are the `vars.x` that its templates need. `tags` are those
-    of the job that hold no secret.
+    names, as absolute paths, with how they are written; nothing where a variable decides that.
+    `missing` are the `vars.x` that its templates need. `tags` are those of the job that hold no
+    secret.
     """
 
     job: Job
@@ -35,7 +36,7 @@ class Exportable(Struct, frozen=True, kw_only=True):
     variables: dict[str, bool] = {}
     secret_files: tuple[str, ...] = ()
     secret_files_of_config: tuple[str, ...] = ()
-    files: tuple[str, ...] = ()
+    files: dict[str, tuple[str, ...]] = {}
     missing: tuple[str, ...] = ()
     tags: dict[str, str] = {}
 
@@ -52,12 +53,16 @@ class Exportable(Struct, frozen=True, kw_only=True):
 
 
 class Place(Struct, frozen=True):
-    """Where the export will run: absolute paths, and the time from which on it counts."""
+    """Where the export will run: absolute paths, and the time from which on it counts.
+
+    `loop_keys` are the keys of chronos.yaml that mean a loop, and nothing to single jobs.
+    """
 
     program: str
     now: datetime
     config: JobFile | None = None
     env_files: tuple[str, ...] = ()
+    loop_keys: tuple[str, ...] = ()
 
 
 class Note(Struct, frozen=True):

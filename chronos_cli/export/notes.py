@@ -4,11 +4,23 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from chronos_cli.export.clockchange import ClockRule, first_difference
-from chronos_cli.export.model import Exportable, Note
+from chronos_cli.export.model import Exportable, Note, Place
 from chronos_cli.report.text import printable
 from chronos_cli.units import format_duration
 
 LISTED = 5
+
+
+# Keys of chronos.yaml that only a loop can do, and what it is like without one.
+_OF_LOOP = {
+    "scheduler.heartbeat": "sends none: watch it, or the jobs, by other means",
+    "scheduler.max_concurrent_jobs": "starts each job whatever else runs",
+}
+
+
+def of_loop(place: Place, scheduler: str) -> list[Note]:
+    """Return what of chronos.yaml is lost, whatever the job."""
+    return [Note(f"{key}: {scheduler} {_OF_LOOP[key]}") for key in place.loop_keys]
 
 
 def of_calendar(one: Exportable, scheduler: str) -> Iterator[Note]:

@@ -62,10 +62,11 @@ _PRIVATE = ("/tmp/", "/var/tmp/")  # noqa: S108 - named, not used
 def systemd(jobs: Sequence[Exportable], place: Place) -> Export:
     """Return jobs as units: `chronos-ID.service` and `chronos-ID.timer`."""
     files: dict[str, str] = {}
+    common = notes.of_loop(place, "systemd")
     found: list[Note] = []
     refusals: list[Note] = []
     for one in jobs:
-        unit = _Unit(one, place)
+        unit = _Unit(one, place, common)
         try:
             timer, service = unit.timer(), unit.service()
         except CannotSayError as error:
@@ -74,14 +75,15 @@ def systemd(jobs: Sequence[Exportable], place: Place) -> Export:
         files[f"chronos-{one.id}.service"] = service
         files[f"chronos-{one.id}.timer"] = timer
         found += unit.notes
-    return Export(files, tuple(found), tuple(refusals))
+    return Export(files, (*common, *found), tuple(refusals))
 
 
 class _Unit:
     """The two units of one job."""
 
-    def __init__(self, one: Exportable, place: Place) -> None:
+    def __init__(self, one: Exportable, place: Place, common: Sequence[Note]) -> None:
         self._one = one
+        self._common = common
         self._place = place
         self._command = command_line(one, place, ["--state", _STATE])
         self.notes = list(self._notes())
@@ -130,7 +132,7 @@ class _Unit:
     def _header(self) -> list[str]:
         return [
             comment("Written by chronos export systemd"),
-            *(comment(f"note: {note.text}") for note in self.notes),
+            *(comment(f"note: {note.text}") for note in (*self._common, *self.notes)),
         ]
 
     def _times(self, schedule: str) -> list[str]:

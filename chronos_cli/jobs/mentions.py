@@ -24,11 +24,13 @@ _TEMPLATE_OPENERS = ("{{", "{%", "{#")
 class Mentions(Struct, frozen=True):
     """What a job asks for. `variables` tells of each whether the job fails without it.
 
-    `files` are the paths of `${file:…}` as written.
+    `files` are the paths of `${file:…}` as written. `texts` are all that stand in it as they are,
+    the names of other files among them.
     """
 
     variables: dict[str, bool] = {}
     files: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
 
 
 def mentions_by_job(source: SourceFile, keys: Collection[str]) -> dict[Position, Mentions]:
@@ -68,13 +70,16 @@ def mentions_in(node: Node) -> Mentions:
     """Return what the values below a node ask for."""
     variables: dict[str, bool] = {}
     files: dict[str, None] = {}
+    texts: dict[str, None] = {}
     for _, scalar in _keyed(node):
+        if "$" not in scalar.text:
+            texts[scalar.text] = None
         for path, name, is_required in _references(scalar.text):
             if path:
                 files[path] = None
             if name:
                 variables[name] = variables.get(name, False) or is_required
-    return Mentions(variables, tuple(files))
+    return Mentions(variables, tuple(files), tuple(texts))
 
 
 def plain_secrets(source: SourceFile) -> tuple[Position, ...]:

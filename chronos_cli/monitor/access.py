@@ -12,11 +12,15 @@ _METHODS = frozenset({"GET", "HEAD"})
 
 
 class Listen(Struct, frozen=True):
-    """Where to listen; port 0 is any free one. Without a token everybody there is answered."""
+    """Where to listen; port 0 is any free one. Without a token everybody there is answered.
+
+    `warning` says what is wrong with the token's file, though it is taken.
+    """
 
     host: str
     port: int
     token: str | None = None
+    warning: str | None = None
 
 
 def is_loopback(host: str) -> bool:

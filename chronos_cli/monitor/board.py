@@ -10,14 +10,11 @@ from chronos_cli import __version__
 from chronos_cli.clock import Clock
 from chronos_cli.cluster.figures import ClusterFigures
 from chronos_cli.cron.events import EventKind, LoopEvent
-from chronos_cli.cron.loop import Loop
+from chronos_cli.cron.loop import ON_TIME, Loop
 from chronos_cli.cron.overview import Overview, Running
 from chronos_cli.jobs.model import Job
 from chronos_cli.monitor.certificates import Certificates
 from chronos_cli.state.entries import Pause
-
-# A loop that looks at a tick later than this is not well, in seconds.
-ON_TIME = 10.0
 
 
 class Refusal(Struct, frozen=True):
@@ -49,20 +46,14 @@ class Health(Struct, frozen=True, kw_only=True):
         """Whether the loop looks at its ticks when they are due."""
         return self.overdue <= ON_TIME
 
-    @property
-    def word(self) -> str:
-        """How the loop is, in a word."""
-        if self.is_stopping:
-            return "draining"
-        return "running" if self.is_on_time else "late"
-
 
 class Standing(Health, frozen=True, kw_only=True):
-    """The loop at one moment. What is running, what waits and what is paused is by job.
+    """The loop at one moment; `state` is its word. What runs, waits and is paused is by job.
 
     So is when the first certificate of its far side ends, in seconds since 1970.
     """
 
+    state: str
     time: datetime
     pid: int
     version: str
@@ -93,7 +84,6 @@ class Board:
         self._started_at = clock.now()
         self._overview = Overview(lambda _: None)
         self._reloads = {"adopted": 0, "refused": 0}
-        self._is_stopping = False
         self._state_failure: str | None = None
         self._refusal: Refusal | None = None
 
@@ -111,14 +101,12 @@ class Board:
             self._state_failure = event.fields["message"]
         elif event.kind is EventKind.STATE_RESTORED:
             self._state_failure = None
-        elif event.kind is EventKind.DRAINING:
-            self._is_stopping = True
 
     def health(self) -> Health:
         """Return whether the loop is well; takes no longer for many jobs than for one."""
         return Health(
             overdue=self._loop.overdue(),
-            is_stopping=self._is_stopping,
+            is_stopping=self._loop.is_stopping,
             state_failure=self._state_failure,
             cluster=self._cluster and self._cluster(),
         )
@@ -128,6 +116,7 @@ class Board:
         jobs = list(self._loop.upcoming())
         pauses = ((job.id, self._loop.steering.pauses.of(job.id)) for job, _ in jobs)
         return Standing(
+            state=self._loop.state,
             time=self._clock.now(),
             pid=os.getpid(),
             version=__version__,
@@ -139,7 +128,7 @@ class Board:
             certificate_ends=dict(self._certificates.ends),
             reloads=dict(self._reloads),
             overdue=self._loop.overdue(),
-            is_stopping=self._is_stopping,
+            is_stopping=self._loop.is_stopping,
             state_failure=self._state_failure,
             cluster=self._cluster and self._cluster(),
             refusal=self._refusal,

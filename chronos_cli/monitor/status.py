@@ -96,7 +96,7 @@ def _place(entry: _Entry, standing: Standing) -> tuple[bool, bool, datetime, str
 def _loop(standing: Standing) -> dict[str, Any]:
     refusal, cluster = standing.refusal, standing.cluster
     return {
-        "state": standing.word,
+        "state": standing.state,
         "pid": standing.pid,
         "version": standing.version,
         "started_at": _time(standing.started_at),

@@ -5,27 +5,24 @@ from collections.abc import Sequence
 from typing import Any
 
 from chronos_cli import __version__
-from chronos_cli.dispatch.outcome import Outcome
 from chronos_cli.problems import Position, Problem
-from chronos_cli.report.outcomes import failure_line
 from chronos_cli.report.text import printable
 from chronos_cli.spelling import utf8
 
 
-def github_annotations(problems: Sequence[Problem]) -> str:
-    """Return the problems as GitHub workflow commands, a line each."""
-    return "".join(
-        f"::error file={_property(p.position.file)},line={p.position.line},"
-        f"col={p.position.column},title=chronos::{_data(_message(p))}\n"
-        for p in problems
-    )
+def github_problem(problem: Problem, place: Position | None) -> str:
+    """Return a problem as a GitHub workflow command, at its place as GitHub names it."""
+    return _github_error("chronos", _message(problem), place)
 
 
-def github_failure(outcome: Outcome, place: Position | None) -> str:
-    """Return a failed outcome as a GitHub workflow command, at the place of its job."""
+def github_failure(job_id: str, line: str, place: Position | None) -> str:
+    """Return a job's failure, said in a line, as a GitHub workflow command at the job's place."""
+    return _github_error(f"chronos: {job_id}", line, place)
+
+
+def _github_error(title: str, text: str, place: Position | None) -> str:
     at = f"file={_property(place.file)},line={place.line},col={place.column}," if place else ""
-    title = _property(f"chronos: {outcome.job_id}")
-    return f"::error {at}title={title}::{_data(failure_line(outcome))}"
+    return f"::error {at}title={_property(title)}::{_data(printable(text))}"
 
 
 def gitlab_document(problems: Sequence[Problem]) -> list[dict[str, Any]]:

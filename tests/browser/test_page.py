@@ -230,6 +230,13 @@ def test_a_refused_reload_is_shown(page: Browser, cron: Cron) -> None:
     page.wait_for("document.querySelector('#refused').hidden")
 
 
+@pytest.mark.parametrize("hash_", ["%", "%zz", "%ff", "no%20such%20job"])
+def test_an_address_that_names_no_job_shows_all(browser: Browser, cron: Cron, hash_: str) -> None:
+    browser.open("about:blank")
+    browser.open(f"{cron.events('listening')[0]['url']}#{hash_}")
+    browser.wait_for("document.querySelectorAll(arguments[0]).length > 0", ROWS)
+
+
 def test_the_token_is_asked_for_and_kept(
     browser: Browser, server: HttpServer, tmp_path: Path
 ) -> None:

@@ -141,6 +141,38 @@ def test_github_gets_annotations_and_a_table(server: HttpServer, tmp_path: Path)
     assert not set("<`") & set(table)
 
 
+ANNOTATING = ("run", "check", "validate")
+
+
+@pytest.mark.parametrize("name", ANNOTATING)
+def test_an_invalid_file_is_annotated_by_all_alike(tmp_path: Path, name: str) -> None:
+    write(tmp_path, "name: a\nwebhook: {url: 'http://h/', oops: 1}\n")
+    place = {"GITHUB_WORKSPACE": str(tmp_path.parent)}
+    asked = chronos(name, ".", "-o", "github", env=place, cwd=tmp_path)
+    start = f"::error file={tmp_path.name}/job.yaml,line=2,col=29,title=chronos::"
+    assert (asked.code, asked.out.startswith(start)) == (3, True), asked.out
+    assert asked.out.count("\n") == 1
+    workflow = chronos(name, ".", env=place | {"GITHUB_ACTIONS": "true"}, cwd=tmp_path)
+    assert (workflow.code, workflow.out) == (3, "")
+    assert asked.out in workflow.err
+    elsewhere = chronos(name, ".", env=place, cwd=tmp_path)
+    assert "::error" not in elsewhere.out + elsewhere.err
+
+
+@pytest.mark.parametrize("name", ["run", "check"])
+def test_a_job_that_fails_is_annotated_by_all_alike(tmp_path: Path, name: str) -> None:
+    write(tmp_path, JOB.format(name="a", url="http://127.0.0.1:1/", interval="1ms"))
+    more = ["--no-state"] if name == "run" else []
+    env = {"GITHUB_WORKSPACE": str(tmp_path)}
+    asked = chronos(name, ".", "-o", "github", *more, env=env, cwd=tmp_path)
+    start = "::error file=job.yaml,line=1,col=1,title=chronos%3A a::a: unreachable"
+    assert (asked.code, asked.out.startswith(start)) == (5, True), asked.out
+    assert asked.out.count("\n") == 1
+    workflow = chronos(name, ".", *more, env=env | {"GITHUB_ACTIONS": "true"}, cwd=tmp_path)
+    assert "::error" not in workflow.out
+    assert sum(line.startswith(start) for line in workflow.err.splitlines()) == 1
+
+
 def test_a_summary_that_cannot_be_written_changes_nothing(
     server: HttpServer, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import socket
 import stat
 from collections.abc import AsyncIterator, Callable
@@ -18,9 +19,11 @@ from chronos_cli.app.control.answers import Answers
 from chronos_cli.app.control.client import ask
 from chronos_cli.app.control.server import ControlServer
 from chronos_cli.cron.control import (
+    VERSION,
     Answer,
     Done,
     Ended,
+    Envelope,
     Jobs,
     LoopStatus,
     PauseJob,
@@ -29,6 +32,7 @@ from chronos_cli.cron.control import (
     Started,
     Status,
     Trigger,
+    line_of,
 )
 from chronos_cli.errors import NoLoopError, StateError, UsageError
 from chronos_cli.jobs.model import Job
@@ -145,6 +149,19 @@ class TestWhatIsAnswered:
             assert line.startswith(beginning), line
         assert "migration" in lines[1]
 
+    @pytest.mark.parametrize(("job_id", "whose"), [("a", "its"), (ALL_JOBS, "their")])
+    def test_what_is_made_up_for_in_words(self, stage: Stage, job_id: str, whose: str) -> None:
+        async def play() -> str:
+            async with controlled(stage, job("a", missed_runs="execute_all"), job("b")):
+                await said(stage, PauseJob(job_id))
+                await stage.clock.advance(120)
+                return await said(stage, ResumeJob(job_id, catch_up=True))
+
+        line = asyncio.run(play())
+        assert re.search(rf"[23] executions to make up for {whose} ticks, as missed_runs", line), (
+            line
+        )
+
     @pytest.mark.parametrize(
         ("request_", "message"),
         [
@@ -230,6 +247,7 @@ class TestClients:
             (b'{"version": 1, "request": {"type": "burn"}}\n', "this is no request"),
             (b'{"version": 9, "request": {"type": "status"}}\n', "the loop speaks version 1"),
             (b"[" * 100_000, "no longer than"),
+            (b'{"a":' * 10_000 + b"\n", "nested too deeply"),
         ],
     )
     def test_nonsense_is_refused(self, stage: Stage, text: bytes, message: str) -> None:
@@ -270,7 +288,7 @@ class TestClients:
             async with controlled(stage, job("a")):
                 with clients(stage, 2) as waiting:
                     await asyncio.sleep(0.05)
-                    with pytest.raises(UsageError, match="too many clients"):
+                    with pytest.raises(StateError, match="too many clients"):
                         await asked(stage, Status())
                     for one in waiting:
                         one.close()
@@ -295,12 +313,32 @@ class TestClients:
 
         asyncio.run(play())
 
+    @pytest.mark.parametrize("request_", [Trigger("a"), PauseJob("a"), PauseJob(ALL_JOBS)])
+    def test_what_one_has_asked_for_who_left_is_not_done(
+        self, stage: Stage, request_: Request
+    ) -> None:
+        line = line_of(Envelope(VERSION, request_))
+
+        async def play() -> None:
+            async with controlled(stage, job("a", "0 9 * * *")):
+                # Nothing is read meanwhile: the loop does not run.
+                with clients(stage, 1) as (one,):
+                    one.sendall(line)
+                await asked(stage, Status())
+                assert stage.loop.steering.pauses.known() == {}
+                assert stage.sent == []
+                # Who has said all, and waits, is served.
+                await asyncio.to_thread(raw, stage, line)
+                assert stage.loop.steering.pauses.known() or stage.sent
+
+        asyncio.run(play())
+
     def test_another_user_is_refused(self, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(server, "peer_of", lambda _: os.geteuid() + 12345)
 
         async def play() -> None:
             async with controlled(stage, job("a")):
-                with pytest.raises(UsageError, match="belongs to another user"):
+                with pytest.raises(StateError, match="belongs to another user"):
                     await asked(stage, Status())
 
         asyncio.run(play())
@@ -404,7 +442,10 @@ class TestFarSides:
         with pytest.raises(NoLoopError, match="no loop runs on the state"):
             list(ask(tmp_path / "state.sqlite", Status()))
 
-    @pytest.mark.parametrize("text", [b"nonsense\n", b'{"type": "more"}\n', b"[" * 9_000_000])
+    @pytest.mark.parametrize(
+        "text",
+        [b"nonsense\n", b'{"type": "more"}\n', b"[" * 9_000_000, b'{"a":' * 10_000 + b"\n"],
+    )
     def test_one_that_speaks_otherwise(self, tmp_path: Path, text: bytes) -> None:
         def answer(connection: socket.socket) -> None:
             with suppress(ConnectionError):

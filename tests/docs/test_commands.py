@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from chronos_cli.cli.arguments import parameters_of, values_of
-from chronos_cli.cli.commands import GROUPS, command_of, split_name
+from chronos_cli.cli.commands import GROUPS, NAMES, command_of, split_name
 from tests.docs.pages import Line, all_blocks, blocks, crontab_lines, lines, name_of, pages
 from tests.docs.stage import Stage
 from tests.support import ROOT
@@ -28,6 +28,9 @@ FOREIGN = {
     "pytest": "tests/packages runs a plug-in's tests",
     "sudo": "needs root; tests/packages installs the package and asks systemd to verify the unit",
 }
+# Options of other programs within a text, and a page that is about those of curl.
+OF_OTHERS = {"--no-install": "tests.benchmarks"}
+OF_CURL = "docs/coming-from-cron-and-curl.md"
 # Pages whose own tests run their commands: test_recipes.py, tests/*/test_page.py and the like.
 ELSEWHERE = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*page.py"))
 OWN_TESTS = [page for page in pages() if f'{name_of(page)}"' in ELSEWHERE]
@@ -145,6 +148,18 @@ def test_the_commands_within_a_text_are_some(page: Path) -> None:
         assert name, text
         known = {one for parameter in parameters_of(command_of(name)) for one in parameter.names}
         assert {word for word in rest if re.match(r"--?\w", word)} <= known, text
+
+
+@pytest.mark.parametrize("page", pages(), ids=name_of)
+def test_the_options_within_a_text_are_some(page: Path) -> None:
+    """Of any command, where the text says none."""
+    if name_of(page) == OF_CURL:
+        return
+    commands = [command_of(name) for name in NAMES]
+    parameters = [one for command in commands for one in parameters_of(command)]
+    known = {name for parameter in parameters for name in parameter.names}
+    named = re.findall(r"`(--?[a-z][\w-]*)[^`\n]*`", page.read_text())
+    assert set(named) <= known | {"--help", "--version", "--no-install"}, page
 
 
 def test_reasons_are_given_for_what_is_there() -> None:

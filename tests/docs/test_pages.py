@@ -2,6 +2,7 @@
 
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -90,6 +91,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 def test_every_page_is_in_the_index() -> None:
     index = {(ROOT / "docs" / link).resolve() for link in links(ROOT / "docs/README.md")}
     assert set(pages()) - index - {ROOT / "docs/README.md"} == set()
+
+
+def test_every_extra_for_users_is_on_the_page_that_installs() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    [everything] = project["optional-dependencies"]["all"]
+    page = (ROOT / "docs/install.md").read_text()
+    for extra in re.findall(r"\[(.*)\]", everything)[0].split(","):
+        assert f"`{extra}`" in page
 
 
 def test_every_fence_says_what_it_holds() -> None:

@@ -41,8 +41,11 @@ jobs:
 CLUSTER = Cluster("registry.example.com/chronos:1", "secrets")
 
 
-def made(folder: Path, text: str = JOBS, config: str | None = None) -> Export:
-    (folder / "body.bin").write_bytes(b"\0")
+def made(
+    folder: Path, text: str = JOBS, config: str | None = None, files: dict[str, str] | None = None
+) -> Export:
+    for name, content in {"body.bin": "\0", **(files or {})}.items():
+        (folder / name).write_text(content)
     found = load(folder, text, config=config)
     return kubernetes(found.jobs, found.place, CLUSTER)
 
@@ -127,6 +130,59 @@ def test_what_kubernetes_cannot_do_is_in_comments_and_in_notes(tmp_path: Path) -
     for note in export.notes:
         assert f"# note: {note.text}" in text
     assert "2027-03-28T03:00:00+02:00, when it does not run and chronos cron would" in text
+
+
+def test_a_file_is_to_be_mounted_where_the_exported_job_looks_for_it(tmp_path: Path) -> None:
+    folder = tmp_path / "jobs"
+    (folder / "tls").mkdir(parents=True)
+    export = made(
+        folder,
+        'name: a\nschedule: "@daily"\npayload_file: ../body.bin\nexcept: days.ics\n'
+        "webhook:\n  url: 'https://h/${file:u}'\n"
+        f"  headers: {{A: '${{file:{folder}/t}}'}}\n"
+        f"  tls: {{ca: {folder}/tls/ca.pem, cert: tls/a.pem, key: '${{DIR:-tls}}/k.pem'}}\n",
+        files={"days.ics": "BEGIN:VCALENDAR\nEND:VCALENDAR\n"},
+    )
+    told = dict(
+        note.text.split(": not exported; mount it ")
+        for note in export.notes
+        if "mount" in note.text
+    )
+    assert told == {
+        f"{folder}/../body.bin": "at /etc/chronos/body.bin",
+        f"{folder}/days.ics": "at /etc/chronos/jobs/days.ics",
+        f"{folder}/tls/ca.pem": f"at {folder}/tls/ca.pem",
+        f"{folder}/tls/a.pem": "at /etc/chronos/jobs/tls/a.pem",
+        f"{folder}/tls/k.pem": "where the job looks: a variable decides that",
+    }
+    [config, job] = documents(export).values()
+    assert f"ca: {folder}/tls/ca.pem" in config["data"]["job.yaml"]
+    pod = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    mounts = [one["mountPath"] for one in pod["containers"][0]["volumeMounts"]]
+    assert f"{folder}/t" in mounts
+    projected = next(one for one in pod["volumes"] if one["name"] == "jobs")["projected"]
+    assert projected["sources"][1]["secret"]["items"] == [{"key": "u", "path": "u"}]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "policies", "lines"),
+    [
+        ('["0 9 * * *", "0 17 * * *"]', "concurrency: forbid", ["concurrency", "missed_runs"]),
+        ('"@every 90m"', "concurrency: replace", ["concurrency", "missed_runs"]),
+        ('"@every 90m"', "{concurrency: forbid, missed_runs: ignore}", ["concurrency"]),
+        ('"@every 90m"', "concurrency: allow", ["missed_runs"]),
+        ('"0 9 * * *"', "concurrency: forbid", []),
+    ],
+)
+def test_what_holds_for_each_of_several_cron_jobs_alone_is_said(
+    tmp_path: Path, schedule: str, policies: str, lines: list[str]
+) -> None:
+    text = f"name: a\nschedule: {schedule}\n" + policies.strip("{}").replace(", ", "\n")
+    export = made(tmp_path, text + "\nwebhook: {url: 'http://h/'}\n")
+    told = [note.text for note in export.notes if "2 CronJobs stand for this job" in note.text]
+    assert [line.partition(":")[0] for line in told] == lines
+    for name, manifest in export.files.items():
+        assert name.startswith("chronos-") or all(f"# note: {line}" in manifest for line in told)
 
 
 @pytest.mark.parametrize(

@@ -112,8 +112,14 @@ def test_what_systemd_cannot_do_is_in_comments_and_in_notes(tmp_path: Path) -> N
         ("odd", "concurrency"),
         ("odd", "schedule"),
         ("off", "concurrency"),
+        (None, "scheduler.max_concurrent_jobs"),
     }
     for note in export.notes:
-        assert f"# note: {note.text}" in export.files[f"chronos-{note.job_id}.timer"]
+        timer = f"chronos-{note.job_id}.timer"
+        assert all(
+            f"# note: {note.text}" in text
+            for name, text in export.files.items()
+            if name == timer or note.job_id is None
+        )
     when = "2027-11-07T01:00:00-05:00, when it does not run and chronos cron would"
     assert when in export.files["chronos-nightly.timer"]

@@ -9,6 +9,7 @@ from chronos_cli.cli.listen_options import listen_of
 from chronos_cli.errors import UsageError
 from chronos_cli.monitor.access import Access, Listen, is_loopback
 from chronos_cli.receiver.http import ReceivedRequest
+from tests.cron.program import Cron
 from tests.cron.stage import FakeClock, Stage, job, utc
 from tests.monitor.watched import watched
 from tests.support import chronos, write
@@ -112,10 +113,25 @@ def test_a_token_that_is_none_is_refused(tmp_path: Path, text: str | None, said:
 
 def test_options_that_fit(tmp_path: Path) -> None:
     path = write(tmp_path, f"{TOKEN}\n", "token")
+    Path(path).chmod(0o640)
     assert listen_of("0.0.0.0:80", path) == Listen("0.0.0.0", 80, TOKEN)
     assert listen_of("[::1]:80", None) == Listen("::1", 80)
     assert listen_of(":80", None) == Listen("127.0.0.1", 80)
     assert listen_of(None, None) is None
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o604, 0o602])
+def test_a_token_for_all_users_is_taken_and_warned_of(tmp_path: Path, mode: int) -> None:
+    path = write(tmp_path, TOKEN, "token")
+    Path(path).chmod(mode)
+    write(tmp_path, "name: a\nschedule: '@yearly'\nwebhook: {url: 'http://127.0.0.1:1/'}\n")
+    options = ("--listen", "127.0.0.1:0", "--listen-token-file", path)
+    with Cron(tmp_path, "job.yaml", *options) as cron:
+        (warning,) = cron.wait_for("warning")
+        cron.wait_for("started")
+        assert cron.stop() == 0
+    expected = f"all users of this machine can use {path}; run: chmod 600 {path}"
+    assert warning["message"].endswith(expected)
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+from chronos_cli.app.control.answers import Answers
+from chronos_cli.cron import control
 from chronos_cli.cron.events import EventKind
 from chronos_cli.dispatch.outcome import Attempt, Status
 from chronos_cli.jobs.model import Job
 from chronos_cli.monitor.status import job_history_document
-from chronos_cli.state.entries import HistoryEntry, HistoryStatus, Pause, Snapshot
+from chronos_cli.state.entries import ALL_JOBS, HistoryEntry, HistoryStatus, Pause, Snapshot
 from tests.cron.stage import FakeClock, Stage, job, utc
 from tests.monitor.watched import Watched, watched
 
@@ -60,6 +62,28 @@ def test_a_pause_is_shown(tmp_path: Path) -> None:
         assert dict(found) == {"quick": "1.0", "other": "0.0"}
 
     play(stage_of(tmp_path), [job("quick"), job("other")], scene)
+
+
+def test_the_loop_is_as_status_says(tmp_path: Path) -> None:
+    """On the page and by `chronos status` alike."""
+
+    async def words(site: Watched) -> set[str]:
+        answers = Answers(site.stage.loop, site.stage.clock, lambda data: data)
+        *_, told = [answer async for answer in answers.to(control.Status(), "alice")]
+        assert isinstance(told, control.LoopStatus)
+        return {told.state, (await site.get("/api/status")).json()["loop"]["state"]}
+
+    async def scene(site: Watched) -> None:
+        loop = site.stage.loop
+        assert await words(site) == {"running"}
+        loop.steering.pause("quick", Pause("alice", site.stage.clock.now(), None, None))
+        assert await words(site) == {"running"}
+        loop.steering.pause(ALL_JOBS, Pause("alice", site.stage.clock.now(), None, None))
+        assert await words(site) == {"paused"}
+        loop.stop()
+        assert await words(site) == {"stopping"}
+
+    play(stage_of(tmp_path), [job("quick")], scene)
 
 
 def test_jobs_as_they_stand(tmp_path: Path) -> None:
@@ -195,7 +219,7 @@ def test_not_ready_while_it_stops_or_cannot_record(tmp_path: Path) -> None:
         blocker.execute("ROLLBACK")
         await stage.clock.advance(60)
         assert (await site.get("/readyz")).status_code == 200
-        site.tell(EventKind.DRAINING, running=0, grace_s=30)
+        stage.loop.stop()
         stopping = await site.get("/readyz")
         assert (stopping.status_code, stopping.json()["status"]) == (503, "it is stopping")
 

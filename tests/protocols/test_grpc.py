@@ -66,6 +66,19 @@ def reply(result: Result) -> Any:
 # --- finding the method
 
 
+@pytest.mark.parametrize("code", [0, 14])
+def test_a_short_name_is_told_in_full_and_a_whole_one_is_not_told_again(
+    server: GrpcServer, tmp_path: Path, code: int
+) -> None:
+    """Also where the call fails."""
+    method, payload = ("Status", {"code": code}) if code else ("Take", {})
+    target = behaviour(server, method)
+    short = run(tmp_path, target | {"method": f"Behaviour/{method}"}, payload=payload)
+    assert short.only["receipt"]["method"] == f"{BEHAVIOUR}/{method}"
+    whole = run(tmp_path, target, payload=payload)
+    assert "method" not in (whole.only["receipt"] or {})
+
+
 @pytest.mark.parametrize("mode", ["v1", "v1alpha", "proxied"])
 def test_reflection_of_either_version(tmp_path: Path, mode: str) -> None:
     server = GrpcServer("--reflection", mode)
@@ -96,7 +109,9 @@ def test_without_reflection(tmp_path: Path) -> None:
         ):
             assert reply(run(tmp_path, behaviour(server, "Take", **source)))["accepted"]
         short = {"address": server.address, "method": "/Behaviour/Take", "proto": proto}
-        assert reply(run(tmp_path, short))["accepted"]
+        result = run(tmp_path, short)
+        assert reply(result)["accepted"]
+        assert result.only["receipt"]["method"] == f"{BEHAVIOUR}/Take"
     finally:
         server.stop()
 

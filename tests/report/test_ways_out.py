@@ -321,9 +321,11 @@ def group_job(t: str) -> GroupJob:
 
 TEXTS: dict[Callable[..., Any], Way] = {
     annotations.github_failure: lambda t: annotations.github_failure(
-        outcome(t), Position(f"{t}.yaml", 1, 3)
+        t, t, Position(f"{t}.yaml", 1, 3)
     ),
-    annotations.github_annotations: lambda t: annotations.github_annotations([problem(t)]),
+    annotations.github_problem: lambda t: annotations.github_problem(
+        problem(t), Position(f"{t}.yaml", 1, 3)
+    ),
     attempts.attempt_line: lambda t: attempts.attempt_line(t, outcome(t).attempts[0], 3, 1.0),
     attempts.attempt_words: lambda t: attempts.attempt_words(t, 1, 3, -1.0, t),
     checks.check_rows: lambda t: "".join(
@@ -498,8 +500,9 @@ def test_a_file_in_sarif_is_a_uri() -> None:
 
 
 def test_github_takes_no_further_command() -> None:
-    text = annotations.github_annotations([problem("x\n::add-mask::y,z:%0A")])
-    assert text.count("\n") == 1
+    harmful = problem("x\n::add-mask::y,z:%0A")
+    text = annotations.github_problem(harmful, harmful.position)
+    assert "\n" not in text
     assert "%0A" not in text
 
 

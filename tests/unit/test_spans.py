@@ -69,12 +69,12 @@ SPANS: list[Told] = [
     (
         "grpc: {address: 'unix:/run/jobs.sock', method: Jobs/Run}",
         None,
-        {},
+        {"reply": {}, "method": "acme.v1.Jobs/Run"},
         "client",
-        "Jobs/Run",
+        "acme.v1.Jobs/Run",
         {
             "rpc.system.name": "grpc",
-            "rpc.method": "Jobs/Run",
+            "rpc.method": "acme.v1.Jobs/Run",
             "server.address": "/run/jobs.sock",
         },
     ),

@@ -1,6 +1,7 @@
 """Where the control socket is, and who is at its other end."""
 
 import os
+import select
 import socket
 import struct
 from collections.abc import Iterator
@@ -88,6 +89,13 @@ def peer_of(connection: socket.socket) -> int:
     known = connection.getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
     _, user, _ = _CREDENTIALS.unpack(known)
     return int(user)
+
+
+def has_left(connection: socket.socket) -> bool:
+    """Whether the other end is closed; one that has only said all that it wants is not."""
+    hangup = select.poll()
+    hangup.register(connection, 0)  # a hang-up is told of in any case
+    return bool(hangup.poll(0))
 
 
 def user_name(user: int) -> str:

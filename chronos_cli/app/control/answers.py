@@ -15,7 +15,7 @@ from chronos_cli.cron.events import EventKind, LoopEvent
 from chronos_cli.cron.loop import Loop
 from chronos_cli.dispatch.execution import new_id
 from chronos_cli.errors import UsageError
-from chronos_cli.state.entries import ALL_JOBS, Pause
+from chronos_cli.state.entries import Pause
 
 _HERE = "in this loop"
 _PASSED_OVER = frozenset({EventKind.SKIPPED, EventKind.DROPPED})
@@ -75,10 +75,8 @@ class Answers:
 
     def _status(self) -> messages.LoopStatus:
         steering = self._loop.steering
-        state = "paused" if steering.pauses.known().get(ALL_JOBS) else "running"
-        state = "stopping" if self._loop.is_stopping else state
         strangers = steering.pauses.strangers(steering.jobs)
-        return messages.LoopStatus(os.getpid(), self._started_at, state, strangers)
+        return messages.LoopStatus(os.getpid(), self._started_at, self._loop.state, strangers)
 
     async def _trigger(self, request: messages.Trigger, by: str) -> AsyncIterator[Answer]:
         jobs = self._loop.steering.jobs

@@ -29,7 +29,7 @@ def ask(state: Path, request: Request) -> Iterator[Answer]:
     """Yield what the loop on a state file answers, for as long as it does.
 
     Raises NoLoopError when none runs there, StateError when it is another user's or does not
-    answer, UsageError when it refuses.
+    answer, UsageError when it refuses. A request that was not answered was not carried out.
     """
     path = control_path(state)
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -40,8 +40,8 @@ def ask(state: Path, request: Request) -> Iterator[Answer]:
             yield from _answers(connection, request)
         except TimeoutError as error:
             raise StateError(
-                f"the loop on {state} does not answer within {_PATIENCE:g} s: ask again, or look "
-                "at its log"
+                f"the loop on {state} does not answer within {_PATIENCE:g} s, and will not do what "
+                "nobody waits for: ask again, or look at its log"
             ) from error
         except ConnectionError:
             return  # it has ended amid the answer
@@ -55,6 +55,10 @@ def _connect(connection: socket.socket, path: Path, state: Path) -> None:
         raise NoLoopError(
             f"no loop runs on the state {state}; start one with chronos cron JOBS, or name the "
             "state of the one that is meant with --state PATH"
+        ) from error
+    except BlockingIOError as error:
+        raise StateError(
+            f"the loop on {state} is asked by too many at once, or does not answer: ask again"
         ) from error
     except PermissionError as error:
         raise StateError(
@@ -77,7 +81,7 @@ def _answers(connection: socket.socket, request: Request) -> Iterator[Answer]:
                     "version? Then ask with that one, or start the loop again"
                 ) from error
             if isinstance(answer, Refused):
-                raise UsageError(answer.message)
+                raise (StateError if answer.unusable else UsageError)(answer.message)
             if isinstance(request, Trigger) and request.wait:
                 connection.settimeout(None)  # it takes what the job takes
             yield answer

@@ -72,7 +72,10 @@ def resume(book: Pausable, job_id: str, by: str, *, catches_up: bool, where: str
     if job_id not in known:
         return _not_paused(job_id, known, book.jobs(), where)
     made_up, recorded = book.resume(job_id, by, catches_up=catches_up)
-    parts = [f"{name} {verb} resumed", _consequence(book, made_up, catches_up=catches_up)]
+    parts = [
+        f"{name} {verb} resumed",
+        _consequence(book, job_id, made_up, catches_up=catches_up),
+    ]
     del known[job_id]
     if job_id != ALL_JOBS and job_id not in book.jobs():
         parts[1] = "no such job runs here now"
@@ -94,14 +97,15 @@ def _not_paused(job_id: str, known: dict[str, Pause], jobs: Collection[str], whe
     return f"{job_id} is not paused"
 
 
-def _consequence(book: Pausable, made_up: int | None, *, catches_up: bool) -> str:
+def _consequence(book: Pausable, job_id: str, made_up: int | None, *, catches_up: bool) -> str:
+    ticks = "their ticks" if job_id == ALL_JOBS else "its ticks"
     if not catches_up:
         return "the ticks that were passed over are not made up for (--catch-up does)"
     if made_up is None:
-        return f"{book.heirs} for its ticks, as missed_runs says"
+        return f"{book.heirs} for {ticks}, as missed_runs says"
     if not made_up:
         return "nothing is to be made up for, as missed_runs says"
-    return f"{count(made_up, 'execution')} to make up for its ticks, as missed_runs says"
+    return f"{count(made_up, 'execution')} to make up for {ticks}, as missed_runs says"
 
 
 def _doubt(*, recorded: bool) -> str:

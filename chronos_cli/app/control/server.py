@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from chronos_cli.app.control.address import peer_of, user_name
+from chronos_cli.app.control.address import has_left, peer_of, user_name
 from chronos_cli.cron.control import (
     LONGEST_REQUEST,
     VERSION,
@@ -30,7 +30,8 @@ _MOST_SERVED, _MOST_TOLD = 32, 64
 class ControlServer:
     """Serves requests on a socket that listens at `path`; `answer` carries them out.
 
-    A client that is stuck, hostile or gone costs a connection for some seconds, and no more.
+    A client that is stuck, hostile or gone costs a connection for some seconds, and no more. What
+    one has asked for who left before it was begun is not done: he may have asked again.
     """
 
     def __init__(
@@ -83,9 +84,9 @@ class ControlServer:
         # Read in any case: a socket that is closed with something unread loses the answer.
         request = await _request(reader)
         if user not in {os.geteuid(), 0}:
-            request = Refused("this loop belongs to another user")
+            request = Refused("this loop belongs to another user", unusable=True)
         elif is_full:
-            request = Refused("too many clients ask this loop at once")
+            request = Refused("too many clients ask this loop at once: ask again", unusable=True)
         if isinstance(request, Refused):
             await _send(writer, request)
             return
@@ -103,6 +104,8 @@ class ControlServer:
 
     async def _send_all(self, writer: asyncio.StreamWriter, request: Request, user: int) -> None:
         by = await asyncio.to_thread(user_name, user)
+        if writer.is_closing() or has_left(writer.get_extra_info("socket")):
+            return
         try:
             async for answer in self._answer(request, by):
                 await _send(writer, answer)
@@ -111,7 +114,8 @@ class ControlServer:
         except (OSError, TimeoutError):
             raise
         except Exception as error:  # noqa: BLE001 - no request may end the loop
-            await _send(writer, Refused(f"internal error: {type(error).__name__}: {error}"))
+            message = f"internal error: {type(error).__name__}: {error}"
+            await _send(writer, Refused(message, unusable=True))
 
 
 async def _request(reader: asyncio.StreamReader) -> Request | Refused:
@@ -119,13 +123,15 @@ async def _request(reader: asyncio.StreamReader) -> Request | Refused:
     try:
         async with asyncio.timeout(_PATIENCE):
             line = await reader.readline()
-        envelope = decode_request(line)
-    except msgspec.DecodeError as error:
-        return Refused(f"this is no request: {error}")
     except ValueError:
         return Refused(f"a request is no longer than {LONGEST_REQUEST} bytes")
+    try:
+        envelope = decode_request(line)
+    except msgspec.DecodeError as error:
+        return Refused(f"this is no request: {error}", unusable=True)
     if envelope.version != VERSION:
-        return Refused(f"the loop speaks version {VERSION}, not {envelope.version}")
+        message = f"the loop speaks version {VERSION}, not {envelope.version}"
+        return Refused(message, unusable=True)
     return envelope.request
 
 

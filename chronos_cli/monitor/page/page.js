@@ -9,10 +9,19 @@ const [heading, closing, about, runs] = panel.children;
 
 let status = null;       // the last answer of /api/status
 let order = { key: "due", down: false };
-let chosen = decodeURIComponent(location.hash.slice(1)) || null;
+let chosen = named(location.hash.slice(1));
 let token = sessionStorage.getItem("token");
 let answeredAt = null;
 let timer = null;
+
+// The job in an address; null for none, and for what is no text in percent escapes.
+function named(hash) {
+  try {
+    return decodeURIComponent(hash) || null;
+  } catch {
+    return null;
+  }
+}
 
 // Characters that cannot be seen, or that turn the direction of writing, are written out.
 function visible(text) {

@@ -61,6 +61,13 @@ class Call:
         self._loop = asyncio.get_running_loop()
         self._end = self._loop.time() + delivery.timeout
 
+    @property
+    def meant(self) -> dict[str, str]:
+        """What the receipt has of a method that the target names by less than its whole name."""
+        if self.method is None or self.method.path == f"/{self.target.method.lstrip('/')}":
+            return {}
+        return {"method": self.method.path.lstrip("/")}
+
     def time_left(self) -> float:
         """Return the seconds until the attempt's limit."""
         return self._end - self._loop.time()

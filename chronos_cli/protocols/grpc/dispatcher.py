@@ -11,6 +11,8 @@ import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from msgspec import structs
+
 from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.plugin import Preview, Receipt
 from chronos_cli.errors import DispatchError, RejectedError
@@ -51,7 +53,7 @@ class GrpcDispatcher:
         async with self._pool.lend(delivery.target, delivery.timeout) as connection:
             call = Call(connection, delivery)
             try:
-                return await call.receipt()
+                receipt = await call.receipt()
             except asyncio.CancelledError as error:
                 if not connection.is_connected:
                     tls = "with" if delivery.target.secure is not None else "without"
@@ -61,7 +63,13 @@ class GrpcDispatcher:
                 if not is_last and call.may_be_repeated(error):
                     connection.retire()
                     return None
-                raise await _failure(error, connection, call) from error
+                found = await _failure(error, connection, call)
+                raise found.with_receipt(**call.meant) from error
+            except DispatchError as error:
+                if not call.meant:
+                    raise
+                raise error.with_receipt(**call.meant) from error
+            return structs.replace(receipt, data={**receipt.data, **call.meant})
 
     async def preview(self, delivery: Delivery[Grpc]) -> Preview:
         """Return the request as it would leave; see `Dispatcher.preview`.

@@ -8,9 +8,9 @@ from chronos_cli.protocols.grpc.address import parse_address
 from chronos_cli.protocols.grpc.target import Grpc
 
 
-def message_span(target: Grpc, code: str | None, receipt: Mapping[str, Any]) -> MessageSpan:  # noqa: ARG001
-    """Return the span of a call of a target's method."""
-    method = target.method.lstrip("/")
+def message_span(target: Grpc, code: str | None, receipt: Mapping[str, Any]) -> MessageSpan:
+    """Return the span of a call of a target's method, by its whole name where that is known."""
+    method = str(receipt.get("method") or target.method.lstrip("/"))
     address = parse_address(target.address)
     attributes: dict[str, str | int] = {
         "rpc.system.name": "grpc",
