@@ -62,11 +62,16 @@ def _append(path: str, text: str, note: Callable[[str], None]) -> None:
 
 
 def _in_repository(position: Position, environment: Mapping[str, str]) -> Position | None:
-    """Return a place as GitHub names it: relative to the checkout; None for standard input."""
+    """Return a place as GitHub names it: relative to the checkout; None for standard input.
+
+    Where no checkout is known, it is named as it was given.
+    """
     if position.file == STDIN:
         return None
     workspace = environment.get("GITHUB_WORKSPACE")
+    if not workspace:
+        return position
     file = Path(os.path.abspath(position.file))  # noqa: PTH100 - links stay as they are
-    if workspace and file.is_relative_to(workspace):
+    if file.is_relative_to(workspace):
         file = file.relative_to(workspace)
     return Position(str(file), position.line, position.column)
