@@ -230,8 +230,8 @@ class Deliveries:
         """Decide on a start whose job runs elsewhere: what was handed out before waits."""
         job = execution.job
         reason = f"execution {holder.execution_id} is still running ({holder.host})"
-        if hold.seq:
-            return _AGAIN
+        if hold.seq or holder.execution_id == execution.id:
+            return _AGAIN  # it has begun, or another host has just taken its lock
         if job.spec.concurrency == "forbid":
             why = (EventKind.SKIPPED, Status.SKIPPED, reason)
             self._pass_over(hold, execution, record, why)

@@ -57,6 +57,10 @@ class Names(Struct, frozen=True):
         """Return a subject beside those of jobs: `tick` or `outcome`, and a number."""
         return f"chronos.{self.group}.{kind}.{PROBE}.{number}"
 
+    def turn(self, job_id: str, seq: int, number: int) -> str:
+        """Return the subject that stands for taking a job's lock, as its key stood at `seq`."""
+        return f"chronos.{self.group}.tick.{PROBE}.{token(job_id)}.{seq}.{number}"
+
     def claimed(self, subject: str = "") -> str:
         """Return where a stored tick is told of; without a tick, where all of them are."""
         return f"chronos.{self.group}.claimed.{subject.partition('.tick.')[2] or '>'}"

@@ -25,7 +25,7 @@ async def _refused(api: Api, names: Names) -> str | None:
             return str(error)
         except (RefusedError, NoAnswerError):
             pass
-    for stream in (names.outcomes, names.bucket):
+    for stream in (names.ticks, names.outcomes, names.bucket):
         try:
             await api.last(stream, "none")
         except NoRightError as error:
