@@ -37,7 +37,7 @@ def command(
 
     settings = reader().config(config, env_file).scheduler.cluster
     if print_only:
-        Output().result(plan_of(settings).commands())
+        Output().result(plan_of(settings).commands() + "\n")
     elif cluster is None:
         raise UsageError("name the servers with --cluster nats://…, or add --print")
     else:

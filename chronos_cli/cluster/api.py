@@ -21,6 +21,8 @@ EXPECTED = "Nats-Expected-Last-Subject-Sequence"
 NO_MESSAGE, NO_STREAM, NO_CONSUMER = 10037, 10059, 10014
 _WRONG_SEQUENCE = frozenset((10071, 10164))
 STORE_FAILED, WRONG_STREAM = 10077, 10060
+# Nobody leads the servers for the moment.
+_NO_MAJORITY = 10008
 _PER_SUBJECT = "maximum messages per subject"
 
 
@@ -131,6 +133,8 @@ def _answer(data: bytes) -> dict[str, Any]:
     except msgspec.DecodeError as error:
         raise NoAnswerError(f"an answer that cannot be read: {data[:80]!r}") from error
     if found := answer.get("error"):
+        if found.get("err_code") == _NO_MAJORITY:
+            raise NoAnswerError(f"JetStream: {found.get('description')} ({_NO_MAJORITY})")
         raise RefusedError(
             found.get("code", 0), found.get("err_code", 0), str(found.get("description", ""))
         )

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 # How long a host waits at its start for servers that have no majority yet, in seconds.
 _PATIENCE = 30.0
+# After so long it says that it waits, in seconds.
+_SILENCE = 3.0
+_WAITING = "waiting for the cluster's servers"
 
 
 class ClusterHost:
@@ -154,13 +157,18 @@ class ClusterHost:
 
     async def _patiently(self, call: Callable[[], Awaitable[None]]) -> None:
         """Do something that can be done twice; a stream that was just made has no leader yet."""
-        until = self.clock.monotonic() + _PATIENCE
+        began, is_told = self.clock.monotonic(), False
         while True:
             try:
                 return await call()
-            except NoAnswerError:
-                if self.clock.monotonic() > until:
-                    raise
+            except NoAnswerError as error:
+                waited = self.clock.monotonic() - began
+                if waited > _PATIENCE:
+                    words = "is JetStream on there, and does a majority of the servers run?"
+                    raise StateError(f"--cluster: {error}; {words}") from error
+                if waited > _SILENCE and not is_told:
+                    is_told = True
+                    self._events.tell(EventKind.WARNING, message=f"{_WAITING}: {error}")
                 await self.clock.sleep(0.25)
 
     def begin(self, loop: Loop) -> None:

@@ -190,8 +190,10 @@ class Link:
             return
         self._refused.append(said)
         self.on_refused(said)
+        # Without its inbox nothing that is asked has an answer.
+        is_inbox = INBOX.lower() in said
         for answer, subject in list(self._pending.items()):
-            if subject.lower() in said and not answer.done():
+            if (is_inbox or subject.lower() in said) and not answer.done():
                 answer.set_exception(NoRightError(f"{subject}: {said.removeprefix('nats: ')}"))
 
 

@@ -45,7 +45,7 @@ def cluster_lines(status: ClusterStatus, running: Running) -> str:
         for job, holder in sorted(status.locks.items())
     ]
     lines += _pause_lines(status)
-    return "\n".join(printable(line) for line in lines)
+    return "\n".join(printable(line) for line in lines) + "\n"
 
 
 def jobs_document(status: ClusterStatus, jobs: Sequence[GroupJob]) -> dict[str, Any]:

@@ -83,6 +83,7 @@ def overlapping(stage: Stage, concurrency: str, seconds: float, row: Row) -> Non
     assert len(ran) >= 3
 
 
+@pytest.mark.cluster
 @pytest.mark.row(7, "forbid, a job 2.5 times its schedule, its holder killed")
 def test_forbid(stage: Stages, server: HttpServer, row: Row) -> None:
     jobs = every_second(server, 1, path="/slow/2.5", concurrency="forbid", missed_runs="ignore")

@@ -110,7 +110,7 @@ def test_a_pause_and_its_catching_up(stage: Stages, server: HttpServer, row: Row
     (told,) = here.hosts[-1].events("paused")
     assert (told["scope"], told["reason"]) == ("all", "migration")
     said = done(here, "resume", "--all", "--catch-up")
-    assert said == "all jobs are resumed; each host makes up for its ticks, as missed_runs says\n"
+    assert said == "all jobs are resumed; each host makes up for their ticks, as missed_runs says\n"
     (end,) = here.hosts[-1].wait_for("resumed")
     found = record(here)
     assert end["by"] == told["by"] == found["ended_by"]

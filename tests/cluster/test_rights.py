@@ -32,11 +32,13 @@ def listed() -> tuple[list[str], list[str]]:
 def users(publish: list[str], subscribe: list[str]) -> str:
     rights = json.dumps({"publish": publish, "subscribe": subscribe})
     lacking = json.dumps({"publish": publish[1:], "subscribe": subscribe})
+    deaf = json.dumps({"publish": publish, "subscribe": subscribe[1:]})
     return (
         "accounts {A {jetstream: enabled, users: [\n"
         "{user: operator, password: p}\n"
         f"{{user: host, password: p, permissions: {rights}}}\n"
         f"{{user: lacking, password: p, permissions: {lacking}}}\n"
+        f"{{user: deaf, password: p, permissions: {deaf}}}\n"
         "]}\n S {users: [{user: s, password: s}]}}\nsystem_account: S\n"
     )
 
@@ -45,6 +47,11 @@ def users(publish: list[str], subscribe: list[str]) -> str:
 def guarded(tmp_path: Path) -> Iterator[Nodes]:
     with Nodes(tmp_path / "guarded", users(*listed())).running() as running:
         yield running
+
+
+def count_violations(nodes: Nodes) -> int:
+    logs = (node.process.log_text() for node in nodes.by_name.values())
+    return sum(log.count("Permissions Violation") for log in logs)
 
 
 def login(nodes: Nodes, user: str) -> str:
@@ -73,6 +80,13 @@ def test_the_listed_rights_suffice(
     assert lacking.code == 3
     assert lacking.err.count("\n") == 1
     assert listed()[0][0].removesuffix(">") in lacking.err
+    violations = count_violations(guarded)
+    deaf = chronos("cron", "jobs.yaml", "--cluster", login(guarded, "deaf"), cwd=tmp_path)
+    assert deaf.code == 3
+    assert deaf.err.count("\n") == 1
+    assert listed()[1][0].removesuffix(">").lower() in deaf.err.lower()
+    assert deaf.seconds < 10
+    of_the_deaf = count_violations(guarded) - violations
     host = here.host("--listen", "127.0.0.1:0", url=login(guarded, "host"))
     host.wait_for("started")
     time.sleep(1)
@@ -89,9 +103,7 @@ def test_the_listed_rights_suffice(
     refused = host.warnings("refuses")
     assert here.stop() == [0]
     found = counts(requests(server, jobs), jobs, first, first + 3)
-    violations = sum(
-        node.process.log_text().count("Permissions Violation") for node in guarded.by_name.values()
-    )
+    violations = count_violations(guarded) - of_the_deaf
     row(f"{found}; {len(refused)} refusals; lacking one: exit {lacking.code}")
     assert (found.lost, found.repeated) == (0, 0)
     assert not refused

@@ -35,6 +35,7 @@ def test_it_is_listed_and_described(installed: Installed) -> None:
     assert "What the far side knows us by" in installed.run("chronos_cli", "schema")
 
 
+@pytest.mark.packages
 def test_it_is_well_typed(installed: Installed) -> None:
     """Seen from outside: both packages tell that they have types, and the types agree."""
     cache = f"--cache-dir={installed.folder / 'mypy'}"
@@ -44,12 +45,14 @@ def test_it_is_well_typed(installed: Installed) -> None:
     assert out == "Success: no issues found in 2 source files\n"
 
 
+@pytest.mark.packages
 def test_it_keeps_the_contract(installed: Installed) -> None:
     out = installed.run("pytest", "-q", "-p", "no:cacheprovider", "-W", "error", "test_line.py")
     # It has no TLS, no target with a login besides, and everything else.
     assert " passed, 7 skipped in " in out
 
 
+@pytest.mark.packages
 def test_one_that_breaks_the_contract_is_found_out(installed: Installed) -> None:
     """The same package, when it takes every answer for a yes."""
     (module,) = installed.folder.glob("venv/lib/python*/site-packages/chronos_line/__init__.py")
