@@ -4,9 +4,11 @@ import subprocess
 import sys
 import textwrap
 import time
+from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 
 from chronos_cli.jobs.document import MAX_BYTES, MAX_NODES
 from chronos_cli.jobs.lines import Lines
@@ -15,6 +17,7 @@ from tests.test_cases import load
 
 GOOD = "name: a\nwebhook: {url: 'http://127.0.0.1:1/'}\n"
 WRONG = GOOD + "x: 1\n"
+COMMON = "jobs:\n" + "- {name: a, webhook: {url: 'http://x/'}}\n" * 44_000
 HALF = MAX_NODES // 2 - 1000
 
 # Texts near a bound, each refused; what the first message says.
@@ -83,7 +86,8 @@ def test_what_is_refused_is_refused_soon_and_in_little_memory(tmp_path: Path, na
     memory, seconds, problems = map(float, counts.split())
     assert told in first
     assert memory < 200
-    assert seconds < 2 * max(slowness, _slowness())
+    # What grows faster than the file takes many times as long.
+    assert seconds < 3 * max(slowness, _slowness())
     assert problems <= 1001
     assert (problems == 1001) == ("more problems" in last)
 
@@ -92,7 +96,15 @@ def _slowness() -> float:
     """How much slower than an idle machine of today this one is now; at least 1."""
     began = time.process_time()
     [str(number) for number in range(1_000_000)]
-    return max(1.0, (time.process_time() - began) / 0.12)
+    return max(1.0, _slowness_with_memory(), (time.process_time() - began) / 0.12)
+
+
+@cache
+def _slowness_with_memory() -> float:
+    """The same where much memory is taken, as by reading YAML: there machines differ more."""
+    began = time.process_time()
+    yaml.compose(COMMON, Loader=yaml.CSafeLoader)
+    return (time.process_time() - began) / 2.0
 
 
 def test_a_thousand_problems_are_shown_and_the_others_counted(tmp_path: Path) -> None:
