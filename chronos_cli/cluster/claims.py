@@ -21,6 +21,8 @@ PATIENCE = 10.0
 _TURN = 1.0
 # A host that claimed something within so many seconds is at work.
 _BUSY = 0.5
+# When a tick is looked at again that was left to such a host, in seconds: there may be thousands.
+_NEXT_LOOK = 1.0
 # Claims under way at which a host does its own before those of others.
 _MANY = 32
 # So many claims wait for their answers at the same time.
@@ -168,7 +170,7 @@ class Claims:
                 if one.subject not in self._open or self._stopping:
                     continue
                 if self._is_others_turn(one, now):
-                    one.at = now + _BUSY / 2
+                    one.at = now + _NEXT_LOOK
                     heapq.heappush(self._heap, (one.at, next(self._order), one))
                 else:
                     self._begin(one)
