@@ -33,11 +33,13 @@ class Certificates:
         self._variables = variables
         self._jobset: JobSet | None = None
         self._changed = asyncio.Event()
+        self._keys: dict[str, Hashable] = {}  # what `ends` was seen of, by job
         self.ends: dict[str, float] = {}
 
     def adopt(self, jobset: JobSet) -> None:
         """Look at the far sides of these jobs from now on."""
         self._jobset = jobset
+        self._keys = {name: key for name, key in self._keys.items() if name in jobset.jobs}
         self.ends = {name: end for name, end in self.ends.items() if name in jobset.jobs}
         self._changed.set()
 
@@ -66,8 +68,10 @@ class Certificates:
         """Note when the certificate for a job ends; ask only where no job before has asked."""
         execution = Execution(new_id(), job, in_zone(job, self._clock.now()), self._variables)
         key = certificate_key(execution, dispatchers)
+        if self._keys.get(job.id) != key:
+            self.ends.pop(job.id, None)  # of another far side
+            self._keys[job.id] = key
         if key is None:
-            self.ends.pop(job.id, None)
             return
         if key not in seen:
             seen[key] = await certificate_end(execution, dispatchers, self._clock)

@@ -62,6 +62,11 @@ def test_each_far_side_is_looked_at_once_and_after_a_reload(tmp_path: Path) -> N
             (tmp_path / "jobs.yaml").write_text(json.dumps({"jobs": [jobs[3], jobs[2]]}))
             cron.send(1)  # SIGHUP
             wait_until(lambda: ends(site).keys() == {"later"})
+            # What was seen of one far side is not told of another that cannot be reached.
+            moved = {**jobs[2], "webhook": {**jobs[2]["webhook"], "url": "https://127.0.0.1:1/"}}
+            (tmp_path / "jobs.yaml").write_text(json.dumps({"jobs": [jobs[3], moved]}))
+            cron.send(1)
+            wait_until(lambda: not ends(site))
             assert cron.stop() == 0
         assert [soon.seen, later.seen, plain.seen] == [[], [], []]
 

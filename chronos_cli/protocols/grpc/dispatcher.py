@@ -69,7 +69,9 @@ class GrpcDispatcher:
                 if not call.meant:
                     raise
                 raise error.with_receipt(**call.meant) from error
-            return structs.replace(receipt, data={**receipt.data, **call.meant})
+            if not (meant := call.meant):
+                return receipt  # nearly always, and for each of very many calls
+            return structs.replace(receipt, data={**receipt.data, **meant})
 
     async def preview(self, delivery: Delivery[Grpc]) -> Preview:
         """Return the request as it would leave; see `Dispatcher.preview`.
