@@ -62,7 +62,9 @@ async def read_newest(
     try:
         info = await api.call(f"STREAM.INFO.{names.outcomes}")
     except RefusedError as error:
-        raise StateError(f"{names.outcomes}: {error.text}") from error
+        raise StateError(
+            f"{names.outcomes}: {error.text}; chronos cluster init makes it"
+        ) from error
     state = info["state"]
     reading = _Reading()
     last, first = int(state["last_seq"]), max(1, int(state["first_seq"]))

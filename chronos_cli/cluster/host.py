@@ -11,7 +11,7 @@ from chronos_cli.cluster.clock import ClusterClock
 from chronos_cli.cluster.deliveries import Deliveries
 from chronos_cli.cluster.holds import Holds
 from chronos_cli.cluster.journal import ClusterJournal
-from chronos_cli.cluster.link import Link, NoAnswerError
+from chronos_cli.cluster.link import ADVICE, Link, NoAnswerError
 from chronos_cli.cluster.locks import Locks
 from chronos_cli.cluster.marks import Marks
 from chronos_cli.cluster.members import Members
@@ -164,8 +164,7 @@ class ClusterHost:
             except NoAnswerError as error:
                 waited = self.clock.monotonic() - began
                 if waited > _PATIENCE:
-                    words = "is JetStream on there, and does a majority of the servers run?"
-                    raise StateError(f"--cluster: {error}; {words}") from error
+                    raise StateError(f"--cluster: {error}; {ADVICE}") from error
                 if waited > _SILENCE and not is_told:
                     is_told = True
                     self._events.tell(EventKind.WARNING, message=f"{_WAITING}: {error}")

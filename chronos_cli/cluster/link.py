@@ -28,6 +28,9 @@ _PING = 2
 INBOX = "_INBOX_chronos"
 _NO_RESPONDERS = "503"
 
+# What to look at when servers give no answer.
+ADVICE = "is JetStream on there, and does a majority of the servers run?"
+
 Callback = Callable[["Msg"], Awaitable[None]]
 
 

@@ -4,9 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from chronos_cli.cluster.api import Api
-from chronos_cli.cluster.link import Link
+from chronos_cli.cluster.link import ADVICE, Link, NoAnswerError
 from chronos_cli.cluster.options import connection_of, plan_of
 from chronos_cli.cluster.streams import Plan
+from chronos_cli.errors import StateError
 from chronos_cli.jobs.config import Cluster
 
 
@@ -18,5 +19,7 @@ async def opened(url: str, settings: Cluster) -> AsyncIterator[tuple[Api, Plan]]
     await link.open()
     try:
         yield Api(link), plan
+    except NoAnswerError as error:
+        raise StateError(f"--cluster: {error}; {ADVICE}") from error
     finally:
         await link.close()

@@ -105,7 +105,10 @@ async def read_pauses(
             try:
                 record = msgspec.json.decode(found.data, type=PauseRecord)
             except msgspec.DecodeError as error:
-                raise StateError(f"{found.subject} cannot be read: {error}") from error
+                raise StateError(
+                    f"{found.subject} cannot be read: {error}; delete that key, or use the "
+                    "version of Chronos that wrote it"
+                ) from error
         yield job_of_pause(found.subject), record, found.seq
 
 

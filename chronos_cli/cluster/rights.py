@@ -14,7 +14,9 @@ async def require_rights(api: Api, names: Names) -> None:
     """Try every subject in a way that does nothing; raises StateError, naming one refused."""
     refused = await _refused(api, names)
     if refused:
-        raise StateError(f"--cluster: this user lacks a right: {refused}")
+        raise StateError(
+            f"--cluster: this user lacks a right: {refused}; docs/cluster.md lists all"
+        )
 
 
 async def _refused(api: Api, names: Names) -> str | None:
