@@ -30,12 +30,13 @@ class _Mark(Struct, frozen=True):
 class _Known:
     """What is known of a job's mark: as it was last read or written, and what is to be written."""
 
-    __slots__ = ("latest", "mark", "reset", "seq", "written")
+    __slots__ = ("latest", "looked_at", "mark", "reset", "seq")
 
     def __init__(self) -> None:
         self.mark: _Mark | None = None
         self.seq = 0
-        self.written = 0.0
+        # When it was last written, or found to be another host's to write (monotonic).
+        self.looked_at = -_INTERVAL
         self.latest = 0
         self.reset: _Mark | None = None
 
@@ -113,21 +114,28 @@ class Marks:
             except TimeoutError:
                 pass
             now = self._clock.monotonic()
-            due = [job_id for job_id, known in self._known.items() if self._is_due(known, now)]
-            await self._write_all([one for one in due if self._is_reset(one) or self._is_ours(one)])
+            await self._write_all(self._take_due(now))
 
     async def finish(self) -> None:
         """Write all that is not written yet, before the end."""
         await self._write_all(list(self._known))
 
-    def _is_due(self, known: _Known, now: float) -> bool:
-        if known.reset is not None:
-            return True
-        newer = known.latest > (known.mark.ms if known.mark else 0)
-        return newer and now - known.written >= _INTERVAL
+    def _take_due(self, now: float) -> list[str]:
+        """Return the jobs whose marks are to be written here, and look at the others later."""
+        found = []
+        for job_id, known in self._known.items():
+            if known.reset is not None:
+                found.append(job_id)
+            elif self._is_due(known, now):
+                if self._is_ours(job_id):
+                    found.append(job_id)
+                else:
+                    known.looked_at = now
+        return found
 
-    def _is_reset(self, job_id: str) -> bool:
-        return self._known[job_id].reset is not None
+    def _is_due(self, known: _Known, now: float) -> bool:
+        newer = known.latest > (known.mark.ms if known.mark else 0)
+        return newer and now - known.looked_at >= _INTERVAL
 
     async def _write_all(self, job_ids: list[str]) -> None:
         try:
@@ -161,7 +169,7 @@ class Marks:
                     raise
                 await self._read(job_id)
                 continue
-            known.mark, known.written = wanted, self._clock.monotonic()
+            known.mark, known.looked_at = wanted, self._clock.monotonic()
             known.reset = None
 
     def _wanted(self, job_id: str, known: _Known) -> _Mark | None:

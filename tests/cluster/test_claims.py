@@ -224,7 +224,7 @@ def test_a_burst(stage: Stages, server: HttpServer, tmp_path: Path, nodes: Nodes
     assert ended_alone == BURST
     row(
         f"shares {shares} %, {published} publishes; three hosts {took:.0f} s and at most "
-        f"{max(cpu):.0f} s of CPU each, one {took_alone:.0f} s and {cpu_alone:.0f} s"
+        f"{max(cpu):.1f} s of CPU each, one {took_alone:.0f} s and {cpu_alone:.1f} s"
     )
     assert all(25 <= share <= 42 for share in shares)
     assert published <= 1.2 * BURST

@@ -99,6 +99,26 @@ def test_a_mark_stays_before_what_a_pause_takes_back() -> None:
     assert last.timestamp() == 4.999
 
 
+def test_whose_mark_it_is_is_not_asked_all_the_time() -> None:
+    """With many jobs that would keep a host busy that has nothing to do."""
+    asked: list[str] = []
+
+    def is_ours(job_id: str) -> bool:
+        asked.append(job_id)
+        return False
+
+    marks = Marks(cast("Api", None), Names("g"), SystemLoopClock(), lambda _: None, is_ours)
+    marks.settled("a", 9000)
+
+    async def play() -> None:
+        serving = asyncio.create_task(marks.serve())
+        await asyncio.sleep(2.5)  # real time: it looks once a second
+        serving.cancel()
+
+    asyncio.run(play())
+    assert asked == ["a"]
+
+
 def test_a_pause_takes_back_what_is_not_claimed() -> None:
     found = claims(cast("Api", None), Names("g"))
     starts = sorted(ticks(3), key=lambda one: one.scheduled_time)
