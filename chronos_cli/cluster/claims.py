@@ -17,8 +17,9 @@ from chronos_cli.cron.pending import PendingStart
 
 # A claim is tried for so long, in seconds; after that its tick has been missed.
 PATIENCE = 10.0
-# What each host waits for the one before it, in seconds.
-_TURN = 1.0
+# What each host waits for the one before it, in seconds; and for how many of them at most, since
+# several may die at once, and none of them is known to be dead at first.
+_TURN, _MOST_TURNS = 1.0, 3
 # A host that claimed something within so many seconds is at work.
 _BUSY = 0.5
 # When a tick is looked at again that was left to such a host, in seconds: there may be thousands.
@@ -133,7 +134,7 @@ class Claims:
         at = now
         if late:
             at = self._next_late = max(now, self._next_late + 1 / _LATE_RATE)
-        at += self._members.rank(subject) * _TURN
+        at += min(self._members.rank(subject), _MOST_TURNS) * _TURN
         one = self._open[subject] = _Open(start, subject, now, at, at, late)
         self._waiting.setdefault(start.job.id, set()).add(moment)
         heapq.heappush(self._heap, (at, next(self._order), one))

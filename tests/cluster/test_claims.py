@@ -36,19 +36,19 @@ Row = Callable[[object], None]
 BURST = 10_000
 
 
-def alone() -> Members:
-    """A host to which every tick belongs."""
+def behind(others: int) -> Members:
+    """A host before which every tick belongs to so many others."""
     me = SimpleNamespace(id="me")
     found = SimpleNamespace(
-        me=me, rank=lambda _: 0, before=lambda _: set(), suspect=lambda *_: None
+        me=me, rank=lambda _: others, before=lambda _: set(), suspect=lambda *_: None
     )
     return cast("Members", found)
 
 
-def claims(api: Api, names: Names) -> Claims:
+def claims(api: Api, names: Names, others: int = 0) -> Claims:
     clock = ClusterClock(SystemLoopClock())
     troubles = Troubles(clock, Events(clock, lambda _: None))
-    return Claims(api, names, alone(), clock, troubles, lambda _: "hash")
+    return Claims(api, names, behind(others), clock, troubles, lambda _: "hash")
 
 
 async def claim(found: Claims, starts: list[PendingStart], limit: float = 30) -> None:
@@ -102,6 +102,16 @@ def test_what_was_done_is_refused(nodes: Nodes, group: str, row: Row) -> None:
     stored, accepted, taken = asyncio.run(play())
     row(f"{stored} stored, accepted again {accepted}, refused {taken}")
     assert (stored, accepted, taken) == (1000, 0, 1000)
+
+
+def test_many_that_died_at_once_are_not_waited_for_in_turn() -> None:
+    class Stored:
+        async def store(self, *_: Any, **__: Any) -> Any:
+            return SimpleNamespace(duplicate=False)
+
+    began = time.monotonic()
+    asyncio.run(claim(claims(cast("Api", Stored()), Names("g"), others=7), ticks(1)))
+    assert 2.9 < time.monotonic() - began < 3.9  # real time: three turns
 
 
 def test_a_doubt_ends_though_nothing_is_due(nodes: Nodes, group: str) -> None:
