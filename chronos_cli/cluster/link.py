@@ -31,6 +31,10 @@ _NO_RESPONDERS = "503"
 # What to look at when servers give no answer.
 ADVICE = "is JetStream on there, and does a majority of the servers run?"
 
+# Failures whose cure is among the settings, and where these are.
+_LOGIN = ("AUTHORIZATION", "CREDENTIALS", "TLS")
+_SETTINGS = "chronos.yaml, scheduler.cluster"
+
 Callback = Callable[["Msg"], Awaitable[None]]
 
 
@@ -76,7 +80,8 @@ class Link:
         try:
             await self._connect()
         except DispatchError as error:
-            raise StateError(f"--cluster: {error.message}") from error
+            where = f" ({_SETTINGS})" if error.code in _LOGIN else ""
+            raise StateError(f"--cluster: {error.message}{where}") from error
         self._keeper = asyncio.create_task(self._keep())
 
     async def close(self) -> None:

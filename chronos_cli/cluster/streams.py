@@ -16,7 +16,18 @@ _HISTORY_AGE, _HISTORY_BYTES = 30 * 86400, 1 << 30
 # Of the whole cluster: more than its hosts carry out at the same time.
 _MOST_PENDING = 20_000
 _LONGEST_AGE = 7 * 86400
-_NOT_CLUSTERED = 10074
+_ROOM = (
+    "give JetStream 1 GiB and more on each server (max_file), or make the streams yourself with a "
+    "smaller max_bytes ('chronos cluster init --print')"
+)
+# What to do about JetStream's refusals.
+_HINTS = {
+    10074: "these servers are no cluster of so many: set scheduler.cluster.replicas",
+    10005: f"too few servers, or {_ROOM}",
+    10023: _ROOM,
+    10047: _ROOM,
+    10039: "let this account have JetStream, or take another user",
+}
 
 Config = dict[str, Any]
 
@@ -177,7 +188,5 @@ def _file(name: str, config: Config) -> str:
 
 
 def _said(name: str, error: RefusedError) -> StateError:
-    hint = ""
-    if error.number == _NOT_CLUSTERED:
-        hint = "; these servers are no cluster of so many: set scheduler.cluster.replicas"
+    hint = f"; {_HINTS[error.number]}" if error.number in _HINTS else ""
     return StateError(f"{name}: {error.text} ({error.number}){hint}")

@@ -61,7 +61,12 @@ class NatsTls:
 
 
 class NatsServer(Broker):
-    """One server with JetStream, plain and open unless told otherwise."""
+    """One server with JetStream, plain and open unless told otherwise.
+
+    `disk` bounds what it may store; a stream that reserves room needs so much.
+    """
+
+    disk = "256MB"
 
     def __init__(
         self,
@@ -90,7 +95,7 @@ class NatsServer(Broker):
     def _configuration(self, port: int) -> str:
         lines = [
             f"listen: {_quoted(f'{LOOPBACK}:{port}')}",
-            f"jetstream {{store_dir: {_quoted(self.folder / 'jetstream')}, max_file: 256MB}}",
+            f"jetstream {{store_dir: {_quoted(self.folder / 'jetstream')}, max_file: {self.disk}}}",
         ]
         if self._users:
             users = ", ".join(user.configuration() for user in self._users)

@@ -23,7 +23,7 @@ class Node(NatsServer):
     def __init__(self, folder: Path, extra: str, disk: str, wrapper: Sequence[str] = ()) -> None:
         super().__init__(folder, token="unused")
         self._token = None
-        self._extra, self._disk, self._wrapper = extra, disk, wrapper
+        self._extra, self.disk, self._wrapper = extra, disk, wrapper
 
     @property
     def is_alive(self) -> bool:
@@ -42,8 +42,7 @@ class Node(NatsServer):
         return process
 
     def _configuration(self, port: int) -> str:
-        text = super()._configuration(port).replace("256MB", self._disk)
-        return text + self._extra
+        return super()._configuration(port) + self._extra
 
 
 class Nodes:

@@ -76,6 +76,10 @@ def test_the_listed_rights_suffice(
         time.sleep(0.5)
     assert made is not None
     assert made.code == 0, made.err
+    stranger = chronos("cron", "jobs.yaml", "--cluster", guarded.url, cwd=tmp_path)
+    assert stranger.code == 3
+    assert "set 'user' and 'password'" in stranger.err
+    assert "scheduler.cluster" in stranger.err
     lacking = chronos("cron", "jobs.yaml", "--cluster", login(guarded, "lacking"), cwd=tmp_path)
     assert lacking.code == 3
     assert lacking.err.count("\n") == 1

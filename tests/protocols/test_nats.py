@@ -195,6 +195,7 @@ def test_rejected_at_once(
     assert outcome(result) == ("rejected", code, 1, REJECTED)
     assert result.only["duration_ms"] < QUICK_MS
     assert "not-it" not in result.out + result.err
+    assert (code == "AUTHORIZATION") == ("server's" in result.err or "set 'user'" in result.err)
 
 
 @pytest.mark.parametrize("mode", ["publish", "request", "jetstream"])

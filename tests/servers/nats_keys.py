@@ -34,11 +34,15 @@ def jwt_server(credentials: Path) -> str:
     operator, user = Key(nkeys.PREFIX_BYTE_OPERATOR), user_key()
     account, system = Key(nkeys.PREFIX_BYTE_ACCOUNT), Key(nkeys.PREFIX_BYTE_ACCOUNT)
     limits = dict.fromkeys(("subs", "data", "payload", "imports", "exports", "conn", "leaf"), -1)
-    account_claims = {"type": "account", "version": 2, "limits": {**limits, "wildcards": True}}
+    limits |= {"wildcards": True}
+    # As much of JetStream as wanted; an account of the system's may have none.
+    stored = dict.fromkeys(("mem_storage", "disk_storage", "streams", "consumer"), -1)
+    account_claims = {"type": "account", "version": 2, "limits": {**limits, **stored}}
+    system_claims = {**account_claims, "limits": limits}
     user_claims = {"type": "user", "version": 2, "subs": -1, "data": -1, "payload": -1}
     operator_jwt = operator.sign("tests", operator.public, {"type": "operator", "version": 2})
     account_jwt = operator.sign("account", account.public, account_claims)
-    system_jwt = operator.sign("system", system.public, account_claims)
+    system_jwt = operator.sign("system", system.public, system_claims)
     user_jwt = account.sign("user", user.public, user_claims)
     credentials.write_text(
         f"-----BEGIN NATS USER JWT-----\n{user_jwt}\n------END NATS USER JWT------\n\n"

@@ -60,6 +60,20 @@ class ConnectionOptions(Struct, frozen=True):
             return self.tls.enabled
         return True if server.is_tls or self.tls is not None else None
 
+    def advice(self, server: Server) -> str:
+        """Return what to look at when a server refuses the login."""
+        if self.credentials is not None:
+            return "is the user of 'credentials' one of an account that the server knows?"
+        if self.nkey_seed is not None:
+            return "is the public key of 'nkey_seed' one of the server's users?"
+        if self.user is not None:
+            return "are 'user' and 'password' those of one of the server's users?"
+        if self.token is not None:
+            return "is 'token' the server's?"
+        if server.user is not None:
+            return "is the login in the URL one that the server knows?"
+        return "set 'user' and 'password', 'token', 'credentials' or 'nkey_seed'"
+
     def login(self, server: Server) -> dict[str, Any]:
         """Return the client's options for the login; RejectedError if a file cannot be used."""
         from nats.aio.client import RawCredentials

@@ -160,6 +160,8 @@ class Opening:
             return self._turned_away(client, server)
         if isinstance(error, Error | OSError | UnicodeError):
             failure = translated(error, server.url)
+            if failure.code == "AUTHORIZATION":
+                return failure.with_message(f"{failure.message}; {self._options.advice(server)}")
             if not client.was_greeted and not self._options.is_tls_first:
                 return failure.with_message(f"{failure.message}{_TLS_FIRST}")
             return failure
