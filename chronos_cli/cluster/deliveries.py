@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 # More than this before its time a tick goes back; the clocks of hosts differ a little.
 _EARLY = 1.0
 # Seconds until a tick that cannot be carried out here, or not yet, is handed out again.
-_AGAIN = 1.0
+# By how much more each time, while another host may have its job and be the next one to get it.
+_AGAIN, _STEP = 1.0, 0.1
 # Executions of one tick that may die with their host.
 MOST_STARTS = 5
 # A tick whose job no host knows is dropped after so long, in seconds.
@@ -277,7 +278,8 @@ class Deliveries:
             )
         age = self._members.server_now() - one.stored_at
         if age < timedelta(seconds=_UNKNOWN_FOR) or await self._members.has_elsewhere(one.job_id):
-            await self._holds.answer(one.reply, b"-NAK", delay=_AGAIN)
+            delay = min(one.count * _STEP, _AGAIN)
+            await self._holds.answer(one.reply, b"-NAK", delay=delay)
             return
         self._events.tell(
             EventKind.DROPPED,
