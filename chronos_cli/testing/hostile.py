@@ -73,6 +73,7 @@ class HostileProxy:
         self._gate = gate
         self._dice = random.Random(f"{seed} {behaviour}")  # noqa: S311
         self._links: set[asyncio.Task[None]] = set()
+        self._has_ended = False
 
     async def __aenter__(self) -> Self:
         if self._gate.listener is None:
@@ -84,16 +85,21 @@ class HostileProxy:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        self._has_ended = True
         self._listener.close()
         for task in self._links:
             task.cancel()
         await asyncio.gather(*self._links, return_exceptions=True)
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._has_ended:
+            return writer.transport.abort()  # it came while the proxy ended
         # A task of our own: that of asyncio would complain of its cancellation.
         task = asyncio.create_task(self._serve(_End(reader, writer)))
         self._links.add(task)
         task.add_done_callback(self._links.discard)
+        # One that is cancelled before it begins closes nothing.
+        return task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, client: _End) -> None:
         ends = [client]

@@ -103,6 +103,8 @@ def test_the_listed_rights_suffice(
         scope = [] if words == "status" else ["--all"]
         steered = chronos(words, *scope, "--cluster", login(guarded, "host"), "--config", config)
         assert steered.code == 0, steered.err
+        if words == "pause":
+            host.wait_for("paused")  # the host looks once a second
     host.wait_for("resumed")
     refused = host.warnings("refuses")
     assert here.stop() == [0]

@@ -195,7 +195,8 @@ def test_rejected_at_once(
     assert outcome(result) == ("rejected", code, 1, REJECTED)
     assert result.only["duration_ms"] < QUICK_MS
     assert "not-it" not in result.out + result.err
-    assert (code == "AUTHORIZATION") == ("server's" in result.err or "set 'user'" in result.err)
+    message = result.only["message"]
+    assert (code == "AUTHORIZATION") == ("server's" in message or "set 'user'" in message)
 
 
 @pytest.mark.parametrize("mode", ["publish", "request", "jetstream"])
