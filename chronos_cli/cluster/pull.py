@@ -14,8 +14,11 @@ from chronos_cli.cluster.names import CONSUMER, Names
 if TYPE_CHECKING:
     from nats.aio.msg import Msg
 
-# Seconds until the servers forget a request, and until it is given up here.
-EXPIRES, _GIVEN_UP = 3.0, 4.5
+# Seconds until the servers forget a request; and until then while they are silent: what is asked
+# of a consumer without a leader has no answer, and a new leader knows nothing of it.
+EXPIRES, _EXPIRES_IN_SILENCE = 3.0, 0.75
+# A request is given up here so many times later.
+_GIVEN_UP = 1.5
 # After a request that was turned away, in seconds.
 _PAUSE = 0.5
 
@@ -46,6 +49,8 @@ class Puller:
         self._wake = asyncio.Event()
         self._stopping = False
         self._not_before = 0.0
+        # Whether the last request was given up without an answer.
+        self._is_silent = False
         link.on_open.append(self._forget)
 
     @property
@@ -88,11 +93,13 @@ class Puller:
             return
         self._count += 1
         token = str(self._count)
-        self._requests[token] = [missing, now + _GIVEN_UP]
-        body = {"batch": missing, "expires": round(EXPIRES * 1_000_000_000)}
+        expires = _EXPIRES_IN_SILENCE if self._is_silent else EXPIRES
+        self._requests[token] = [missing, now + expires * _GIVEN_UP]
+        body = {"batch": missing, "expires": round(expires * 1_000_000_000)}
         await self._link.send(self._subject, msgspec.json.encode(body), f"{self._inbox}.{token}")
 
     async def _on_message(self, message: "Msg") -> None:
+        self._is_silent = False
         if message.subject.startswith(self._inbox):
             self._on_status(message)
             return
@@ -118,7 +125,9 @@ class Puller:
         for token, (_, until) in list(self._requests.items()):
             if until < now:
                 del self._requests[token]
+                self._is_silent = True
 
     def _forget(self) -> None:
         self._requests.clear()
+        self._is_silent = True  # servers that come back elect first
         self._wake.set()
