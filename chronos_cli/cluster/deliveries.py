@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from random import uniform
 from typing import TYPE_CHECKING
 
 from msgspec import structs
@@ -278,7 +279,8 @@ class Deliveries:
             )
         age = self._members.server_now() - one.stored_at
         if age < timedelta(seconds=_UNKNOWN_FOR) or await self._members.has_elsewhere(one.job_id):
-            delay = min(one.count * _STEP, _AGAIN)
+            # Servers hand out in turn: in step with the ticks of others it would always come here.
+            delay = min(one.count * _STEP, _AGAIN) * uniform(0.4, 1.0)  # noqa: S311
             await self._holds.answer(one.reply, b"-NAK", delay=delay)
             return
         self._events.tell(

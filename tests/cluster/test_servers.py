@@ -167,7 +167,7 @@ def test_a_full_disk(stage: Stages, small_disk: Path, server: HttpServer, row: R
             node.start()
         until_ready_is(host, 200, 60)
         last = int(time.time())
-        wait_until(last + ACK_WAIT * 2)
+        until_all_arrived(server, ["j0"], first, last)
         assert here.stop() == [0]
     found = counts(requests(server, ["j0"]), ["j0"], first, last)
     row(f"not ready after {took:.1f} s ({reason}), {len(sent)} sent meanwhile; then {found}")
