@@ -1,34 +1,11 @@
 """Dispatchers that look, before each attempt, whether the execution is still this host's."""
 
 from chronos_cli.cluster.holds import Holds
-from chronos_cli.dispatch.delivery import Delivery
 from chronos_cli.dispatch.dispatchers import Dispatchers
-from chronos_cli.dispatch.plugin import Dispatcher, Preview, Receipt
+from chronos_cli.dispatch.execution import Execution
+from chronos_cli.dispatch.plugin import Dispatcher
 from chronos_cli.errors import RejectedError
 from chronos_cli.jobs.model import Target
-
-
-class Guarded:
-    """One dispatcher; see `Dispatcher`."""
-
-    def __init__(self, inner: Dispatcher[Target], holds: Holds) -> None:
-        self._inner = inner
-        self._holds = holds
-
-    async def send(self, delivery: Delivery[Target]) -> Receipt:
-        """Send, unless another host has taken the execution over."""
-        hold = self._holds.of_execution(delivery.execution.id)
-        if hold is not None and not await self._holds.is_ours(hold):
-            raise RejectedError("another host has taken it over", code="TAKEN_OVER", final=True)
-        return await self._inner.send(delivery)
-
-    async def preview(self, delivery: Delivery[Target]) -> Preview:
-        """Return the message as it would leave."""
-        return await self._inner.preview(delivery)
-
-    async def close(self) -> None:
-        """Give back every connection."""
-        await self._inner.close()
 
 
 class GuardedDispatchers(Dispatchers):
@@ -39,9 +16,18 @@ class GuardedDispatchers(Dispatchers):
         self._inner = inner
         self._holds = holds
 
+    async def admit(self, execution: Execution) -> None:
+        """Wait until it is known whose an execution is; RejectedError if it is another host's.
+
+        That takes no time of the attempt's own: without a majority of the servers it waits.
+        """
+        hold = self._holds.of_execution(execution.id)
+        if hold is not None and not await self._holds.is_ours(hold):
+            raise RejectedError("another host has taken it over", code="TAKEN_OVER", final=True)
+
     def get(self, key: str) -> Dispatcher[Target]:
         """Return the dispatcher of a target block's key; raises as `Dispatchers.get`."""
-        return Guarded(self._inner.get(key), self._holds)
+        return self._inner.get(key)
 
     def hold(self) -> None:
         """Take a lease."""

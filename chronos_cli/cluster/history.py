@@ -20,10 +20,10 @@ _STEP = 8
 
 
 class ClusterHistory:
-    """Entries that were read from the servers, newest first."""
+    """Entries that were read from the servers, in whatever order."""
 
     def __init__(self, entries: Iterable[HistoryEntry]) -> None:
-        self._entries = list(entries)
+        self._entries = sorted(entries, key=lambda one: one.started_at, reverse=True)
 
     def history(self, wanted: HistoryFilter) -> list[HistoryEntry]:
         """Return the entries that a filter wants, newest first."""

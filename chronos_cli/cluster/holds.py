@@ -13,7 +13,7 @@ from chronos_cli.cluster.api import EXPECTED, Api, RefusedError
 from chronos_cli.cluster.link import NoAnswerError, NoRightError
 from chronos_cli.cluster.locks import Lock, Locks
 from chronos_cli.cluster.names import Names
-from chronos_cli.cluster.records import Record, record_of
+from chronos_cli.cluster.records import Record, is_same_start, record_of
 from chronos_cli.cluster.say import Troubles
 from chronos_cli.errors import StateError
 
@@ -169,7 +169,10 @@ class Holds:
                 self._troubles.begin("outcomes", f"an outcome cannot be stored yet: {error}")
                 await asyncio.sleep(_PAUSE)
         await self._free(hold)
-        if not hold.is_lost:
+        if hold.is_lost:
+            words = f"execution {record.execution_id} was taken over by another host: its outcome"
+            self._troubles.warn(hold.subject, f"{words} here is not kept, it is sent again there")
+        else:
             await self._acknowledge(hold)
         self.drop(hold)
 
@@ -216,22 +219,25 @@ class Holds:
         hold.answered = max(hold.answered, began)
 
     async def _write(self, hold: Hold, record: Record) -> bool:
-        """Write a record after the last one that is known; False when there is a newer one."""
+        """Write a record after the last one that is known; False when there is one of others."""
         subject = self._names.outcome(hold.job_id, hold.ms)
         body = record.encode()
-        try:
-            stored = await self._api.store(subject, body, {EXPECTED: str(hold.seq)})
-        except RefusedError as error:
-            if not error.is_wrong_sequence:
-                raise
-            # The answer to a write of our own may have been lost.
+        while True:
+            try:
+                stored = await self._api.store(subject, body, {EXPECTED: str(hold.seq)})
+            except RefusedError as error:
+                if not error.is_wrong_sequence:
+                    raise
+            else:
+                hold.seq = stored.seq
+                return True
+            # Writes of our own may have been stored whose answers were lost, and more than once.
             last = await self._api.last(self._names.outcomes, subject)
-            if last is None or last.data != body:
+            if last is None or last.seq <= hold.seq or not is_same_start(record_of(last), record):
                 return False
             hold.seq = last.seq
-            return True
-        hold.seq = stored.seq
-        return True
+            if last.data == body:
+                return True
 
     async def last_record(self, job_id: str, moment: int) -> tuple[Record, int, datetime] | None:
         """Return what is known of a tick, its message's number, and when that was stored."""

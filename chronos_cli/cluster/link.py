@@ -78,7 +78,11 @@ class Link:
     async def open(self) -> None:
         """Connect; raises StateError when no server takes us."""
         try:
-            await self._connect()
+            async with asyncio.timeout(_OPENING):
+                await self._connect()
+        except TimeoutError as error:
+            words = f"no server spoke within {_OPENING:g}s ({self.where})"
+            raise StateError(f"--cluster: {words}; is it NATS, and does it run?") from error
         except DispatchError as error:
             where = f" ({_SETTINGS})" if error.code in _LOGIN else ""
             raise StateError(f"--cluster: {error.message}{where}") from error
@@ -146,6 +150,9 @@ class Link:
         """Return what the server has refused so far, in its words."""
         if self._client is not None:
             try:
+                # The first ping overtakes what was sent before it; a refusal comes before the
+                # second one's answer.
+                await self._client.rtt(5)
                 await self._client.rtt(5)
             except Exception as error:
                 if not _is_theirs(error):

@@ -4,7 +4,7 @@ import re
 
 from msgspec import Struct
 
-from chronos_cli.errors import UsageError
+from chronos_cli.errors import StateError
 from chronos_cli.state.entries import ALL_JOBS
 
 CONSUMER = "hosts"
@@ -22,11 +22,11 @@ class Names(Struct, frozen=True):
 
     @classmethod
     def of(cls, group: str) -> "Names":
-        """Return the names of a group; UsageError for one that cannot be part of a subject."""
+        """Return the names of a group; StateError for one that cannot be part of a subject."""
         if not re.fullmatch(f"{_PLAIN}+", group):
-            raise UsageError(
-                f"scheduler.cluster.group: '{group}' has other characters than letters, digits, "
-                "'_' and '-'"
+            raise StateError(
+                f"chronos.yaml: scheduler.cluster.group: '{group}' has other characters than "
+                "letters, digits, '_' and '-'"
             )
         return cls(group)
 

@@ -18,7 +18,8 @@ _PROTOCOL = "nats"
 def connection_of(url: str, settings: Cluster) -> ConnectionOptions:
     """Return how to connect.
 
-    Raises UsageError for servers or a login that cannot be, StateError without the client library.
+    Raises UsageError for servers that cannot be, StateError for a login and without the client
+    library.
     """
     if missing := Registry().missing_client(_PROTOCOL):
         raise StateError(f"--cluster: {missing}")
@@ -35,12 +36,14 @@ def connection_of(url: str, settings: Cluster) -> ConnectionOptions:
         tls=None if tls is None else NatsTls(**structs.asdict(tls)),
     )
     for flaw in target.flaws():
-        where = "--cluster" if flaw.path[:1] in {(), ("url",)} else "scheduler.cluster"
-        raise UsageError(f"{where}: {flaw.message}" + (f" ({flaw.hint})" if flaw.hint else ""))
+        if flaw.path[:1] in {(), ("url",)}:
+            raise UsageError(f"--cluster: {flaw.message}")
+        hint = f" ({flaw.hint})" if flaw.hint else ""
+        raise StateError(f"chronos.yaml: scheduler.cluster: {flaw.message}{hint}")
     return ConnectionOptions.of(target)
 
 
 def plan_of(settings: Cluster) -> Plan:
-    """Return what a group needs on its servers; UsageError for a group that has no good name."""
+    """Return what a group needs on its servers; StateError for a group that has no good name."""
     names = Names.of(settings.group)
     return Plan(names, settings.ack_wait, settings.max_age, settings.replicas)

@@ -11,6 +11,9 @@ from chronos_cli.dispatch.streak import Streak
 from chronos_cli.state.entries import Snapshot
 from chronos_cli.state.values import encoded
 
+# What records of one start have in common.
+_OF_A_START = ("execution_id", "machine", "pid", "number", "started_at")
+
 
 class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The last that is known of a tick.
@@ -40,6 +43,13 @@ class Record(Struct, frozen=True, kw_only=True, omit_defaults=True):
     def encode(self) -> bytes:
         """Return the record as it is stored; long texts are cut."""
         return encoded(msgspec.to_builtins(self)).encode()
+
+
+def is_same_start(one: Record, other: Record) -> bool:
+    """Whether two records are of one start, by one process, that has not been handed back."""
+    if "handed" in {one.kind, other.kind}:
+        return False
+    return all(getattr(one, name) == getattr(other, name) for name in _OF_A_START)
 
 
 def record_of(message: StoredMessage) -> Record:

@@ -110,14 +110,14 @@ class Streams:
     async def ensure(self) -> None:
         """Make what is missing; raises StateError where something is there, and is otherwise."""
         if self._plan.max_age > _LONGEST_AGE:
-            raise StateError("scheduler.cluster.max_age: at most 7d")
+            raise StateError("chronos.yaml: scheduler.cluster.max_age: at most 7d")
         differences: list[str] = []
         for name, wanted in self._plan.streams().items():
             found = await self._stream(name)
             if found is None:
                 found = await self._make(name, wanted)
             differences += _differences(name, wanted, found)
-        differences += await self._ensure_consumer()
+        differences += await self._ensure_consumer(makes=not differences)
         if differences:
             raise StateError(
                 "what is on the servers was made with other settings: " + "; ".join(differences)
@@ -142,7 +142,8 @@ class Streams:
         config: Config = answer["config"]
         return config
 
-    async def _ensure_consumer(self) -> list[str]:
+    async def _ensure_consumer(self, *, makes: bool) -> list[str]:
+        """Return what is otherwise; one that is missing is made, or left to be made later."""
         ticks, wanted = self._plan.names.ticks, self._plan.consumer()
         name = f"{ticks}.{CONSUMER}"
         try:
@@ -150,8 +151,13 @@ class Streams:
         except RefusedError as error:
             if error.number != NO_CONSUMER:
                 raise _said(name, error) from error
+            if not makes:
+                return []
             body = {"stream_name": ticks, "config": wanted}
-            answer = await self._api.call(f"CONSUMER.DURABLE.CREATE.{name}", body, limit=20)
+            try:
+                answer = await self._api.call(f"CONSUMER.DURABLE.CREATE.{name}", body, limit=20)
+            except RefusedError as refused:
+                raise _said(name, refused) from refused
             self.made.append(name)
         return _differences(name, wanted, answer["config"])
 

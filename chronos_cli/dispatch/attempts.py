@@ -2,7 +2,7 @@
 
 import asyncio
 import random as randomness
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from chronos_cli.clock import Clock
@@ -55,8 +55,8 @@ class Attempts:
     """Makes the attempts of one execution.
 
     `on_attempt` is called as each attempt ends, with the seconds until the next one, or None when
-    it was the last. `span` is told of each one for whoever collects traces. The clock and the
-    randomness are handed in.
+    it was the last. `admit` is waited for before each one begins. `span` is told of each one for
+    whoever collects traces. The clock and the randomness are handed in.
     """
 
     def __init__(  # noqa: PLR0913 - what it takes, and who is told
@@ -66,10 +66,12 @@ class Attempts:
         dispatcher: Dispatcher[Target],
         on_attempt: Callable[[Attempt, float | None], None] | None = None,
         *,
+        admit: Callable[[Execution], Awaitable[None]] | None = None,
         random: randomness.Random = _RANDOM,
         span: "ExecutionSpan | None" = None,
     ) -> None:
         self._clock = clock
+        self._admit = admit
         self._random = random
         self._execution = execution
         self._dispatcher = dispatcher
@@ -125,6 +127,9 @@ class Attempts:
         status, code, message = Status.INTERRUPTED, None, "cut off"
         data: Mapping[str, Any] = {}
         try:
+            if self._admit is not None:
+                await self._admit(self._execution)
+                now, began = self._clock.now(), self._clock.monotonic()
             receipt = await self._send(number, trace)
             status, code, message = Status.SUCCEEDED, receipt.code, receipt.message
             data = receipt.data
@@ -149,6 +154,8 @@ class Attempts:
     async def _send(self, number: int, trace: Trace) -> Receipt:
         timeout = self._execution.job.spec.timeout
         limit = min(timeout, self._end - self._clock.monotonic())
+        if limit <= 0:
+            raise TimedOutError(f"its time was over before it was sent ({self._deadline_words()})")
         delivery = prepare(self._execution, number, limit, trace)
         self._target = delivery.target
         check_rendered(delivery)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from chronos_cli.dispatch import foreign
+from chronos_cli.dispatch.execution import Execution
 from chronos_cli.dispatch.limit import LimitError, within
 from chronos_cli.dispatch.plugin import Dispatcher, Plugin
 from chronos_cli.dispatch.registry import Registry
@@ -38,6 +39,9 @@ class Dispatchers:
         if key not in self._open:
             self._open[key] = _opened(*self.plugin_of(key))
         return self._open[key]
+
+    async def admit(self, execution: Execution) -> None:
+        """Wait until an attempt of an execution may begin; RejectedError if none may any more."""
 
     def plugin_of(self, key: str) -> tuple[Plugin[Target, Settings], Settings | None]:
         """Return the plug-in of a target block's key, and what the operator has set for it."""

@@ -180,7 +180,7 @@ class Executor:
         # From here on nothing waits, so that nothing can break it off.
         try:
             if self._journal.hands_on(execution, outcome):
-                message = f"another host carries it on: {outcome.message}"
+                message = f"handed back, for a host to carry on: {outcome.message}"
                 outcome = structs.replace(outcome, status=Status.SKIPPED, message=message)
             else:
                 outcome = self._settle(execution, outcome, dispatchers)
@@ -206,7 +206,8 @@ class Executor:
         try:
             dispatcher = dispatchers.get(execution.job.key)
             tell = partial(self._on_attempt, execution)
-            attempts = Attempts(self._clock, execution, dispatcher, tell, span=running.span)
+            admit, span = dispatchers.admit, running.span
+            attempts = Attempts(self._clock, execution, dispatcher, tell, admit=admit, span=span)
             outcome = await attempts.outcome()
         except DispatchError as error:  # there is no dispatcher
             return ended(execution, status_of(error), error.message, code=error.code)

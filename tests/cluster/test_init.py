@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.cluster.servers import Nodes
-from tests.support import Result, chronos, write
+from tests.support import Result, SilentPort, chronos, write
 
 
 def settings(folder: Path, **cluster: Any) -> str:
@@ -41,17 +41,34 @@ def test_it_makes_what_is_missing_and_says_what_is_otherwise(
 
 
 def test_what_cannot_be_is_one_line(tmp_path: Path, nodes: Nodes) -> None:
-    for cluster, url, words in (
-        ({"group": "a.b"}, nodes.url, "scheduler.cluster.group: 'a.b' has other characters"),
-        ({"max_age": "8d"}, nodes.url, "scheduler.cluster.max_age: at most 7d"),
-        ({}, "http://x", "--cluster: the URL must begin with nats:// or tls://"),
-        ({}, "nats://127.0.0.1:1", "--cluster: "),
-        ({"token": "a", "user": "b"}, nodes.url, "scheduler.cluster: several logins"),
+    ours = "chronos.yaml: scheduler.cluster"
+    for cluster, url, code, words in (
+        ({"group": "a.b"}, nodes.url, 3, f"{ours}.group: 'a.b' has other characters"),
+        ({"max_age": "8d"}, nodes.url, 3, f"{ours}.max_age: at most 7d"),
+        ({"token": "a", "user": "b"}, nodes.url, 3, f"{ours}: several logins"),
+        ({}, "http://x", 2, "--cluster: the URL must begin with nats:// or tls://"),
+        ({}, "nats://127.0.0.1:1", 3, "--cluster: "),
     ):
         failed = init(url, settings(tmp_path, **cluster))
-        assert failed.code in {2, 3}
+        assert failed.code == code
         assert failed.err.startswith(f"chronos: {words}")
         assert failed.err.count("\n") == 1
+
+
+def test_servers_that_say_nothing_are_told_of(tmp_path: Path, silent_port: SilentPort) -> None:
+    failed = init(f"nats://127.0.0.1:{silent_port}", settings(tmp_path))
+    assert failed.code == 3
+    assert "no server spoke within 6s" in failed.err
+    assert failed.seconds < 15
+
+
+def test_a_stream_of_another_kind_is_named(nodes: Nodes, group: str, tmp_path: Path) -> None:
+    name = f"CHRONOS_{group}_TICKS"
+    stream = {"name": name, "subjects": [f"chronos.{group}.tick.>"], "retention": "workqueue"}
+    nodes.ask(f"STREAM.CREATE.{name}", {**stream, "num_replicas": 3, "storage": "file"})
+    failed = init(nodes.url, settings(tmp_path, group=group))
+    assert failed.code == 3
+    assert f'{name}: retention is "workqueue", not "limits"' in failed.err
 
 
 def test_the_printed_commands_hold_the_same_settings(tmp_path: Path) -> None:

@@ -30,15 +30,25 @@ def listed() -> tuple[list[str], list[str]]:
 
 
 def users(publish: list[str], subscribe: list[str]) -> str:
+
+    def without(number: int) -> str:
+        fewer = [*publish[:number], *publish[number + 1 :]]
+        return json.dumps({"publish": fewer, "subscribe": subscribe})
+
     rights = json.dumps({"publish": publish, "subscribe": subscribe})
     lacking = json.dumps({"publish": publish[1:], "subscribe": subscribe})
     deaf = json.dumps({"publish": publish, "subscribe": subscribe[1:]})
+    each = "".join(
+        f"{{user: without-{number}, password: p, permissions: {without(number)}}}\n"
+        for number in range(len(publish))
+    )
     return (
         "accounts {A {jetstream: enabled, users: [\n"
         "{user: operator, password: p}\n"
         f"{{user: host, password: p, permissions: {rights}}}\n"
         f"{{user: lacking, password: p, permissions: {lacking}}}\n"
         f"{{user: deaf, password: p, permissions: {deaf}}}\n"
+        f"{each}"
         "]}\n S {users: [{user: s, password: s}]}}\nsystem_account: S\n"
     )
 
@@ -58,6 +68,17 @@ def login(nodes: Nodes, user: str) -> str:
     return nodes.url.replace("nats://", f"nats://{user}:p@")
 
 
+def made(nodes: Nodes, folder: Path) -> str:
+    """Let an operator make the streams; returns the path of chronos.yaml."""
+    config = str(folder / "chronos.yaml")
+    arguments = ("cluster", "init", "--cluster", login(nodes, "operator"), "--config", config)
+    end = time.monotonic() + 30
+    while (tried := chronos(*arguments)).code:  # a cluster that has just begun has no leader yet
+        assert time.monotonic() < end, tried.err
+        time.sleep(0.5)
+    return config
+
+
 @pytest.mark.row(11, "streams made by an operator, the listed rights, and one taken away")
 def test_the_listed_rights_suffice(
     stage: Stages, guarded: Nodes, server: HttpServer, tmp_path: Path, row: Row
@@ -65,17 +86,7 @@ def test_the_listed_rights_suffice(
     jobs = names(2)
     here = stage(every_second(server, 2), on=guarded)
     here.write("chronos.yaml", {"scheduler": {"cluster": {"group": GROUP, "ack_wait": "4s"}}})
-    config = str(tmp_path / "chronos.yaml")
-    made = None
-    for _ in range(20):  # a cluster that has just begun has no leader yet
-        made = chronos(
-            "cluster", "init", "--cluster", login(guarded, "operator"), "--config", config
-        )
-        if made.code == 0:
-            break
-        time.sleep(0.5)
-    assert made is not None
-    assert made.code == 0, made.err
+    config = made(guarded, tmp_path)
     stranger = chronos("cron", "jobs.yaml", "--cluster", guarded.url, cwd=tmp_path)
     assert stranger.code == 3
     assert "set 'user' and 'password'" in stranger.err
@@ -115,3 +126,21 @@ def test_the_listed_rights_suffice(
     assert not refused
     # Those of the one that lacks a right.
     assert violations <= 2
+
+
+@pytest.mark.cluster
+@pytest.mark.row(11.1, "each right taken away in turn")
+def test_each_right_is_asked_for(
+    stage: Stages, guarded: Nodes, server: HttpServer, tmp_path: Path, row: Row
+) -> None:
+    here = stage(every_second(server, 1), on=guarded)
+    here.write("chronos.yaml", {"scheduler": {"cluster": {"group": GROUP, "ack_wait": "4s"}}})
+    made(guarded, tmp_path)
+    publish, _ = listed()
+    for number, right in enumerate(publish):
+        url = login(guarded, f"without-{number}")
+        failed = chronos("cron", "jobs.yaml", "--cluster", url, cwd=tmp_path, limit=30)
+        assert failed.code == 3, (right, failed.err)
+        assert right.rstrip(">*").lower() in failed.err.lower(), failed.err
+        assert failed.err.count("\n") == 1
+    row(f"{len(publish)} rights, each missed at the start and named")

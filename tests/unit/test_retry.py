@@ -66,9 +66,13 @@ class Scripted:
 
 
 def outcome(
-    script: list[DispatchError], took: float = 0.0, **spec: Any
+    script: list[DispatchError], took: float = 0.0, admitted_after: float = 0.0, **spec: Any
 ) -> tuple[Outcome, FakeClock, Scripted]:
     clock = FakeClock()
+
+    async def admit(execution: Execution) -> None:
+        clock.elapsed += admitted_after
+
     dispatcher = Scripted(script, clock, took)
     policy = {"max_attempts": 3, "initial_interval": 1.0, "jitter": 0.0, **spec.pop("policy", {})}
     job = Job(
@@ -81,7 +85,7 @@ def outcome(
         position=Position("a.yaml"),
     )
     execution = Execution("id-1", job, clock.now())
-    attempts = Attempts(clock, execution, dispatcher, random=random.Random(1))
+    attempts = Attempts(clock, execution, dispatcher, admit=admit, random=random.Random(1))
     return asyncio.run(attempts.outcome()), clock, dispatcher
 
 
@@ -100,6 +104,20 @@ def test_succeeds_at_the_third_attempt() -> None:
     assert clock.slept == [1.0, 2.0]
     assert {d.metadata["X-Chronos-Execution-ID"] for d in dispatcher.deliveries} == {"id-1"}
     assert [d.metadata["X-Chronos-Attempt"] for d in dispatcher.deliveries] == ["1", "2", "3"]
+
+
+def test_what_is_waited_for_before_an_attempt_is_not_of_its_time() -> None:
+    result, _, dispatcher = outcome([busy()], admitted_after=40.0, timeout=30.0)
+    assert result.status is Status.SUCCEEDED
+    assert [one.duration_ms for one in result.attempts] == [0, 0]
+    assert [one.timeout for one in dispatcher.deliveries] == [30.0, 30.0]
+
+
+def test_no_attempt_is_made_that_is_admitted_too_late() -> None:
+    result, _, dispatcher = outcome([], admitted_after=40.0, deadline=30.0)
+    assert result.status is Status.TIMED_OUT
+    assert result.message.startswith("its time was over before it was sent (deadline 30s)")
+    assert not dispatcher.deliveries
 
 
 def test_each_attempt_has_a_parent_id_of_its_own_in_one_trace() -> None:
