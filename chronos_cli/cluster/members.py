@@ -107,7 +107,7 @@ class Members:
             known = others.get(name)
             if known is None or not known.is_live or self._is_me(known.member):
                 self.me = structs.replace(self.me, id=name)
-                if await self._take_name():
+                if await self._take_name(known.seq if known else None):
                     break
             number += 1
         for _ in range(_TRIES):
@@ -194,17 +194,32 @@ class Members:
         info = await self._api.call(f"STREAM.INFO.{self._names.bucket}")
         return str((info.get("cluster") or {}).get("leader", ""))
 
-    async def _take_name(self) -> bool:
-        """Write this host's key, unless another one does so first."""
+    async def _take_name(self, known: int | None) -> bool:
+        """Write this host's key after the message that is known; False if another one did so."""
         key = self._names.key("host", self.me.id)
         last = await self._api.last(self._names.bucket, key)
-        headers = {EXPECTED: str(last.seq if last else 0)}
+        seq = last.seq if last else 0
+        if (last and last.data and seq != known) or not await self._has_turn(seq):
+            return False
+        headers = {EXPECTED: str(seq)}
         try:
             await self._api.store(key, msgspec.json.encode(self.me), headers)
         except RefusedError as error:
             if error.is_wrong_sequence:
                 return False
             raise
+        return True
+
+    async def _has_turn(self, seq: int) -> bool:
+        """Whether it is this host's turn to take its name, as the key stands; see `Locks`."""
+        subject = self._names.host_turn(self.me.id, seq)
+        try:
+            await self._api.store(subject, msgspec.json.encode(self.me), {EXPECTED: "0"})
+        except RefusedError as error:
+            if not error.is_taken:
+                return True  # without turns, as in a full stream, the key's comparison has to do
+            taken = await self._api.last(self._names.ticks, subject)
+            return taken is not None and self._is_me(_member(taken))
         return True
 
     async def _write(self) -> StoredMessage | None:
@@ -252,11 +267,14 @@ async def read_members(api: Api, names: Names, now: datetime | None = None) -> A
     found = [one async for one in api.each(names.bucket, names.key("host", "*")) if one.data]
     present = now or max((one.time for one in found), default=datetime.now(UTC))
     for one in found:
-        try:
-            member = msgspec.json.decode(one.data, type=Member)
-        except msgspec.DecodeError:
-            member = Member(id=text_of(one.subject), machine="?", pid=0, started="")
-        yield Seen(member, (present - one.time).total_seconds(), one.seq)
+        yield Seen(_member(one), (present - one.time).total_seconds(), one.seq)
+
+
+def _member(message: StoredMessage) -> Member:
+    try:
+        return msgspec.json.decode(message.data, type=Member)
+    except msgspec.DecodeError:
+        return Member(id=text_of(message.subject), machine="?", pid=0, started="")
 
 
 async def jobs_of(api: Api, names: Names, host: str) -> frozenset[bytes]:

@@ -61,6 +61,10 @@ class Names(Struct, frozen=True):
         """Return the subject that stands for taking a job's lock, as its key stood at `seq`."""
         return f"chronos.{self.group}.tick.{PROBE}.{token(job_id)}.{seq}.{number}"
 
+    def host_turn(self, host: str, seq: int) -> str:
+        """Return the subject that stands for taking a host's name, as its key stood at `seq`."""
+        return f"chronos.{self.group}.tick.{PROBE}.=host.{token(host)}.{seq}"
+
     def claimed(self, subject: str = "") -> str:
         """Return where a stored tick is told of; without a tick, where all of them are."""
         return f"chronos.{self.group}.claimed.{subject.partition('.tick.')[2] or '>'}"

@@ -155,6 +155,31 @@ def test_a_host_that_joins_again_is_one_host(nodes: Nodes, group: str) -> None:
     assert live == sorted(mine)
 
 
+def test_hosts_that_join_at_once_have_names_of_their_own(nodes: Nodes, group: str) -> None:
+    """On one machine, over names that are new and names that others have left."""
+    count, rounds = 5, 4
+
+    async def play() -> list[set[str]]:
+        link = Link(connection_of(nodes.url, Cluster()))
+        await link.open()
+        api, names = Api(link), Names(group)
+        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+        clock = ClusterClock(SystemLoopClock())
+        troubles = Troubles(clock, Events(clock, lambda _: None))
+        found = []
+        for number in range(rounds):
+            hosts = [Members(api, names, clock, troubles) for _ in range(count)]
+            for pid, host in enumerate(hosts, number * count):
+                host.me = structs.replace(host.me, pid=pid)
+            await asyncio.gather(*(host.join() for host in hosts))
+            found.append({host.me.id for host in hosts})
+            await asyncio.gather(*(host.leave() for host in hosts))
+        await link.close()
+        return found
+
+    assert [len(ids) for ids in asyncio.run(play())] == [count] * rounds
+
+
 @pytest.mark.parametrize("text", ["a.b", "plain-1_x", "ä b", "=2E", "*", ">", "$x"])
 def test_a_job_id_is_one_part_of_a_subject(text: str) -> None:
     part = token(text)

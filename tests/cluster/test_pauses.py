@@ -276,6 +276,7 @@ def test_what_the_commands_say(stage: Stages, server: HttpServer) -> None:
     assert (missing.code, "chronos cluster init makes it" in missing.err) == (3, True)
     host = here.host("--grace", "0s")
     host.wait_for("fired", 2)
+    time.sleep(1.5)  # real time: a job is known by its mark, which is written once a second
     unknown = steer(here, "pause", "j00")
     assert (unknown.code, "did you mean 'j0'?" in unknown.err) == (2, True)
     assert done(here, "resume", "j1") == "j1 is not paused\n"
