@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 # More than this before its time a tick goes back; the clocks of hosts differ a little.
 _EARLY = 1.0
 # Seconds until a tick that cannot be carried out here, or not yet, is handed out again.
-# By how much more each time, while another host may have its job and be the next one to get it.
-_AGAIN, _STEP = 1.0, 0.1
+_AGAIN = 1.0
+# One whose job others may have comes again sooner at first: so many seconds later each time.
+_STEP = 0.1
 # Executions of one tick that may die with their host.
 MOST_STARTS = 5
 # A tick whose job no host knows is dropped after so long, in seconds.

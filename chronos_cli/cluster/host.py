@@ -203,7 +203,9 @@ class ClusterHost:
         return self.members.rank(job_id) == 0
 
     def _on_refused(self, said: str) -> None:
-        self.troubles.warn(said, f"the server refuses this host: {said.removeprefix('nats: ')}")
+        # The rest of a subject names a tick or a message: there may be thousands a minute.
+        kind = ".".join(said.split(".")[:3])
+        self.troubles.warn(kind, f"the server refuses this host: {said.removeprefix('nats: ')}")
 
 
 def _snapshot(execution: Execution, config: str | None, redactor: Redactor) -> Snapshot:

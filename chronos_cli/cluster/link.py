@@ -31,6 +31,8 @@ _NO_RESPONDERS = "503"
 # What to look at when servers give no answer.
 ADVICE = "is JetStream on there, and does a majority of the servers run?"
 
+# The same when no server could even be connected to.
+_UNHEARD = "do they run, and is that where?"
 # Failures whose cure is among the settings, and where these are.
 _LOGIN = ("AUTHORIZATION", "CREDENTIALS", "TLS")
 _SETTINGS = "chronos.yaml, scheduler.cluster"
@@ -57,6 +59,7 @@ class Link:
         self._servers = list(options.servers)
         random.shuffle(self._servers)  # the hosts spread over the servers
         self._client: Client | None = None
+        self._opening: Opening | None = None
         self._lost = asyncio.Event()
         self._pending: dict[asyncio.Future[Any], str] = {}
         self._subscriptions: dict[str, Callback] = {}
@@ -81,8 +84,11 @@ class Link:
             async with asyncio.timeout(_OPENING):
                 await self._connect()
         except TimeoutError as error:
-            words = f"no server spoke within {_OPENING:g}s ({self.where})"
-            raise StateError(f"--cluster: {words}; is it NATS, and does it run?") from error
+            hint = (
+                self._opening and self._opening.waits_for()
+            ) or "do they run, and is that where?"
+            words = f"no server let us in within {_OPENING:g}s ({self.where})"
+            raise StateError(f"--cluster: {words}; {hint}") from error
         except DispatchError as error:
             where = f" ({_SETTINGS})" if error.code in _LOGIN else ""
             raise StateError(f"--cluster: {error.message}{where}") from error
@@ -164,7 +170,7 @@ class Link:
         loop = asyncio.get_running_loop()
         self._lost.clear()
         options = structs.replace(self._options, servers=tuple(self._servers))
-        opening = Opening(
+        opening = self._opening = Opening(
             options, on_lost=self._on_lost, on_error=self._on_error, ping_interval=_PING
         )
         self._client, server = await opening.first(Limit(loop.time() + _OPENING))

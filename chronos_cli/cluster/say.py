@@ -40,5 +40,7 @@ class Troubles:
         """Say something once a minute at most."""
         now = self._clock.monotonic()
         if now - self._said.get(kind, -_REMINDER) >= _REMINDER:
+            # Kinds may have a tick's name in them: those of the last minute alone are kept.
+            self._said = {one: at for one, at in self._said.items() if now - at < _REMINDER}
             self._said[kind] = now
             self._events.tell(EventKind.WARNING, message=message)

@@ -93,13 +93,14 @@ class HostileProxy:
 
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._has_ended:
-            return writer.transport.abort()  # it came while the proxy ended
+            writer.transport.abort()  # it came while the proxy ended
+            return
         # A task of our own: that of asyncio would complain of its cancellation.
         task = asyncio.create_task(self._serve(_End(reader, writer)))
         self._links.add(task)
         task.add_done_callback(self._links.discard)
         # One that is cancelled before it begins closes nothing.
-        return task.add_done_callback(lambda _: writer.transport.abort())
+        task.add_done_callback(lambda _: writer.transport.abort())
 
     async def _serve(self, client: _End) -> None:
         ends = [client]

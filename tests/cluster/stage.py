@@ -1,19 +1,27 @@
 """Hosts of one group on a cluster, the far side that they send to, and what arrived there."""
 
+import asyncio
 import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
+from chronos_cli.cluster.api import Api
+from chronos_cli.cluster.link import Link
+from chronos_cli.cluster.names import Names
+from chronos_cli.cluster.options import connection_of
+from chronos_cli.cluster.streams import Plan, Streams
+from chronos_cli.jobs.config import Cluster
 from tests.cluster.servers import Nodes
 from tests.cron.program import Cron
 from tests.support import ROOT, HttpServer, command, headers
 
+T = TypeVar("T")
 ACK_WAIT = 4.0
 SKEWED = ROOT / "tests/cluster/skewed.py"
 
@@ -145,6 +153,22 @@ class Stage:
 
     def logs(self) -> str:
         return "\n".join(f"--- {host.log.name}\n{host.text}" for host in self.hosts)
+
+
+def on_servers(nodes: Nodes, group: str, play: Callable[[Api, Names], Awaitable[T]]) -> T:
+    """Play with the streams of a group."""
+
+    async def all_of_it() -> T:
+        link = Link(connection_of(nodes.url, Cluster()))
+        await link.open()
+        api, names = Api(link), Names(group)
+        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+        try:
+            return await play(api, names)
+        finally:
+            await link.close()
+
+    return asyncio.run(all_of_it())
 
 
 def requests(server: HttpServer, jobs: Sequence[str]) -> list[Sent]:

@@ -20,14 +20,13 @@ from chronos_cli.cluster.names import Names, job_and_moment, token
 from chronos_cli.cluster.options import connection_of
 from chronos_cli.cluster.pull import Puller
 from chronos_cli.cluster.say import Troubles
-from chronos_cli.cluster.streams import Plan, Streams
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import Events
 from chronos_cli.cron.pending import PendingStart
 from chronos_cli.dispatch.execution import scheduled_id
 from chronos_cli.jobs.config import Cluster
 from tests.cluster.servers import Nodes
-from tests.cluster.stage import ACK_WAIT, Stage, every_second, requests
+from tests.cluster.stage import ACK_WAIT, Stage, every_second, on_servers, requests
 from tests.cron.stage import job
 from tests.support import HttpServer
 
@@ -72,11 +71,7 @@ def ticks(count: int) -> list[PendingStart]:
 
 @pytest.mark.row(2, "1,000 ticks done, the duplicate window over, all published again")
 def test_what_was_done_is_refused(nodes: Nodes, group: str, row: Row) -> None:
-    async def play() -> tuple[int, int, int]:
-        link = Link(connection_of(nodes.url, Cluster()))
-        await link.open()
-        api, names = Api(link), Names(group)
-        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+    async def play(api: Api, names: Names) -> tuple[int, int, int]:
         info = await api.call(f"STREAM.INFO.{names.ticks}")
         config = {**info["config"], "duplicate_window": 500_000_000}
         await api.call(f"STREAM.UPDATE.{names.ticks}", config)
@@ -85,21 +80,20 @@ def test_what_was_done_is_refused(nodes: Nodes, group: str, row: Row) -> None:
         await claim(first, starts)
         done: list[Any] = []
         clock = ClusterClock(SystemLoopClock())
-        puller = Puller(link, names, clock, lambda: 500, done.append)
+        puller = Puller(api.link, names, clock, lambda: 500, done.append)
         pulling = asyncio.create_task(puller.serve())
         async with asyncio.timeout(30):
             while len(done) < 1000:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)
         for message in done:
-            await link.send(message.reply, b"+ACK")
+            await api.link.send(message.reply, b"+ACK")
         pulling.cancel()
         await asyncio.sleep(1)  # real time: until the servers forget the IDs
         again = claims(api, names)
         await claim(again, starts)
-        await link.close()
         return first.stored, again.stored, again.taken
 
-    stored, accepted, taken = asyncio.run(play())
+    stored, accepted, taken = on_servers(nodes, group, play)
     row(f"{stored} stored, accepted again {accepted}, refused {taken}")
     assert (stored, accepted, taken) == (1000, 0, 1000)
 
@@ -115,11 +109,7 @@ def test_many_that_died_at_once_are_not_waited_for_in_turn() -> None:
 
 
 def test_a_doubt_ends_though_nothing_is_due(nodes: Nodes, group: str) -> None:
-    async def play() -> None:
-        link = Link(connection_of(nodes.url, Cluster()))
-        await link.open()
-        api, names = Api(link), Names(group)
-        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+    async def play(api: Api, names: Names) -> None:
         found = claims(api, names)
         found._troubles.begin("claims", "full, and nothing is due for long")
         found._troubles.begin("claim", "no answer, and nothing is due for long")
@@ -128,29 +118,23 @@ def test_a_doubt_ends_though_nothing_is_due(nodes: Nodes, group: str) -> None:
             while not found._troubles.is_quiet:  # noqa: ASYNC110 - as above
                 await asyncio.sleep(0.02)
         serving.cancel()
-        await link.close()
 
-    asyncio.run(play())
+    on_servers(nodes, group, play)
 
 
 def test_a_host_that_joins_again_is_one_host(nodes: Nodes, group: str) -> None:
     """As one does that wrote its name and was not told so."""
 
-    async def play() -> tuple[list[str], list[str]]:
-        link = Link(connection_of(nodes.url, Cluster()))
-        await link.open()
-        api, names = Api(link), Names(group)
-        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+    async def play(api: Api, names: Names) -> tuple[list[str], list[str]]:
         clock = ClusterClock(SystemLoopClock())
         troubles = Troubles(clock, Events(clock, lambda _: None))
         first, other = (Members(api, names, clock, troubles) for _ in range(2))
         other.me = structs.replace(other.me, pid=other.me.pid + 1)
         for host in (first, first, other, first):
             await host.join()
-        await link.close()
         return [first.me.id, other.me.id], first.live
 
-    mine, live = asyncio.run(play())
+    mine, live = on_servers(nodes, group, play)
     assert len(set(mine)) == 2
     assert live == sorted(mine)
 
@@ -159,11 +143,7 @@ def test_hosts_that_join_at_once_have_names_of_their_own(nodes: Nodes, group: st
     """On one machine, over names that are new and names that others have left."""
     count, rounds = 5, 4
 
-    async def play() -> list[set[str]]:
-        link = Link(connection_of(nodes.url, Cluster()))
-        await link.open()
-        api, names = Api(link), Names(group)
-        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+    async def play(api: Api, names: Names) -> list[set[str]]:
         clock = ClusterClock(SystemLoopClock())
         troubles = Troubles(clock, Events(clock, lambda _: None))
         found = []
@@ -174,10 +154,9 @@ def test_hosts_that_join_at_once_have_names_of_their_own(nodes: Nodes, group: st
             await asyncio.gather(*(host.join() for host in hosts))
             found.append({host.me.id for host in hosts})
             await asyncio.gather(*(host.leave() for host in hosts))
-        await link.close()
         return found
 
-    assert [len(ids) for ids in asyncio.run(play())] == [count] * rounds
+    assert [len(ids) for ids in on_servers(nodes, group, play)] == [count] * rounds
 
 
 @pytest.mark.parametrize("text", ["a.b", "plain-1_x", "ä b", "=2E", "*", ">", "$x"])

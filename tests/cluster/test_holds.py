@@ -1,6 +1,5 @@
 """What is written of a start, though answers are lost and servers store a record twice."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import cast
@@ -11,18 +10,14 @@ from msgspec import structs
 from chronos_cli.cluster.api import Api
 from chronos_cli.cluster.clock import ClusterClock
 from chronos_cli.cluster.holds import Hold, Holds
-from chronos_cli.cluster.link import Link
 from chronos_cli.cluster.locks import Locks
 from chronos_cli.cluster.names import Names
-from chronos_cli.cluster.options import connection_of
 from chronos_cli.cluster.records import Record, record_of
 from chronos_cli.cluster.say import Troubles
-from chronos_cli.cluster.streams import Plan, Streams
 from chronos_cli.cron.clock import SystemLoopClock
 from chronos_cli.cron.events import Events, LoopEvent
-from chronos_cli.jobs.config import Cluster
 from tests.cluster.servers import Nodes
-from tests.cluster.stage import ACK_WAIT
+from tests.cluster.stage import ACK_WAIT, on_servers
 
 OURS = Record(
     kind="started",
@@ -42,19 +37,14 @@ Play = Callable[[Holds, Api, str], Awaitable[None]]
 def play(nodes: Nodes, group: str, what: Play) -> list[LoopEvent]:
     told: list[LoopEvent] = []
 
-    async def run() -> None:
-        link = Link(connection_of(nodes.url, Cluster()))
-        await link.open()
-        api, names = Api(link), Names(group)
-        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
+    async def with_holds(api: Api, names: Names) -> None:
         clock = ClusterClock(SystemLoopClock())
         troubles = Troubles(clock, Events(clock, told.append))
         holds = Holds(api, names, clock, cast("Locks", None), troubles, ACK_WAIT)
         await what(holds, api, names.outcome("a", 1000))
         await holds.finish(10)
-        await link.close()
 
-    asyncio.run(run())
+    on_servers(nodes, group, with_holds)
     return told
 
 

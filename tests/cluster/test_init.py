@@ -58,7 +58,8 @@ def test_what_cannot_be_is_one_line(tmp_path: Path, nodes: Nodes) -> None:
 def test_servers_that_say_nothing_are_told_of(tmp_path: Path, silent_port: SilentPort) -> None:
     failed = init(f"nats://127.0.0.1:{silent_port}", settings(tmp_path))
     assert failed.code == 3
-    assert "no server spoke within 6s" in failed.err
+    assert "no server let us in within 6s" in failed.err
+    assert "connected, but no INFO came" in failed.err
     assert failed.seconds < 15
 
 

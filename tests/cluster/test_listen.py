@@ -3,31 +3,26 @@
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
 from chronos_cli.cluster.api import Api
-from chronos_cli.cluster.link import Link
 from chronos_cli.cluster.names import Names
-from chronos_cli.cluster.options import connection_of
 from chronos_cli.cluster.outcomes import ClusterOutcomes
 from chronos_cli.cluster.records import Record
-from chronos_cli.cluster.streams import Plan, Streams
-from chronos_cli.jobs.config import Cluster
 from chronos_cli.state.entries import HistoryFilter, HistoryStatus
 from tests.cluster.looking import figures, readiness, site, until_ready_is
 from tests.cluster.servers import Nodes
-from tests.cluster.stage import ACK_WAIT, Host, Stage, every_second
+from tests.cluster.stage import Host, Stage, every_second, on_servers
 from tests.cron.program import wait_until
 from tests.monitor.test_program import get
 from tests.support import HttpServer
 
 Stages = Callable[..., Stage]
 Row = Callable[[object], None]
-T = TypeVar("T")
 
 
 def test_two_hosts_are_looked_at(stage: Stages, nodes: Nodes, server: HttpServer) -> None:
@@ -85,22 +80,6 @@ def until_history_has(host: Host, job_id: str, executions: set[str]) -> None:
         found = json.loads(get(f"{site(host)}api/history?job={job_id}")[1])["results"]
         shown = {one["execution_id"] for one in found if one["status"] == "rejected"}
         assert found == sorted(found, key=lambda one: one["started_at"], reverse=True)
-
-
-def on_servers(nodes: Nodes, group: str, play: Callable[[Api, Names], Awaitable[T]]) -> T:
-    """Play with the streams of a group."""
-
-    async def all_of_it() -> T:
-        link = Link(connection_of(nodes.url, Cluster()))
-        await link.open()
-        api, names = Api(link), Names(group)
-        await Streams(api, Plan(names, ACK_WAIT, 86400.0, 3)).ensure()
-        try:
-            return await play(api, names)
-        finally:
-            await link.close()
-
-    return asyncio.run(all_of_it())
 
 
 async def record(api: Api, names: Names, job_id: str, number: int) -> None:

@@ -62,16 +62,12 @@ class ConnectionOptions(Struct, frozen=True):
 
     def advice(self, server: Server) -> str:
         """Return what to look at when a server refuses the login."""
-        if self.credentials is not None:
-            return "is the user of 'credentials' one of an account that the server knows?"
-        if self.nkey_seed is not None:
-            return "is the public key of 'nkey_seed' one of the server's users?"
-        if self.user is not None:
-            return "are 'user' and 'password' those of one of the server's users?"
-        if self.token is not None:
-            return "is 'token' the server's?"
+        keys = ("user", "password", "token", "credentials", "nkey_seed")
+        given = [f"'{key}'" for key in keys if getattr(self, key) is not None]
+        if given:
+            return f"does the server know this {' and '.join(given)}?"
         if server.user is not None:
-            return "is the login in the URL one that the server knows?"
+            return "does the server know the login in the URL?"
         return "set 'user' and 'password', 'token', 'credentials' or 'nkey_seed'"
 
     def login(self, server: Server) -> dict[str, Any]:
